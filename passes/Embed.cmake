@@ -1,0 +1,10 @@
+# Writes every template as {"folder/name", R"(text)"}, in the order of their names.
+file(GLOB files RELATIVE ${ROOT} ${ROOT}/schedules/*.mlir ${ROOT}/variants/*.mlir)
+list(SORT files)
+set(text "")
+foreach(file ${files})
+  file(READ ${ROOT}/${file} content)
+  string(REGEX REPLACE "\\.mlir$" "" name ${file})
+  string(APPEND text "{\"${name}\", R\"attn(${content})attn\"},\n")
+endforeach()
+file(WRITE ${OUT} "${text}")
