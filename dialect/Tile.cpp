@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tile dialect: parsing and printing where a declarative format does not reach, and the verifiers.
+#include "dialect/Tile.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/PatternMatch.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include "dialect/TileDialect.cpp.inc"
+#include "dialect/TileEnums.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialect/TileAttrs.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialect/TileTypes.cpp.inc"
+#define GET_OP_CLASSES
+#include "dialect/TileOps.cpp.inc"
+
+using namespace mlir;
+
+namespace attn::tile {
+
+void TileDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialect/TileOps.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialect/TileTypes.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialect/TileAttrs.cpp.inc"
+      >();
+}
+
+AccAttr accumulatorOf(Type type) {
+  if (auto acc = encodingOf<AccAttr>(type))
+    return acc;
+  if (auto operand = encodingOf<OperandAttr>(type))
+    return operand.getOf();
+  if (auto slice = encodingOf<SliceAttr>(type))
+    return slice.getOf();
+  return {};
+}
+
+int64_t registersOf(RankedTensorType type) {
+  AccAttr acc = accumulatorOf(type);
+  int64_t rows = type.getDimSize(0) / acc.getWarps();
+  if (encodingOf<SliceAttr>(type))
+    return rows / 8; // two rows of each atom of sixteen
+  int64_t elements = rows * type.getDimSize(1) / 32;
+  return type.getElementTypeBitWidth() == 16 ? elements / 2 : elements;
+}
+
+int64_t sharedBytesOf(RankedTensorType type) {
+  return type.getDimSize(0) * type.getDimSize(1) * type.getElementTypeBitWidth() / 8;
+}
+
+//===-- program and walk: names before operands -----------------------------===//
+
+ParseResult ProgramOp::parse(OpAsmParser &parser, OperationState &result) {
+  SmallVector<OpAsmParser::UnresolvedOperand> extents;
+  Type index = parser.getBuilder().getIndexType();
+  if (parser.parseOperandList(extents) || parser.parseOptionalAttrDict(result.attributes) ||
+      parser.resolveOperands(extents, index, result.operands))
+    return failure();
+  result.addTypes(SmallVector<Type>(extents.size(), index));
+  return success();
+}
+
+void ProgramOp::print(OpAsmPrinter &printer) {
+  printer << ' ';
+  printer.printOperands(getExtents());
+  printer.printOptionalAttrDict((*this)->getAttrs());
+}
+
+ParseResult WalkOp::parse(OpAsmParser &parser, OperationState &result) {
+  OpAsmParser::Argument number;
+  OpAsmParser::UnresolvedOperand view, from, to;
+  SmallVector<OpAsmParser::Argument> arguments;
+  SmallVector<OpAsmParser::UnresolvedOperand> inits;
+  SmallVector<Type> types;
+  Type viewType, index = parser.getBuilder().getIndexType();
+  IntegerAttr step;
+  if (parser.parseArgument(number) || parser.parseKeyword("in") || parser.parseOperand(view) ||
+      parser.parseLSquare() || parser.parseOperand(from) || parser.parseKeyword("to") || parser.parseOperand(to) ||
+      parser.parseRSquare() || parser.parseKeyword("step") ||
+      parser.parseAttribute(step, parser.getBuilder().getI64Type(), "step", result.attributes) ||
+      parser.parseKeyword("iter_args") || parser.parseAssignmentList(arguments, inits) || parser.parseColon() ||
+      parser.parseType(viewType) || parser.parseArrowTypeList(types))
+    return failure();
+  if (types.size() != arguments.size())
+    return parser.emitError(parser.getNameLoc(), "expects one type per loop-carried value, got ")
+           << types.size() << " types for " << arguments.size() << " values";
+  number.type = index;
+  for (auto [argument, type] : llvm::zip(arguments, types))
+    argument.type = type;
+  arguments.insert(arguments.begin(), number);
+  if (parser.resolveOperand(view, viewType, result.operands) || parser.resolveOperand(from, index, result.operands) ||
+      parser.resolveOperand(to, index, result.operands) ||
+      parser.resolveOperands(inits, types, parser.getNameLoc(), result.operands))
+    return failure();
+  result.addTypes(types);
+  return failure(parser.parseRegion(*result.addRegion(), arguments) || parser.parseOptionalAttrDict(result.attributes));
+}
+
+void WalkOp::print(OpAsmPrinter &printer) {
+  auto arguments = getBody().getArguments();
+  printer << ' ' << arguments[0] << " in " << getView() << '[' << getFrom() << " to " << getTo() << "] step "
+          << getStep() << " iter_args(";
+  llvm::interleaveComma(llvm::zip(arguments.drop_front(), getInits()), printer,
+                        [&](auto pair) { printer << std::get<0>(pair) << " = " << std::get<1>(pair); });
+  printer << ") : " << getView().getType() << " -> (";
+  llvm::interleaveComma(getResultTypes(), printer);
+  printer << ") ";
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+  printer.printOptionalAttrDict((*this)->getAttrs(), {"step"});
+}
+
+//===-- verifiers -----------------------------------------------------------===//
+
+LogicalResult WalkOp::verify() {
+  if (getStep() <= 0)
+    return emitOpError("expects a positive step, got ") << getStep();
+  if (getInits().getTypes() != getResultTypes())
+    return emitOpError("expects results of the types of its initial values");
+  auto yield = dyn_cast<YieldOp>(getBody().front().back());
+  if (!yield)
+    return emitOpError("expects its body to end in tile.yield");
+  if (yield.getValues().getTypes() != getResultTypes())
+    return emitOpError("expects its body to yield the types of its results");
+  return success();
+}
+
+LogicalResult ViewOp::verify() {
+  auto base = cast<MemRefType>(getBase().getType());
+  auto view = getView().getType();
+  if (base.getElementType() != view.getElement())
+    return emitOpError("expects rows of ") << base.getElementType() << " like its base, got " << view.getElement();
+  if (base.getRank() == 3 && view.getColumns() == 1)
+    return success();
+  if (base.getRank() != 4 || base.getDimSize(3) != view.getColumns())
+    return emitOpError("expects a base of shape (batch, seq, heads, ")
+           << view.getColumns() << "), or (batch, seq, heads) for one column, got " << base;
+  return success();
+}
+
+LogicalResult DotOp::verify() {
+  auto lhs = cast<RankedTensorType>(getLhs().getType()), rhs = cast<RankedTensorType>(getRhs().getType());
+  auto result = cast<RankedTensorType>(getResult().getType());
+  if (lhs.getRank() != 2 || rhs.getRank() != 2 || result.getRank() != 2)
+    return emitOpError("expects tiles of rank 2");
+  if (lhs.getElementType() != rhs.getElementType() || lhs.getElementTypeBitWidth() != 16)
+    return emitOpError("expects operands of one 16-bit type, got ")
+           << lhs.getElementType() << " and " << rhs.getElementType();
+  if (!result.getElementType().isF32())
+    return emitOpError("expects a product in f32, got ") << result.getElementType();
+  int64_t inner = rhs.getDimSize(getTransB() ? 1 : 0), columns = rhs.getDimSize(getTransB() ? 0 : 1);
+  if (lhs.getDimSize(1) != inner || result.getDimSize(0) != lhs.getDimSize(0) || result.getDimSize(1) != columns)
+    return emitOpError("expects a product of ") << lhs.getDimSize(0) << "x" << columns << " over " << inner
+                                                << ", got " << result << " from " << lhs << " and " << rhs;
+  if (getAcc() && getAcc().getType() != result)
+    return emitOpError("expects an accumulator of ") << result << ", got " << getAcc().getType();
+  if (encodingOf<SharedAttr>(result))
+    return emitOpError("expects its result in registers");
+  return success();
+}
+
+LogicalResult ConvertOp::verify() {
+  auto from = cast<RankedTensorType>(getTile().getType()), to = cast<RankedTensorType>(getResult().getType());
+  if (from.getShape() != to.getShape() || from.getElementType() != to.getElementType())
+    return emitOpError("expects the same elements on both sides, got ") << from << " and " << to;
+  return success();
+}
+
+/// Nothing is written to a result that nobody asked for.
+LogicalResult StoreOp::canonicalize(StoreOp op, PatternRewriter &rewriter) {
+  if (!op.getView().getDefiningOp<AbsentOp>())
+    return failure();
+  rewriter.eraseOp(op);
+  return success();
+}
+
+} // namespace attn::tile
