@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// The passes, in the order in which the compiler runs them.
+#ifndef ATTN_PASSES
+#define ATTN_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
+  let summary = "Instantiate the schedule for a kernel and write the wrapper around it";
+  let description = [{
+    Reads the schedule's text, replaces its first paragraph by the types of this kernel, and links three names: `@score`
+    is the composition of the kernel's score changes (gone when there are none), `@visible` becomes the list of its
+    masks, `@finish` the ending with or without a sink. Their parameters are appended where they are used. The wrapper
+    says which rows and keys a program owns and makes the views; only here do grouped heads, lengths and alignment
+    appear. A result that is not asked for is bound to an absent view.
+
+    A static positive scale is folded into the factor that turns scores into exponents of two, when no function sees
+    the scores; otherwise, and for a scale that is an argument, it is a factor of its own, because for a scale of zero
+    or below the maximum of scores is not the maximum of scaled scores.
+
+    Before:
+    ```
+    attn.kernel @prefill(%q: !q, %k: !kv, %v: !kv) -> (o: !q) {
+      %s = attn.scores %q, %k : !q, !kv
+      %m = attn.mask %s by @causal
+      %p = attn.softmax %m
+      %o = attn.output %p, %v : !kv -> !q
+      attn.return %o : !q
+    }
+    ```
+    After:
+    ```
+    func.func @prefill(%q: memref<...>, %k: memref<...>, %v: memref<...>, %o: memref<...>) {
+      %block, %head, %batch = tile.program %blocks, %heads, %batches
+      ...
+      %keys = tile.view %k[%batch, %kv_head] length %n : ...
+      %acc, %m, %l = tile.walk %col in %keys[%zero to %n] step 64 ... {
+        ...
+        %s = tile.mask %raw by [@causal, @in_bounds] rows %query[%row] cols %keys[%col] : ...
+    ```
+  }];
+}
+
+def TrimWalks : Pass<"trim-walks", "::mlir::ModuleOp"> {
+  let summary = "Turn walks into loops over the tiles that masks admit, and say which tiles need no mask";
+  let description = [{
+    Reads each conjunct of the mask in the walk's body as a tree of affine comparisons of positions. For the rows of
+    this program, a comparison holds everywhere up to some tile and nowhere after another (or the other way round).
+    Tiles where the whole mask holds nowhere are not visited; the tiles between two bounds where it holds everywhere
+    are named in the mask's `unless` clause. A conjunct that another implies is dropped. What is not affine is masked in
+    every tile that the rest admits, and the pass says so in a remark.
+
+    The loop runs over tile numbers; the column of a tile is a pure function of its number.
+
+    Before:
+    ```
+    %r = tile.walk %col in %keys[%from to %to] step 64 iter_args(%a = %init) : !view -> (!acc) {
+      ...
+      %s = tile.mask %raw by [@causal, @in_bounds] rows %query[%row] cols %keys[%col] : !scores, !view, !view
+    ```
+    After, for rows that begin at position %pos:
+    ```
+    %free = (%pos + 1) floordiv 64
+    %end = min(%to, %pos + 128) ceildiv 64
+    %r = scf.for %t = %first to %end step %c1 iter_args(%a = %init) -> (!acc) {
+      %col = arith.muli %t, %c64 : index
+      ...
+      %s = tile.mask %raw by [@causal] rows %query[%row] cols %keys[%col] unless %t in [%first to %free] : ...
+    ```
+  }];
+}
+
+def PipelineLoads : Pass<"pipeline-loads", "::mlir::func::FuncOp"> {
+  let summary = "Turn loads of product operands into fills of rings that run ahead";
+  let description = [{
+    A load that feeds a product becomes an await of a ring; the matching fill stands as early as the ring allows.
+    Loads keep their order in the text: the fill of the next load in line is begun right behind an await, which is
+    the moment when every warp is known to have finished with the buffer it goes to. With one stage per ring this is
+    the order of FlashAttention-2: await K, begin V, first product, await V, begin the next K, softmax, second product.
+
+    Before:
+    ```
+    scf.for %t = %first to %end step %c1 ... {
+      %k = tile.load %keys[%col] : !view -> !k
+      %s = tile.dot %q, trans_b %k : ...
+      %v = tile.load %values[%col] : !view -> !v
+    ```
+    After:
+    ```
+    tile.fill %k_ring[%first] from %keys[%col_first] when %any : ...
+    scf.for %t = %first to %end step %c1 ... {
+      %k = tile.await %k_ring[%t] : ...
+      tile.fill %v_ring[%t] from %values[%col] : ...
+      %s = tile.dot %q, trans_b %k : ...
+      tile.release %k_ring[%t] : ...
+      %v = tile.await %v_ring[%t] : ...
+      tile.fill %k_ring[%next] from %keys[%col_next] when %more : ...
+    ```
+  }];
+}
+
+def AssignLayouts : Pass<"assign-layouts", "::mlir::func::FuncOp"> {
+  let summary = "Say for every tile which thread holds which element";
+  let description = [{
+    The products are the anchors: their accumulators are spread over warps by rows, so that no two warps share a row.
+    From there layouts follow the values: elementwise operations keep them, reductions give slices, the first operand
+    of a product in registers becomes an `operand` by a conversion that costs nothing, tiles that come from rings lie
+    in shared memory with the widest swizzle that divides their columns.
+
+    Refuses a tile whose rows are no multiple of 16 per warp, naming the tile.
+
+    Before: `%s = tile.dot %q, trans_b %k : tensor<128x128xbf16>, tensor<64x128xbf16> -> tensor<128x64xf32>`
+
+    After: `... -> tensor<128x64xf32, #tile.acc<mma_m16n8k16, warps = 4>>`
+  }];
+}
+
+def DeferRowSums : Pass<"defer-row-sums", "::mlir::func::FuncOp"> {
+  let summary = "Let each thread keep its part of a running row sum until after the loop";
+  let description = [{
+    A loop-carried value per row that is only multiplied by values of the row and added to by `tile.reduce add` need not
+    be complete inside the loop: its parts scale alike. It becomes `partial`, and one conversion after the loop adds
+    the parts up. This removes two shuffles per row and step.
+
+    Before: `%l_n = tile.reduce add %p into %l_s : !scores, tensor<128xf32, #tile.slice<1 of #s>>`
+
+    After: `... : !scores, tensor<128xf32, #tile.slice<1 of #s, partial = true>>`, and behind the loop
+    `%l_all = tile.convert %l : ... -> tensor<128xf32, #tile.slice<1 of #s>>`
+  }];
+}
+
+def SplitLoops : Pass<"split-loops", "::mlir::func::FuncOp"> {
+  let summary = "One loop for tiles that need their mask, one for tiles that need none";
+  let description = [{
+    A loop whose masks carry an `unless %t in [%a to %b]` clause becomes up to three loops in a row over the same tile
+    numbers: before %a with the mask, from %a to %b without, from %b on with it. A part that is empty for every size is
+    left out. Each loop is named by the attribute `tile.part`; the name becomes its label.
+
+    It stands last among the passes on tiles, so that all others see one body.
+
+    Before:
+    ```
+    scf.for %t = %first to %end step %c1 ... {
+      %s = tile.mask %raw by [@causal] ... unless %t in [%first to %free] : ...
+    ```
+    After:
+    ```
+    scf.for %t = %first to %free_end step %c1 ... { ... } {tile.part = "full"}
+    scf.for %t = %free_end to %end step %c1 ... {
+      %s = tile.mask %raw by [@causal] ... : ...
+    } {tile.part = "masked"}
+    ```
+  }];
+}
+
+def ConvertTileToGpu : Pass<"convert-tile-to-gpu", "::mlir::ModuleOp"> {
+  let summary = "From tiles to threads: registers, shared memory, barriers and matrix instructions";
+  let description = [{
+    A tile in registers becomes as many scalars as a thread holds of it; an operation on tiles becomes one operation a
+    scalar. Products become `ldmatrix` and `mma.sync`, fills 16-byte asynchronous copies, awaits a wait and a barrier.
+    Score and mask functions are inlined: what depends on the head alone is computed once, what depends on the row once
+    a row. A mask that is affine is one comparison with a constant per element.
+
+    The function's arguments become what the kernel is launched with, listed in `attn.parameters` in the terms of the
+    kernel file; `attn.grid`, `attn.block` and `attn.shared` say how it is launched.
+  }];
+  let options = [
+    Option<"wideCopies", "wide-copies", "bool", "true",
+           "Copy 16 bytes at a time; needs bases and strides that are multiples of 16 bytes">
+  ];
+}
+
+#endif

@@ -1,0 +1,123 @@
+// Parameters. The compiler writes this paragraph anew for each kernel; the rest of the file is the schedule.
+!view_qk  = !tile.view<128 x bf16>
+!view_v   = !tile.view<128 x bf16>
+!view_out = !tile.view<128 x bf16>
+!view_lse = !tile.view<1 x f32>
+!q        = tensor<128x128xbf16>        // block_q rows of head_dim
+!k        = tensor<64x128xbf16>         // block_kv rows of head_dim
+!v        = tensor<64x128xbf16>         // block_kv rows of the values' head_dim
+!scores   = tensor<128x64xf32>
+!probs    = tensor<128x64xbf16>
+!acc      = tensor<128x128xf32>
+!rows     = tensor<128xf32>             // one value per query row
+!flags    = tensor<128xi1>
+#step         = 64                      // block_kv
+#to_exp2      = dense<0.127517432> : !scores    // what makes a score an exponent of two: scale * log2(e)
+#to_exp2_rows = dense<0.127517432> : !rows
+
+// FlashAttention-2, Algorithm 1: this program owns rows of queries, walks the keys it may see once, and keeps for each
+// row a maximum m, a sum l and an output acc, which it rescales whenever the maximum grows.
+func.func @forward(%row: index, %from: index, %to: index, %query: !view_qk, %keys: !view_qk, %values: !view_v,
+                   %output: !view_out, %lse: !view_lse) {
+  %to_exp2 = arith.constant #to_exp2
+  %lowest = arith.constant dense<-3.40282347E+38> : !rows
+  %no_acc = arith.constant dense<0.0> : !acc
+  %no_sum = arith.constant dense<0.0> : !rows
+
+  %q = tile.load %query[%row] : !view_qk -> !q
+
+  %acc, %m, %l = tile.walk %col in %keys[%from to %to] step #step
+      iter_args(%acc_i = %no_acc, %m_i = %lowest, %l_i = %no_sum) : !view_qk -> (!acc, !rows, !rows) {
+    %k = tile.load %keys[%col] : !view_qk -> !k
+    %raw = tile.dot %q, trans_b %k : !q, !k -> !scores
+    %v = tile.load %values[%col] : !view_v -> !v
+    %mod = tile.apply @score to %raw rows %query[%row] cols %keys[%col] : !scores rows !view_qk cols !view_qk
+    %s = tile.mask %mod by [@visible, @in_bounds] rows %query[%row] cols %keys[%col] : !scores, !view_qk, !view_qk
+
+    %m_n = tile.reduce max %s into %m_i : !scores, !rows
+    %shift, %alpha = func.call @shift(%m_i, %m_n) : (!rows, !rows) -> (!rows, !rows)
+    %shift_b = tile.broadcast %shift : !rows -> !scores
+    %x = math.fma %s, %to_exp2, %shift_b : !scores
+    %p = math.exp2 %x : !scores
+    %l_s = arith.mulf %l_i, %alpha : !rows
+    %l_n = tile.reduce add %p into %l_s : !scores, !rows
+
+    %alpha_b = tile.broadcast %alpha : !rows -> !acc
+    %acc_s = arith.mulf %acc_i, %alpha_b : !acc
+    %p_lo = arith.truncf %p : !scores to !probs
+    %acc_n = tile.dot %p_lo, %v into %acc_s : !acc, !probs, !v -> !acc
+    tile.yield %acc_n, %m_n, %l_n : !acc, !rows, !rows
+  }
+
+  %o, %lse_o = func.call @finish(%acc, %m, %l) : (!acc, !rows, !rows) -> (!acc, !rows)
+  tile.store %o, %output[%row] : !acc, !view_out
+  tile.store %lse_o, %lse[%row] : !rows, !view_lse
+  return
+}
+
+// In base 2: the new maximum, negated, and the factor by which what was summed before shrinks. The clamp keeps both
+// finite for rows that have seen no key, so that no later line needs a guard: their weights are exp2(-inf) = 0.
+func.func private @shift(%m_old: !rows, %m_new: !rows) -> (!rows, !rows) {
+  %to_exp2 = arith.constant #to_exp2_rows
+  %lowest = arith.constant dense<-3.40282347E+38> : !rows
+  %new_2 = arith.mulf %m_new, %to_exp2 : !rows
+  %new = arith.maximumf %new_2, %lowest : !rows
+  %old_2 = arith.mulf %m_old, %to_exp2 : !rows
+  %old = arith.maximumf %old_2, %lowest : !rows
+  %grown = arith.subf %old, %new : !rows
+  %alpha = math.exp2 %grown : !rows
+  %shift = arith.negf %new : !rows
+  return %shift, %alpha : !rows, !rows
+}
+
+// Output and natural-logarithm lse. A row that saw no key has l = 0 and acc = 0: it ends as 0 and -inf. The test is on
+// l > 0 and not max(l, 1): the fused exponent rounds once, so l of a row with one key may be a little below 1.
+func.func private @finish(%acc: !acc, %m: !rows, %l: !rows) -> (!acc, !rows) {
+  %to_exp2 = arith.constant #to_exp2_rows
+  %one = arith.constant dense<1.0> : !rows
+  %none = arith.constant dense<0.0> : !rows
+  %ln2 = arith.constant dense<0.693147182> : !rows
+  %seen = arith.cmpf ogt, %l, %none : !rows
+  %l_1 = arith.select %seen, %l, %one : !flags, !rows
+  %inverse = arith.divf %one, %l_1 : !rows
+  %inverse_b = tile.broadcast %inverse : !rows -> !acc
+  %o = arith.mulf %acc, %inverse_b : !acc
+  %m_2 = arith.mulf %m, %to_exp2 : !rows
+  %l_2 = math.log2 %l : !rows
+  %lse_2 = arith.addf %m_2, %l_2 : !rows
+  %lse = arith.mulf %lse_2, %ln2 : !rows
+  return %o, %lse : !acc, !rows
+}
+
+// The same with a logit per row that takes weight from every key and has no value: a merge with (0, sink).
+func.func private @finish_with_sink(%acc: !acc, %m: !rows, %l: !rows, %sink: !rows) -> (!acc, !rows) {
+  %to_exp2 = arith.constant #to_exp2_rows
+  %log2e = arith.constant dense<1.44269502> : !rows
+  %lowest = arith.constant dense<-3.40282347E+38> : !rows
+  %one = arith.constant dense<1.0> : !rows
+  %none = arith.constant dense<0.0> : !rows
+  %ln2 = arith.constant dense<0.693147182> : !rows
+  %m_2 = arith.mulf %m, %to_exp2 : !rows
+  %keys = arith.maximumf %m_2, %lowest : !rows
+  %sink_2 = arith.mulf %sink, %log2e : !rows
+  %max = arith.maximumf %keys, %sink_2 : !rows
+  %d_keys = arith.subf %keys, %max : !rows
+  %w_keys = math.exp2 %d_keys : !rows
+  %d_sink = arith.subf %sink_2, %max : !rows
+  %w_sink = math.exp2 %d_sink : !rows
+  %l_keys = arith.mulf %l, %w_keys : !rows
+  %l_all = arith.addf %l_keys, %w_sink : !rows
+  %seen = arith.cmpf ogt, %l_all, %none : !rows
+  %l_1 = arith.select %seen, %l_all, %one : !flags, !rows
+  %factor = arith.divf %w_keys, %l_1 : !rows
+  %factor_b = tile.broadcast %factor : !rows -> !acc
+  %o = arith.mulf %acc, %factor_b : !acc
+  %l_2 = math.log2 %l_all : !rows
+  %lse_2 = arith.addf %max, %l_2 : !rows
+  %lse = arith.mulf %lse_2, %ln2 : !rows
+  return %o, %lse : !acc, !rows
+}
+
+func.func private @score(%s: f32, %b: index, %h: index, %row: index, %column: index, %q: index, %kv: index) -> f32
+func.func private @visible(%b: index, %h: index, %row: index, %column: index, %q: index, %kv: index) -> i1
+func.func private @in_bounds(%b: index, %h: index, %row: index, %column: index, %q: index, %kv: index) -> i1
