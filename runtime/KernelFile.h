@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel file: PTX whose first lines (`//!`) say how to launch it. One struct, its reader and its writer.
+//
+//   //! attn-kernel-file 1
+//   //! build 3f2a91c0
+//   //! target sm_80
+//   //! spec-hash 0123456789abcdef
+//   //! check 0123456789abcdef             hash of every byte after this line
+//   //! kernel prefill
+//   //! input q bf16 [batch, seq_q, heads = 32, head_dim = 128]
+//   //! scalar scale f32
+//   //! output o bf16 [batch, seq_q, heads = 32, head_dim = 128]
+//   //! data length kv_lens k seq_kv       optional facts about the contents of tensors
+//   //! workspace 0
+//   //! launch prefill_aligned
+//   //! requires aligned q 16
+//   //! grid ceildiv(seq_q, 128) * 32 * batch
+//   //! block 128
+//   //! shared 65536
+//   //! param address q
+//   //! or prefill_any
+//   //! ...
+//   //! source
+//   //! | attn.kernel @prefill(...)
+//   //! end
+//   .version 7.1
+#ifndef ATTN_RUNTIME_KERNELFILE_H
+#define ATTN_RUNTIME_KERNELFILE_H
+
+#include "runtime/Expression.h"
+#include "runtime/Types.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace attn {
+
+/// The format that this reader reads and this writer writes.
+inline constexpr int kernelFileVersion = 1;
+
+/// A dimension of an argument: static when it has a size, otherwise bound at launch by its name.
+struct Dimension {
+  std::string name;
+  std::optional<int64_t> size = std::nullopt;
+  bool operator==(const Dimension &) const = default;
+};
+
+/// An argument of a kernel in the order in which a launch gives them: arguments first, then results.
+struct KernelArgument {
+  /// InOut is a result that has the name of an argument and is written in place.
+  enum class Role : uint8_t { Input, Scalar, Output, InOut };
+  Role kind = Role::Input;
+  std::string name;
+  DType type = DType::F32;        ///< scalars: F32, I32 or Index
+  std::vector<Dimension> shape{}; ///< empty for scalars and for tensors of rank 0
+  bool operator==(const KernelArgument &) const = default;
+};
+
+/// A fact about the contents of a tensor that the kernel relies on; tools make data to fit and verify it.
+struct DataFact {
+  enum class Kind : uint8_t {
+    Length,     ///< `data length kv_lens k seq_kv`: only the first kv_lens[b] entries of k along seq_kv exist
+    Increasing, ///< `data increasing list` or `data increasing list count`: each row's used part increases strictly
+    Pointers,   ///< `data pointers indptr total_q`: starts at 0, never falls, ends at or below that dimension
+  };
+  Kind what = Kind::Length;
+  std::string tensor;         ///< the tensor of integers
+  std::string of = {};        ///< Length: the tensor that has the length; Increasing: the count (may be empty)
+  std::string dimension = {}; ///< Length and Pointers: the dimension's name
+  bool operator==(const DataFact &) const = default;
+};
+
+/// What is passed to an entry for one of its .param, in order; each has its natural alignment.
+struct KernelParameter {
+  enum class Kind : uint8_t {
+    Address,   ///< u64: base address of tensor `name`
+    Size,      ///< i32: value of dimension `name` (dimensions are checked to be below 2^30)
+    Stride,    ///< i64: stride in elements of dimension number `dimension` of tensor `name`
+    Scalar,    ///< f32, i32, or i64 for index: the scalar argument `name`
+    Workspace, ///< u64: base of the workspace plus `offset` bytes
+  };
+  Kind what = Kind::Address;
+  std::string name = {};
+  int64_t dimension = 0;
+  Expression offset = {};
+};
+
+/// Requirement on a tensor: its base address and each byte stride but the innermost are multiples of `bytes`.
+struct Alignment {
+  std::string tensor;
+  int64_t bytes = 16;
+  bool operator==(const Alignment &) const = default;
+};
+
+/// One way to do a step: an .entry with what it requires and how it is started.
+struct KernelEntry {
+  std::string name; ///< name of the .entry
+  std::vector<Alignment> required;
+  Expression grid;          ///< number of programs along x; 0 launches nothing and is success
+  int64_t block = 0;        ///< threads of a program
+  int64_t shared = 0;       ///< bytes of dynamic shared memory
+  bool cooperative = false; ///< programs wait for each other, so all must be resident
+  std::vector<KernelParameter> parameters;
+};
+
+/// Launched in file order; of the alternatives the first whose requirements hold is taken.
+struct KernelStep {
+  std::vector<KernelEntry> alternatives;
+};
+
+struct KernelSection {
+  std::string name;
+  std::vector<KernelArgument> arguments;
+  std::vector<DataFact> facts;
+  Expression workspace; ///< bytes
+  std::vector<KernelStep> steps;
+};
+
+struct KernelFile {
+  std::string build;    ///< id of the compiler build, one word
+  std::string target;   ///< "sm_80"
+  std::string specHash; ///< 16 hexadecimal digits: hashOf(canonical spec)
+  std::vector<KernelSection> kernels;
+  std::string source; ///< the spec, empty or ending in a newline
+};
+
+/// FNV-1a, 64 bits.
+uint64_t hashOf(std::string_view bytes);
+
+/// 16 lower-case hexadecimal digits.
+std::string hexadecimal(uint64_t value);
+
+/// Reads a kernel file. Throws Error with every fault found; `name` (of the file) and the line begin each sentence.
+KernelFile parseKernelFile(std::string_view text, std::string_view name = "kernel file");
+
+/// Whether the text begins as a kernel file does (it may still be damaged).
+bool looksLikeKernelFile(std::string_view text);
+
+/// Writes a kernel file with the given PTX (from `.version` on). parseKernelFile gives the same struct back.
+std::string printKernelFile(const KernelFile &file, std::string_view ptx);
+
+/// The text with its check line computed anew; unchanged when it has none. For tests that damage files on purpose.
+std::string repairCheck(std::string_view text);
+
+} // namespace attn
+
+#endif // ATTN_RUNTIME_KERNELFILE_H
