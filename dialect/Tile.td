@@ -118,7 +118,7 @@ def Tile_ProgramOp : Tile_Op<"program", [Pure]> {
   let hasCustomAssemblyFormat = 1;
 }
 
-def Tile_ViewOp : Tile_Op<"view", [Pure, AttrSizedOperandSegments]> {
+def Tile_ViewOp : Tile_Op<"view", [Pure]> {
   let summary = "Rows of one sequence and head";
   let description = [{
     Row r is `base[b, r, h, :]`, a row of head_dim elements, or the single element `base[b, r, h]`. `length` rows
