@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// Happens-before: clocks of warps and the records of who touched which word last. The only place that decides races.
+#ifndef ATTN_RUNTIME_SIM_ORDER_H
+#define ATTN_RUNTIME_SIM_ORDER_H
+
+#include "runtime/sim/Simulator.h"
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace attn::sim {
+
+/// Counts the releases of one actor. Never 0 for an access that happened. Epochs of a shared memory's later CTA are
+/// larger than all of its earlier ones, so records need no clearing in between.
+using Epoch = uint32_t;
+
+/// Warps of a CTA are actors 0..31; the rest stand for engines that copy on their own.
+inline constexpr unsigned kWarpActors = 32;
+inline constexpr unsigned kBulkActor = 32;
+inline constexpr unsigned kCopyActor = 33;
+/// Stands for a word whose bytes have records of their own; its clock is always 0, so the quick test fails on it.
+inline constexpr unsigned kSplitActor = 39;
+inline constexpr unsigned kActors = 40;
+
+/// Instructions of an entry that a record can name.
+inline constexpr uint32_t kPcBits = 20;
+inline constexpr uint32_t kMaxInstructions = 1u << kPcBits;
+
+/// The latest epoch of each actor that happens before something.
+struct Clock {
+  std::array<Epoch, kActors> at{};
+  void join(const Clock &other) {
+    for (unsigned i = 0; i < kActors; ++i)
+      at[i] = at[i] > other.at[i] ? at[i] : other.at[i];
+  }
+};
+
+/// What happens before something in other CTAs: for each, the epochs of its warps. Empty for most kernels.
+using GridClock = std::map<uint32_t, std::array<Epoch, kWarpActors>>;
+using SharedGridClock = std::shared_ptr<const GridClock>;
+
+/// The clocks of one warp.
+struct WarpClocks {
+  uint32_t cta = 0;  ///< linear index in the grid
+  uint32_t warp = 0; ///< its actor
+  Clock seen;        ///< what happens before the warp's next access; its own entry is its current epoch
+  Clock proxied;     ///< whose generic writes are ordered before the warp's asynchronous accesses
+  Clock fenced;      ///< what was seen at the warp's last fence: what its next strong write publishes
+  SharedGridClock gridSeen, gridFenced;
+  SharedGridClock gridUnfenced; ///< read from flags, but not yet ordered by a fence
+
+  Epoch now() const { return seen.at[warp]; }
+  void start(uint32_t ctaIndex, uint32_t warpIndex, Epoch base);
+  /// After a release: later accesses are not covered by it.
+  void advance() { ++seen.at[warp]; }
+};
+
+/// Joins what the warps that met at a barrier have seen.
+class Meeting {
+public:
+  void arrive(WarpClocks &warp);
+  void leave(WarpClocks &warp) const;
+  void clear() { *this = Meeting(); }
+
+private:
+  Clock seen, proxied, fenced;
+  SharedGridClock gridSeen, gridFenced;
+};
+
+/// Who performs an access.
+struct Actor {
+  WarpClocks *clocks;
+  uint32_t pc;     ///< instruction index in the entry
+  uint32_t lane;
+  uint32_t serial; ///< differs between instructions executed in one CTA; never 0
+};
+
+enum class Proxy : uint8_t { Generic, Async };
+
+/// Names parts of shared memory in diagnostics.
+struct SharedLayout {
+  struct Variable {
+    std::string name;
+    uint32_t offset, size; ///< offset within the window
+  };
+  std::vector<Variable> variables;
+  uint32_t size = 0; ///< bytes from the start of the window, the reserved part included
+  std::string describe(uint32_t offset) const;
+};
+
+/// Records of the words of one CTA's shared memory.
+class SharedOrder {
+public:
+  /// Prepares for a CTA with that many warps. Returns the epoch at which its warps start.
+  Epoch start(const SharedLayout &layout, unsigned warps, const Checks &checks);
+  /// Remembers the largest epoch of a CTA that ends here.
+  void finish(const WarpClocks &warp) { last = std::max(last, warp.now()); }
+
+  /// Whole words [word, word + count).
+  void read(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy = Proxy::Generic) {
+    const WarpClocks &clocks = *actor.clocks;
+    uint64_t tag = uint64_t(clocks.now()) << 32 | kWhole | actor.pc;
+    uint64_t *mine = reads[clocks.warp].data() + word;
+    const Writer *writer = writers.data() + word;
+    bool ordered = true;
+    for (uint32_t i = 0; i < count; ++i) {
+      ordered &= writer[i].epoch <= clocks.seen.at[writer[i].actor()];
+      mine[i] = tag;
+    }
+    if (!ordered || proxy == Proxy::Async) [[unlikely]]
+      readSlowly(actor, word, count, 0xf, proxy);
+  }
+  void write(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy = Proxy::Generic);
+  /// The bytes of one word that are in `mask`.
+  void readPart(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy = Proxy::Generic);
+  void writePart(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy = Proxy::Generic);
+  /// Atomic accesses do not race with each other, but with plain ones.
+  void atomic(const Actor &actor, uint32_t word, uint32_t mask);
+  /// As write, but for bytes whose new value only arrives later: checks and records nothing.
+  void checkWrite(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy);
+
+private:
+  static constexpr uint64_t kWhole = uint64_t(0xf) << kPcBits;
+  struct Writer {
+    Epoch epoch = 0;
+    uint32_t info = 0; ///< pc : 20, actor : 6, async : 1, atomic : 1
+    unsigned actor() const { return info >> kPcBits & 63; }
+    uint32_t pc() const { return info & (kMaxInstructions - 1); }
+    bool async() const { return info >> 26 & 1; }
+    bool atomic() const { return info >> 27 & 1; }
+  };
+  static Writer record(const Actor &actor, Proxy proxy, bool atomic = false) {
+    return {actor.clocks->now(), actor.pc | actor.clocks->warp << kPcBits |
+                                     (proxy == Proxy::Async ? 1u << 26 : 0u) | (atomic ? 1u << 27 : 0u)};
+  }
+  void readSlowly(const Actor &actor, uint32_t word, uint32_t count, uint32_t mask, Proxy proxy);
+  void checkWriter(const Actor &actor, const Writer &writer, uint32_t byte, Proxy proxy, bool isRead, bool isAtomic);
+  void checkReaders(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy);
+  void checkBytes(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy, bool isAtomic);
+  void split(uint32_t word);
+  bool isSplit(uint32_t word) const { return writers[word].actor() == kSplitActor; }
+  uint64_t *splitReads(uint32_t index, unsigned warp) { return splitReadBytes.data() + (size_t(index) * warps + warp) * 4; }
+  [[noreturn]] void failRead(const Actor &actor, const Writer &writer, uint32_t byte);
+  [[noreturn]] void failWrite(const Actor &actor, uint64_t tag, unsigned reader, uint32_t byte);
+
+  const SharedLayout *layout = nullptr;
+  Checks checks;
+  unsigned warps = 0;
+  Epoch last = 0;
+  std::vector<Writer> writers;
+  std::vector<std::vector<uint64_t>> reads; ///< by warp, by word: epoch : 32, byte mask : 4, pc : 20; 0 is none
+  // Words that were written in parts: four records each instead of one.
+  std::vector<Writer> splitWriters;
+  std::vector<uint64_t> splitReadBytes;
+  std::vector<uint32_t> splitWords, splitFree;
+};
+
+enum class Scope : uint8_t { Cta, Cluster, Gpu, System };
+enum class Semantics : uint8_t { Weak, Relaxed, Acquire, Release, AcquireRelease };
+
+/// How an access takes part in the order between CTAs.
+struct Strength {
+  Semantics semantics = Semantics::Weak;
+  Scope scope = Scope::Gpu;
+  bool strong() const { return semantics != Semantics::Weak && scope >= Scope::Gpu; }
+  bool acquires() const { return semantics == Semantics::Acquire || semantics == Semantics::AcquireRelease; }
+  bool releases() const { return semantics == Semantics::Release || semantics == Semantics::AcquireRelease; }
+};
+
+/// Records of the words of one 4 KiB page of global memory; made when the page is first written.
+struct GlobalPage {
+  static constexpr uint32_t kBytes = 4096, kWords = kBytes / 4;
+  static constexpr uint32_t kManyReaders = 1u << 31;
+  struct Touch {
+    uint32_t cta = 0;
+    Epoch epoch = 0;   ///< 0: nobody
+    uint32_t info = 0; ///< pc : 20, warp : 5, strong : 1, byte mask : 4, and in bit 31 "more in the side table"
+    uint32_t pc() const { return info & (kMaxInstructions - 1); }
+    unsigned warp() const { return info >> kPcBits & 31; }
+    bool strong() const { return info >> 25 & 1; }
+    uint32_t mask() const { return info >> 26 & 15; }
+    bool many() const { return info >> 31; }
+  };
+  struct Word {
+    Touch writer, reader;
+    uint32_t serial = 0; ///< of the instruction that wrote it last
+    uint32_t unused = 0;
+  };
+  std::array<Word, kWords> words;
+};
+
+/// Order between CTAs, for one launch.
+class GlobalOrder {
+public:
+  /// What diagnostics need to know about an address.
+  struct Place {
+    uint64_t address;
+    std::string (*describe)(const void *memory, uint64_t address);
+    const void *memory;
+  };
+  void start(const Checks &which) {
+    checks = which;
+    releases.clear();
+    more.clear();
+  }
+  /// A word of an existing page; `mask` is the bytes touched.
+  void read(const Actor &actor, GlobalPage::Word &word, uint32_t mask, Strength strength, const Place &place) {
+    // Only the CTA that wrote a page reads it in ordinary kernels.
+    if (word.writer.cta != actor.clocks->cta || word.reader.epoch == 0 || word.reader.many() ||
+        word.reader.cta != actor.clocks->cta)
+      readSlowly(actor, word, mask, strength, place);
+  }
+  void write(const Actor &actor, GlobalPage::Word &word, uint32_t mask, Strength strength, const Place &place);
+  /// Orders a strong read, write or both at `address` with fences and with other strong accesses of it. To be called
+  /// besides read and write.
+  void synchronise(WarpClocks &warp, uint64_t address, bool reads, bool writes, Strength strength);
+  /// fence.acq_rel, fence.sc and membar.
+  void fence(WarpClocks &warp, Scope scope);
+
+private:
+  void readSlowly(const Actor &actor, GlobalPage::Word &word, uint32_t mask, Strength strength, const Place &place);
+  void check(const Actor &actor, const GlobalPage::Touch &other, uint32_t mask, Strength strength, const Place &place,
+             bool otherWrites, bool writes);
+  static bool ordered(const SharedGridClock &clock, const GlobalPage::Touch &touch);
+  [[noreturn]] void fail(const Actor &actor, const GlobalPage::Touch &other, const Place &place, bool otherWrites,
+                         bool writes);
+
+  struct Others {
+    std::vector<GlobalPage::Touch> readers, writers;
+  };
+  Checks checks;
+  std::unordered_map<uint64_t, SharedGridClock> releases;  ///< by word address: what a strong write published there
+  std::unordered_map<const GlobalPage::Word *, Others> more; ///< touches that do not fit the word's record
+};
+
+} // namespace attn::sim
+
+#endif // ATTN_RUNTIME_SIM_ORDER_H
