@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of what correctness cases vary, and the lists of cases that are made from it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace attn::cases {
+
+/// What varies. The order is that of the table in Axes.cpp; the first value of each axis is the plain one.
+enum Axis : unsigned {
+  ElementType,
+  Lengths,
+  HeadDim,
+  Heads,
+  Batch,
+  Causal,
+  Align,
+  Window,
+  UserMask,
+  Softcap,
+  Alibi,
+  UserScore,
+  Scale,
+  Sink,
+  Lse,
+  Lens,
+  Layout,
+  Data,
+  AxisCount
+};
+
+struct AxisRow {
+  std::string_view Name;
+  std::vector<std::string_view> Values;
+};
+
+/// The table: one row an axis.
+const std::array<AxisRow, AxisCount> &axes();
+
+/// Position of a value in its axis; the value must exist.
+unsigned valueOf(Axis TheAxis, std::string_view Value);
+
+/// One point of the product of all axes.
+struct Case {
+  std::array<uint8_t, AxisCount> At{};
+  std::string List;         ///< which list it is from, and its number there: "pair017"
+  bool Accuracy = false;    ///< also runs with the worst approximations and truncating products
+  bool ManyOrders = false;  ///< also runs with one resident block and with two more seeds
+
+  std::string_view value(Axis TheAxis) const { return axes()[TheAxis].Values[At[TheAxis]]; }
+  bool is(Axis TheAxis, std::string_view Value) const { return value(TheAxis) == Value; }
+  bool on(Axis TheAxis) const { return At[TheAxis] != 0; }
+
+  /// The list, then every value that is not plain: "pair017.f16.113x203.d64.causal".
+  std::string name() const;
+  /// Depends on the values alone, not on the place in a list.
+  uint64_t seed() const;
+
+  int64_t queries() const;
+  int64_t keys() const;
+  int64_t headDim() const;
+  int64_t valueDim() const;
+  int64_t heads() const;
+  int64_t keyHeads() const;
+  int64_t batch() const;
+  /// Roughly how many products of scores it takes; for an even split of the work.
+  double cost() const;
+};
+
+/// Cases in which any two values of any two axes meet, found greedily from a fixed seed.
+std::vector<Case> pairwise();
+
+/// Each feature alone at all lengths, for two head dimensions; each head dimension at two lengths.
+std::vector<Case> alone();
+
+/// Everything that is run by default: pairwise() and alone(), every eighth of them in many orders.
+std::vector<Case> standard();
+
+/// All shapes times no feature, each feature alone, and each two features together.
+std::vector<Case> wholeProduct();
+
+} // namespace attn::cases
