@@ -19,8 +19,8 @@ public:
   Expression() : Expression(0) {}
   Expression(int64_t value);
 
-  /// Throws Error with one sentence when the text is no expression: `expects a number, a name or '(', got ')' in
-  /// '...'`.
+  /// Throws Error with one sentence when the text is no expression, such as `expects a number, a name or '(' at the end
+  /// of '4 *'`.
   static Expression parse(std::string_view text);
 
   /// Value of a dimension; nothing when there is no such name.
@@ -35,7 +35,7 @@ public:
   std::vector<std::string> names() const;
 
 private:
-  enum class Op : uint8_t { Number, Name, Add, Subtract, Multiply, Divide, CeilDiv, Min, Max, Negate };
+  enum class Op : uint8_t { Number, Name, Add, Subtract, Multiply, Divide, CeilDiv, Min, Max };
   /// One step of the expression in postfix order.
   struct Item {
     Op kind;

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks that the lines of a kernel file name what exists and that each entry's parameters are those of the PTX.
+#include "runtime/KernelFileCheck.h"
+
+#include <algorithm>
+#include <bit>
+#include <cctype>
+#include <fmt/format.h>
+#include <map>
+#include <set>
+
+namespace attn {
+
+const KernelArgument *findArgument(const KernelSection &kernel, std::string_view name) {
+  for (const KernelArgument &argument : kernel.arguments)
+    if (argument.name == name)
+      return &argument;
+  return nullptr;
+}
+
+size_t sizeOfParameter(const KernelParameter &parameter, const KernelSection &kernel) {
+  if (parameter.what == KernelParameter::Kind::Size)
+    return 4;
+  if (parameter.what != KernelParameter::Kind::Scalar)
+    return 8;
+  const KernelArgument *argument = findArgument(kernel, parameter.name);
+  return argument ? sizeOf(argument->type) : 8;
+}
+
+namespace {
+
+/// Bytes of each .param of an entry; nothing when the PTX has no such entry. Forms with a size in brackets count as 0.
+class PtxEntries {
+public:
+  explicit PtxEntries(std::string_view ptx) {
+    for (size_t at = ptx.find(".entry"); at != std::string_view::npos; at = ptx.find(".entry", at + 6)) {
+      text = ptx.substr(at + 6);
+      std::string name(token());
+      std::vector<int> &sizes = entries[name];
+      sizes.clear();
+      if (token() == "(")
+        readParameters(sizes);
+    }
+  }
+
+  const std::vector<int> *find(const std::string &name) const {
+    auto found = entries.find(name);
+    return found == entries.end() ? nullptr : &found->second;
+  }
+
+private:
+  /// The next word or punctuation mark, comments skipped; empty at the end.
+  std::string_view token() {
+    for (;;) {
+      while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())))
+        text.remove_prefix(1);
+      if (text.substr(0, 2) != "//")
+        break;
+      text.remove_prefix(std::min(text.find('\n'), text.size()));
+    }
+    size_t length = 0;
+    while (length < text.size() && (std::isalnum(static_cast<unsigned char>(text[length])) ||
+                                    std::string_view("._$%").find(text[length]) != std::string_view::npos))
+      ++length;
+    std::string_view result = text.substr(0, std::max<size_t>(length, text.empty() ? 0 : 1));
+    text.remove_prefix(result.size());
+    return result;
+  }
+
+  void readParameters(std::vector<int> &sizes) {
+    for (std::string_view next = token(); !next.empty() && next != ")" && next != "{"; next = token()) {
+      if (next != ".param")
+        continue;
+      std::string_view type = token();
+      bool wide = type == ".u64" || type == ".s64" || type == ".b64" || type == ".f64";
+      bool narrow = type == ".u32" || type == ".s32" || type == ".b32" || type == ".f32";
+      sizes.push_back(wide ? 8 : narrow ? 4 : 0);
+    }
+  }
+
+  std::string_view text;
+  std::map<std::string, std::vector<int>> entries;
+};
+
+class Checker {
+public:
+  Checker(const KernelFile &file, std::string_view ptx) : file(file), entries(ptx) {}
+
+  std::vector<std::string> run() {
+    if (file.kernels.empty())
+      faults.push_back("expects at least one kernel, got none");
+    std::set<std::string> names;
+    for (const KernelSection &kernel : file.kernels) {
+      if (!names.insert(kernel.name).second)
+        faults.push_back(fmt::format("expects kernels with different names, got '{}' twice", kernel.name));
+      check(kernel);
+    }
+    return std::move(faults);
+  }
+
+private:
+  template <typename... Args>
+  void fault(const KernelSection &kernel, fmt::format_string<Args...> format, Args &&...args) {
+    faults.push_back(fmt::format("kernel '{}': {}", kernel.name, fmt::format(format, std::forward<Args>(args)...)));
+  }
+
+  void check(const KernelSection &kernel) {
+    checkArguments(kernel);
+    checkNames(kernel, kernel.workspace, "workspace");
+    for (const DataFact &fact : kernel.facts)
+      check(kernel, fact);
+    if (kernel.steps.empty())
+      fault(kernel, "expects at least one launch, got none");
+    for (const KernelStep &step : kernel.steps)
+      for (const KernelEntry &entry : step.alternatives)
+        check(kernel, entry);
+  }
+
+  void checkArguments(const KernelSection &kernel) {
+    dimensions.clear();
+    std::set<std::string> names;
+    for (const KernelArgument &argument : kernel.arguments) {
+      if (!names.insert(argument.name).second)
+        fault(kernel, "expects arguments with different names, got '{}' twice", argument.name);
+      std::set<std::string> own;
+      for (const Dimension &dimension : argument.shape) {
+        if (!own.insert(dimension.name).second)
+          fault(kernel, "expects every dimension of '{}' to have its own name, got '{}' twice", argument.name,
+                dimension.name);
+        checkAgreement(kernel, argument, dimension);
+      }
+    }
+  }
+
+  void checkAgreement(const KernelSection &kernel, const KernelArgument &argument, const Dimension &dimension) {
+    Known &known = dimensions.try_emplace(dimension.name, Known{dimension.size, argument.name}).first->second;
+    if (!known.size)
+      known = {dimension.size, argument.name};
+    else if (dimension.size && *known.size != *dimension.size)
+      fault(kernel, "expects one size for dimension '{}', got {} in '{}' and {} in '{}'", dimension.name, *known.size,
+            known.where, *dimension.size, argument.name);
+  }
+
+  void checkNames(const KernelSection &kernel, const Expression &expression, std::string_view where) {
+    for (const std::string &name : expression.names())
+      if (!dimensions.count(name))
+        fault(kernel, "expects names of dimensions in {}, got '{}'", where, name);
+  }
+
+  void check(const KernelSection &kernel, const DataFact &fact) {
+    const KernelArgument *numbers = tensor(kernel, fact.tensor, "data");
+    if (numbers && numbers->type != DType::I32 && numbers->type != DType::I64)
+      fault(kernel, "expects data about integers, got '{}' of {}", fact.tensor, nameOf(numbers->type));
+    if (!fact.of.empty())
+      if (const KernelArgument *of = tensor(kernel, fact.of, "data"); of && fact.what == DataFact::Kind::Length)
+        if (std::none_of(of->shape.begin(), of->shape.end(),
+                         [&](const Dimension &dimension) { return dimension.name == fact.dimension; }))
+          fault(kernel, "expects a dimension of '{}' in data, got '{}'", fact.of, fact.dimension);
+    if (fact.what == DataFact::Kind::Pointers && !dimensions.count(fact.dimension))
+      fault(kernel, "expects the name of a dimension in data, got '{}'", fact.dimension);
+  }
+
+  /// The tensor of that name; a fault and null when there is none.
+  const KernelArgument *tensor(const KernelSection &kernel, const std::string &name, std::string_view where) {
+    const KernelArgument *argument = findArgument(kernel, name);
+    if (argument && argument->kind != KernelArgument::Role::Scalar)
+      return argument;
+    fault(kernel, "expects the name of a tensor in {}, got '{}'", where, name);
+    return nullptr;
+  }
+
+  void check(const KernelSection &kernel, const KernelEntry &entry) {
+    std::string where = fmt::format("entry '{}'", entry.name);
+    if (entry.block == 0)
+      fault(kernel, "expects a block in {}, got none", where);
+    checkNames(kernel, entry.grid, "the grid of " + where);
+    for (const Alignment &alignment : entry.required) {
+      tensor(kernel, alignment.tensor, where);
+      if (!std::has_single_bit(static_cast<uint64_t>(alignment.bytes)))
+        fault(kernel, "expects an alignment that is a power of two in {}, got {}", where, alignment.bytes);
+    }
+    for (const KernelParameter &parameter : entry.parameters)
+      check(kernel, parameter, where);
+    checkSizes(kernel, entry, where);
+  }
+
+  void check(const KernelSection &kernel, const KernelParameter &parameter, const std::string &where) {
+    using Kind = KernelParameter::Kind;
+    if (parameter.what == Kind::Address || parameter.what == Kind::Stride) {
+      const KernelArgument *argument = tensor(kernel, parameter.name, where);
+      if (argument && parameter.what == Kind::Stride &&
+          parameter.dimension >= static_cast<int64_t>(argument->shape.size()))
+        fault(kernel, "expects a dimension of '{}' below {} in {}, got {}", parameter.name, argument->shape.size(),
+              where, parameter.dimension);
+    } else if (parameter.what == Kind::Size && !dimensions.count(parameter.name)) {
+      fault(kernel, "expects the name of a dimension in {}, got '{}'", where, parameter.name);
+    } else if (parameter.what == Kind::Scalar) {
+      const KernelArgument *argument = findArgument(kernel, parameter.name);
+      if (!argument || argument->kind != KernelArgument::Role::Scalar)
+        fault(kernel, "expects the name of a scalar in {}, got '{}'", where, parameter.name);
+    } else if (parameter.what == Kind::Workspace) {
+      checkNames(kernel, parameter.offset, "a workspace offset of " + where);
+    }
+  }
+
+  /// What a launch packs must be what the PTX declares: the driver does not check it.
+  void checkSizes(const KernelSection &kernel, const KernelEntry &entry, const std::string &where) {
+    const std::vector<int> *declared = entries.find(entry.name);
+    if (!declared) {
+      fault(kernel, "expects an .entry '{}' in the PTX, got none", entry.name);
+      return;
+    }
+    if (declared->size() != entry.parameters.size()) {
+      fault(kernel, "expects as many parameters in {} as the PTX declares, {}, got {}", where, declared->size(),
+            entry.parameters.size());
+      return;
+    }
+    for (size_t i = 0; i < declared->size(); ++i) {
+      size_t size = sizeOfParameter(entry.parameters[i], kernel);
+      if (size != static_cast<size_t>((*declared)[i]))
+        fault(kernel, "expects parameter {} of {} to be {} bytes in the PTX, got {}", i, where, size, (*declared)[i]);
+    }
+  }
+
+  struct Known {
+    std::optional<int64_t> size;
+    std::string where;
+  };
+  const KernelFile &file;
+  PtxEntries entries;
+  std::map<std::string, Known> dimensions;
+  std::vector<std::string> faults;
+};
+
+} // namespace
+
+std::vector<std::string> faultsOf(const KernelFile &file, std::string_view ptx) { return Checker(file, ptx).run(); }
+
+} // namespace attn
