@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A broken rule on its way from the place that notices it to the launch that reports it.
-#ifndef ATTN_RUNTIME_SIM_FAULT_H
-#define ATTN_RUNTIME_SIM_FAULT_H
+#pragma once
 
 #include <cstdint>
 #include <string>
@@ -27,5 +26,3 @@ struct Fault {
 };
 
 } // namespace attn::sim
-
-#endif // ATTN_RUNTIME_SIM_FAULT_H

@@ -23,7 +23,7 @@ void isSpace(Warp &, const Op &, Mask);         // isspacep: d predicate, a; for
 void mapToRank(Warp &, const Op &, Mask);       // mapa: d, a, b rank; types[0] is the width
 void rankOf(Warp &, const Op &, Mask);          // getctarank: d, a
 void fence(Warp &, const Op &, Mask);           // fence.acq_rel/.sc, membar: semantics, scope
-void proxyFence(Warp &, const Op &, Mask);      // fence.proxy.async: form source: Generic (all), Shared, Global
+void proxyFence(Warp &, const Op &, Mask);      // fence.proxy.async: form space: Generic (all), Shared, Global
 void mbarrierInitFence(Warp &, const Op &, Mask); // fence.mbarrier_init
 } // namespace memory
 
@@ -48,7 +48,7 @@ void bulkCommit(Warp &, const Op &, Mask);         // cp.async.bulk.commit_group
 void bulkWait(Warp &, const Op &, Mask);           // cp.async.bulk.wait_group{.read} a (constant row); form read
 void mbarrierInit(Warp &, const Op &, Mask);       // [a], b count
 void mbarrierInvalidate(Warp &, const Op &, Mask); // [a]
-void mbarrierArrive(Warp &, const Op &, Mask);     // d token (sink `_` is row 0), [a], b count if present; also .drop:
+void mbarrierArrive(Warp &, const Op &, Mask);     // d token (sink `_` is row 0), [a], b count if present; arrive_drop:
                                                    // form all; .expect_tx: form expectTx, b bytes; .noComplete
 void mbarrierExpectTx(Warp &, const Op &, Mask);   // [a], b bytes
 void mbarrierCompleteTx(Warp &, const Op &, Mask); // [a], b bytes

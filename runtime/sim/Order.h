@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Happens-before: clocks of warps and the records of who touched which word last. The only place that decides races.
-#ifndef ATTN_RUNTIME_SIM_ORDER_H
-#define ATTN_RUNTIME_SIM_ORDER_H
+#pragma once
 
 #include "runtime/sim/Simulator.h"
+#include "runtime/sim/Table.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -39,35 +40,40 @@ struct Clock {
   }
 };
 
-/// What happens before something in other CTAs: for each, the epochs of its warps. Empty for most kernels.
+/// What happens before something, by CTA and warp. Null for most warps of most kernels.
 using GridClock = std::map<uint32_t, std::array<Epoch, kWarpActors>>;
 using SharedGridClock = std::shared_ptr<const GridClock>;
 
 /// The clocks of one warp.
 struct WarpClocks {
-  uint32_t cta = 0;  ///< linear index in the grid
-  uint32_t warp = 0; ///< its actor
-  Clock seen;        ///< what happens before the warp's next access; its own entry is its current epoch
-  Clock proxied;     ///< whose generic writes are ordered before the warp's asynchronous accesses
-  Clock fenced;      ///< what was seen at the warp's last fence: what its next strong write publishes
-  SharedGridClock gridSeen, gridFenced;
-  SharedGridClock gridUnfenced; ///< read from flags, but not yet ordered by a fence
+  uint32_t cta = 0;   ///< linear index in the grid
+  uint32_t warp = 0;  ///< its actor
+  Clock seen;         ///< what happens before the warp's next access; its own entry is its current epoch
+  Clock proxied;      ///< whose generic writes are ordered before the warp's asynchronous accesses
+  Clock fenced;       ///< what was seen at the warp's last fence of the whole device: what strong writes publish
+  Clock fencedLocal;  ///< the same for fences of any scope
+  bool everFenced = false; ///< whether the two above hold anything
+  SharedGridClock gridSeen, gridFenced; ///< the same for other CTAs
+  SharedGridClock gridUnfenced;         ///< read from flags, but not ordered before a fence orders it
 
   Epoch now() const { return seen.at[warp]; }
-  void start(uint32_t ctaIndex, uint32_t warpIndex, Epoch base);
+  void start(uint32_t ctaIndex, uint32_t warpIndex, unsigned warps, Epoch base);
   /// After a release: later accesses are not covered by it.
   void advance() { ++seen.at[warp]; }
 };
 
-/// Joins what the warps that met at a barrier have seen.
+/// Joins what the warps that meet at a barrier have seen.
 class Meeting {
 public:
+  /// The warp gives what it has seen; its later accesses are not part of that.
   void arrive(WarpClocks &warp);
+  /// The warp takes what all arrivals have given.
   void leave(WarpClocks &warp) const;
   void clear() { *this = Meeting(); }
 
 private:
-  Clock seen, proxied, fenced;
+  Clock seen, proxied, fenced, fencedLocal;
+  bool everFenced = false;
   SharedGridClock gridSeen, gridFenced;
 };
 
@@ -159,22 +165,18 @@ private:
   std::vector<uint32_t> splitWords, splitFree;
 };
 
-enum class Scope : uint8_t { Cta, Cluster, Gpu, System };
-enum class Semantics : uint8_t { Weak, Relaxed, Acquire, Release, AcquireRelease };
-
 /// How an access takes part in the order between CTAs.
 struct Strength {
-  Semantics semantics = Semantics::Weak;
+  Semantics semantics = Semantics::None;
   Scope scope = Scope::Gpu;
-  bool strong() const { return semantics != Semantics::Weak && scope >= Scope::Gpu; }
-  bool acquires() const { return semantics == Semantics::Acquire || semantics == Semantics::AcquireRelease; }
-  bool releases() const { return semantics == Semantics::Release || semantics == Semantics::AcquireRelease; }
+  bool strong() const { return semantics > Semantics::Weak && scope >= Scope::Gpu; }
+  bool acquires() const { return semantics == Semantics::Acquire || semantics == Semantics::AcqRel; }
+  bool releases() const { return semantics == Semantics::Release || semantics == Semantics::AcqRel; }
 };
 
 /// Records of the words of one 4 KiB page of global memory; made when the page is first written.
 struct GlobalPage {
   static constexpr uint32_t kBytes = 4096, kWords = kBytes / 4;
-  static constexpr uint32_t kManyReaders = 1u << 31;
   struct Touch {
     uint32_t cta = 0;
     Epoch epoch = 0;   ///< 0: nobody
@@ -188,55 +190,60 @@ struct GlobalPage {
   struct Word {
     Touch writer, reader;
     uint32_t serial = 0; ///< of the instruction that wrote it last
-    uint32_t unused = 0;
   };
   std::array<Word, kWords> words;
 };
 
+class GlobalMemory;
+
 /// Order between CTAs, for one launch.
 class GlobalOrder {
 public:
-  /// What diagnostics need to know about an address.
+  using Word = GlobalPage::Word;
+  using Touch = GlobalPage::Touch;
+  /// For diagnostics.
   struct Place {
     uint64_t address;
-    std::string (*describe)(const void *memory, uint64_t address);
-    const void *memory;
+    const GlobalMemory &memory;
   };
-  void start(const Checks &which) {
+  void start(const Checks &which, Dim3 gridSize) {
     checks = which;
+    grid = gridSize;
     releases.clear();
+    localReleases.clear();
     more.clear();
   }
-  /// A word of an existing page; `mask` is the bytes touched.
-  void read(const Actor &actor, GlobalPage::Word &word, uint32_t mask, Strength strength, const Place &place) {
-    // Only the CTA that wrote a page reads it in ordinary kernels.
-    if (word.writer.cta != actor.clocks->cta || word.reader.epoch == 0 || word.reader.many() ||
-        word.reader.cta != actor.clocks->cta)
-      readSlowly(actor, word, mask, strength, place);
-  }
-  void write(const Actor &actor, GlobalPage::Word &word, uint32_t mask, Strength strength, const Place &place);
-  /// Orders a strong read, write or both at `address` with fences and with other strong accesses of it. To be called
-  /// besides read and write.
-  void synchronise(WarpClocks &warp, uint64_t address, bool reads, bool writes, Strength strength);
+  /// A word of a page that has records; `mask` is the bytes touched.
+  void read(const Actor &actor, Word &word, uint32_t mask, Strength strength, const Place &place);
+  void write(const Actor &actor, Word &word, uint32_t mask, Strength strength, const Place &place);
+  /// Orders a strong read, write or both of a word with fences and with other strong accesses of it; to be called
+  /// besides read and write. `key` is the word's address, made unique by sharedKey for shared memory.
+  void synchronise(WarpClocks &warp, uint64_t key, bool reads, bool writes, Strength strength);
+  static uint64_t sharedKey(uint32_t cta, uint32_t offset) { return uint64_t(1) << 63 | uint64_t(cta) << 24 | offset; }
   /// fence.acq_rel, fence.sc and membar.
   void fence(WarpClocks &warp, Scope scope);
+  /// "CTA (1,0,0)"
+  std::string ctaName(uint32_t cta) const;
 
 private:
-  void readSlowly(const Actor &actor, GlobalPage::Word &word, uint32_t mask, Strength strength, const Place &place);
-  void check(const Actor &actor, const GlobalPage::Touch &other, uint32_t mask, Strength strength, const Place &place,
-             bool otherWrites, bool writes);
-  static bool ordered(const SharedGridClock &clock, const GlobalPage::Touch &touch);
-  [[noreturn]] void fail(const Actor &actor, const GlobalPage::Touch &other, const Place &place, bool otherWrites,
-                         bool writes);
+  void check(const Actor &actor, const Touch &other, uint32_t mask, Strength strength, const Place &place,
+             bool otherWrote, bool writes) const;
+  [[noreturn]] void fail(const Actor &actor, const Touch &other, const Place &place, bool otherWrote, bool writes) const;
+  static Touch record(const Actor &actor, uint32_t mask, Strength strength);
+  void acquire(WarpClocks &warp, const SharedGridClock &clock, bool wholeGrid, bool now);
 
   struct Others {
-    std::vector<GlobalPage::Touch> readers, writers;
+    std::vector<Touch> readers, writers;
+  };
+  struct Release {
+    SharedGridClock clock;
+    uint32_t cta = 0;
   };
   Checks checks;
-  std::unordered_map<uint64_t, SharedGridClock> releases;  ///< by word address: what a strong write published there
-  std::unordered_map<const GlobalPage::Word *, Others> more; ///< touches that do not fit the word's record
+  Dim3 grid;
+  std::unordered_map<uint64_t, Release> releases; ///< by key: what strong writes of the whole device published there
+  std::unordered_map<uint64_t, std::map<uint32_t, SharedGridClock>> localReleases; ///< by key and CTA, of any scope
+  std::unordered_map<const Word *, Others> more; ///< touches for which a word's record has no room
 };
 
 } // namespace attn::sim
-
-#endif // ATTN_RUNTIME_SIM_ORDER_H

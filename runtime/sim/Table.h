@@ -21,6 +21,12 @@ using Handler = void (*)(Warp &, const Op &, Mask lanes);
 /// The same for instructions that touch nothing but registers.
 using ScalarHandler = void (*)(Registers &, const Op &, Mask lanes);
 
+/// Thrown by a scalar handler for what PTX leaves undefined, e.g. "division by zero".
+struct ScalarFault {
+  const char *message;
+  Mask lanes;
+};
+
 // Values of modifiers. The first value of each is "not written".
 
 enum class Type : uint8_t {
@@ -110,6 +116,7 @@ enum RowFlag : unsigned {
   FlagEnds = 1u << 6,      // lanes exit
   FlagNop = 1u << 7,       // hint without effect
   FlagWgmma = 1u << 8,     // accounts for the registers itself
+  FlagRelaxed = 1u << 9,   // registers may be wider than the type
 };
 
 /// All rows; `index` is the position.

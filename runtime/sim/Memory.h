@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes and what is known about each of them: device allocations, the shared memory of a CTA, windows of generic space.
+#pragma once
+
+#include "runtime/sim/Fault.h"
+#include "runtime/sim/Order.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace attn::sim {
+
+// The generic address space. Global addresses lie above all windows and are no host addresses.
+inline constexpr uint64_t kSharedWindow = uint64_t(1) << 32;
+inline constexpr uint64_t kSharedWindowBytes = uint64_t(1) << 24;
+inline constexpr unsigned kSharedWindows = 16; ///< one for each CTA of a cluster, the executing one's own first
+inline constexpr uint64_t kLocalWindow = uint64_t(1) << 33;
+inline constexpr uint64_t kLocalWindowBytes = uint64_t(1) << 32;
+inline constexpr uint64_t kParamWindow = uint64_t(1) << 34;
+inline constexpr uint64_t kParamWindowBytes = uint64_t(1) << 16;
+inline constexpr uint64_t kGlobalStart = uint64_t(1) << 40;
+
+/// Bit b: byte b of an access of at most 16 bytes.
+using ByteMask = uint32_t;
+
+/// A run of device memory.
+struct Allocation {
+  enum Flag : uint8_t {
+    Valid = 1,     ///< has a value
+    ReadOnly = 2,
+    Covered = 4,   ///< a kernel has written it since this was last forgotten
+    Written = 8,   ///< in this launch
+    Constant = 16, ///< in this launch, by ld.global.nc
+  };
+  struct Page {
+    uint32_t launch = 0; ///< to which the records and the flags Written and Constant belong
+    std::unique_ptr<GlobalPage> records;
+  };
+  uint64_t base = 0, size = 0;
+  std::string name;
+  std::unique_ptr<uint8_t[]> data, flags;
+  std::vector<Page> pages;
+};
+
+/// The memory of the simulated device.
+class GlobalMemory {
+public:
+  uint64_t allocate(uint64_t bytes, std::string name);
+  void free(uint64_t address);
+  /// The allocation that holds the whole range, or attn::Error. For calls from the host.
+  Allocation &hostRange(uint64_t address, uint64_t bytes);
+  const Allocation &hostRange(uint64_t address, uint64_t bytes) const {
+    return const_cast<GlobalMemory *>(this)->hostRange(address, bytes);
+  }
+
+  /// Begins a launch: what earlier ones did is ordered before it.
+  void start(const Checks &checks, Dim3 grid);
+
+  /// `bytes` is 1, 2, 4, 8 or 16. Returns the bytes that hold nothing. `nonCoherent`: ld.global.nc.
+  ByteMask load(const Actor &actor, uint64_t address, uint32_t bytes, void *to, Strength strength = {},
+                bool nonCoherent = false);
+  void store(const Actor &actor, uint64_t address, uint32_t bytes, const void *from, Strength strength = {});
+  /// Checks a write by an atomic operation, which then changes the bytes that it returns. Null if checks are off and
+  /// there are no such bytes.
+  uint8_t *atomic(const Actor &actor, uint64_t address, uint32_t bytes, Strength strength, ByteMask &poison);
+  /// Whether the range may be read at all; copies ask when they are issued and load when they land.
+  void checkReadable(const Actor &actor, uint64_t address, uint32_t bytes) {
+    find(actor, address, bytes, "reads");
+  }
+  /// Makes bytes undefined, as discard.L2 does.
+  void discard(const Actor &actor, uint64_t address, uint32_t bytes);
+
+  /// "q+4096"
+  std::string describe(uint64_t address) const;
+
+  GlobalOrder order;
+
+private:
+  Allocation *find(const Actor &actor, uint64_t address, uint32_t bytes, const char *verb) {
+    Allocation *&cached = cache[actor.pc % kCacheEntries];
+    if (cached && address - cached->base < cached->size && bytes <= cached->size - (address - cached->base)) [[likely]]
+      return cached;
+    return findSlowly(actor, address, bytes, verb);
+  }
+  Allocation *findSlowly(const Actor &actor, uint64_t address, uint32_t bytes, const char *verb);
+  Allocation *holder(uint64_t address) const;
+  void refresh(Allocation &allocation, uint64_t page);
+  Allocation *prepareWrite(const Actor &actor, uint64_t address, uint32_t bytes, Strength strength);
+
+  static constexpr size_t kCacheEntries = 64;
+  std::vector<std::unique_ptr<Allocation>> allocations; ///< by address
+  Allocation *cache[kCacheEntries] = {};
+  uint64_t next = kGlobalStart;
+  uint32_t launch = 0;
+  Checks checks;
+};
+
+/// The shared memory of one CTA. Addresses are offsets in its window, which begins with a reserved part.
+class SharedMemory {
+public:
+  enum State : uint8_t { Valid = 0, Uninitialised = 1, InFlight = 2, Barrier = 3 };
+
+  /// Prepares for a new CTA: nothing survives from the one before. Returns the epoch at which its warps start.
+  Epoch start(const SharedLayout &layout, uint32_t reserved, unsigned warps, const Checks &checks);
+  void finish(const WarpClocks &warp) { order.finish(warp); }
+
+  /// `bytes` is 1, 2, 4, 8 or 16. Returns the bytes that hold nothing.
+  ByteMask load(const Actor &actor, uint64_t address, uint32_t bytes, void *to);
+  void store(const Actor &actor, uint64_t address, uint32_t bytes, const void *from, ByteMask poison);
+  uint8_t *atomic(const Actor &actor, uint64_t address, uint32_t bytes, ByteMask &poison);
+
+  /// A copy by the generic proxy (cp.async): checked as a write now, the bytes out of bounds for everybody until land.
+  /// False if the destination does not exist and checks are off.
+  bool beginCopy(const Actor &actor, uint64_t address, uint32_t bytes);
+  void land(const Actor &actor, uint32_t address, uint32_t bytes, const void *from, ByteMask poison);
+
+  const SharedLayout &names() const { return layout; }
+  uint32_t size() const { return layout.size; }
+  /// Tells which instruction is still copying to a byte; set by the owner of the copies, asked only by diagnostics.
+  uint32_t (*copyAt)(const void *owner, uint32_t address) = nullptr;
+  const void *copyOwner = nullptr;
+
+private:
+  bool inside(const Actor &actor, uint64_t &address, uint32_t bytes, const char *verb);
+  bool outside(const Actor &actor, uint64_t &address, uint32_t bytes, const char *verb);
+  uint8_t statesOf(uint32_t address, uint32_t bytes) const;
+  void setStates(uint32_t address, uint32_t bytes, ByteMask poison);
+  void checkStates(const Actor &actor, uint32_t address, uint32_t bytes, const char *verb);
+  ByteMask poisonOf(const Actor &actor, uint32_t address, uint32_t bytes, const char *verb);
+  void checkLanes(const Actor &actor, uint32_t address, uint32_t bytes, const void *from);
+  [[noreturn]] void failLanes(const Actor &actor, uint32_t address);
+
+  SharedLayout layout;
+  SharedOrder order;
+  Checks checks;
+  uint32_t reserved = 0;
+  std::vector<uint8_t> data;
+  std::vector<uint8_t> states;   ///< by word: two bits a byte
+  std::vector<uint32_t> serials; ///< by word: the instruction that stored to it last
+  std::vector<uint8_t> storedMask; ///< by word: which bytes that instruction stored
+};
+
+} // namespace attn::sim

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// Happens-before within a CTA: clocks, barriers, and the rules for words of shared memory.
+#include "runtime/sim/Order.h"
+#include "runtime/sim/Fault.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace attn::sim {
+
+void WarpClocks::start(uint32_t ctaIndex, uint32_t warpIndex, unsigned warps, Epoch base) {
+  *this = WarpClocks();
+  cta = ctaIndex;
+  warp = warpIndex;
+  // All that earlier CTAs did with this memory is over. The split actor stays at 0.
+  for (unsigned actor = 0; actor < kSplitActor; ++actor)
+    seen.at[actor] = proxied.at[actor] = base - 1;
+  seen.at[warp] = base;
+}
+
+static SharedGridClock joined(const SharedGridClock &a, const SharedGridClock &b) {
+  if (!a || a == b)
+    return b;
+  if (!b)
+    return a;
+  auto result = std::make_shared<GridClock>(*a);
+  for (const auto &[cta, epochs] : *b) {
+    auto &mine = (*result)[cta];
+    for (unsigned i = 0; i < kWarpActors; ++i)
+      mine[i] = std::max(mine[i], epochs[i]);
+  }
+  return result;
+}
+
+void Meeting::arrive(WarpClocks &warp) {
+  seen.join(warp.seen);
+  proxied.join(warp.proxied);
+  fenced.join(warp.fenced);
+  fencedLocal.join(warp.fencedLocal);
+  everFenced |= warp.everFenced;
+  gridSeen = joined(gridSeen, warp.gridSeen);
+  gridFenced = joined(gridFenced, warp.gridFenced);
+  warp.advance();
+}
+
+void Meeting::leave(WarpClocks &warp) const {
+  warp.seen.join(seen);
+  warp.proxied.join(proxied);
+  warp.fenced.join(fenced);
+  warp.fencedLocal.join(fencedLocal);
+  warp.everFenced |= everFenced;
+  warp.gridSeen = joined(warp.gridSeen, gridSeen);
+  warp.gridFenced = joined(warp.gridFenced, gridFenced);
+}
+
+std::string SharedLayout::describe(uint32_t offset) const {
+  const Variable *best = nullptr;
+  for (const Variable &variable : variables)
+    if (variable.offset <= offset && (!best || variable.offset > best->offset ||
+                                      (variable.offset == best->offset && variable.size > best->size)))
+      best = &variable;
+  if (!best)
+    return fmt::format("shared address {}", offset);
+  return fmt::format("{}+{}", best->name, offset - best->offset);
+}
+
+Epoch SharedOrder::start(const SharedLayout &newLayout, unsigned warpCount, const Checks &newChecks) {
+  layout = &newLayout;
+  checks = newChecks;
+  size_t words = (newLayout.size + 3) / 4;
+  // Epochs grow for ever within one memory; long before they overflow, begin anew.
+  if (last > (1u << 30) || words != writers.size() || warpCount != warps) {
+    writers.assign(words, Writer());
+    reads.assign(warpCount, std::vector<uint64_t>(words, 0));
+    splitWriters.clear();
+    splitReadBytes.clear();
+    splitWords.clear();
+    splitFree.clear();
+    last = 0;
+  }
+  for (uint32_t word : splitWords)
+    if (isSplit(word)) {
+      splitFree.push_back(writers[word].epoch - 1);
+      writers[word] = Writer();
+    }
+  splitWords.clear();
+  warps = warpCount;
+  return last + 2;
+}
+
+void SharedOrder::failRead(const Actor &actor, const Writer &writer, uint32_t byte) {
+  throw Fault{"race-shared",
+              fmt::format("word {} is read by warp {} and was written by warp {} with no barrier between",
+                          layout->describe(byte), actor.clocks->warp, writer.actor()),
+              {{writer.pc(), fmt::format("warp {} writes it here", writer.actor())}},
+              int(actor.lane)};
+}
+
+void SharedOrder::checkWriter(const Actor &actor, const Writer &writer, uint32_t byte, Proxy proxy, bool isRead,
+                              bool isAtomic) {
+  const WarpClocks &clocks = *actor.clocks;
+  if (writer.epoch > clocks.seen.at[writer.actor()] && !(isAtomic && writer.atomic())) {
+    if (!checks.raceShared)
+      return;
+    if (isRead)
+      failRead(actor, writer, byte);
+    throw Fault{"race-shared",
+                fmt::format("word {} is written by warp {} and was written by warp {} with no barrier between",
+                            layout->describe(byte), clocks.warp, writer.actor()),
+                {{writer.pc(), fmt::format("warp {} writes it here", writer.actor())}},
+                int(actor.lane)};
+  }
+  if (proxy == Proxy::Async && !writer.async() && writer.epoch > clocks.proxied.at[writer.actor()] && checks.proxy)
+    throw Fault{"proxy",
+                fmt::format("word {} is {} by the async proxy without a fence.proxy.async after it was written",
+                            layout->describe(byte), isRead ? "read" : "overwritten"),
+                {{writer.pc(), fmt::format("warp {} writes it here", writer.actor())}},
+                int(actor.lane)};
+}
+
+void SharedOrder::failWrite(const Actor &actor, uint64_t tag, unsigned reader, uint32_t byte) {
+  throw Fault{"war-shared",
+              fmt::format("word {} is overwritten by warp {} while warp {} may still read it", layout->describe(byte),
+                          actor.clocks->warp, reader),
+              {{uint32_t(tag) & (kMaxInstructions - 1), fmt::format("warp {} reads it here", reader)}},
+              int(actor.lane)};
+}
+
+void SharedOrder::checkReaders(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy) {
+  if (!checks.warShared)
+    return;
+  for (unsigned warp = 0; warp < warps; ++warp) {
+    uint64_t tag = reads[warp][word];
+    if ((tag >> 32) > actor.clocks->seen.at[warp] && (tag >> kPcBits & mask))
+      failWrite(actor, tag, warp, word * 4);
+  }
+}
+
+void SharedOrder::checkBytes(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy, bool isAtomic) {
+  uint32_t index = writers[word].epoch - 1;
+  for (uint32_t byte = 0; byte < 4; ++byte) {
+    if (!(mask >> byte & 1))
+      continue;
+    checkWriter(actor, splitWriters[index * 4 + byte], word * 4 + byte, proxy, false, isAtomic);
+    for (unsigned warp = 0; warp < warps && checks.warShared; ++warp) {
+      uint64_t tag = splitReads(index, warp)[byte];
+      if ((tag >> 32) > actor.clocks->seen.at[warp])
+        failWrite(actor, tag, warp, word * 4 + byte);
+    }
+  }
+}
+
+void SharedOrder::split(uint32_t word) {
+  uint32_t index;
+  if (!splitFree.empty()) {
+    index = splitFree.back();
+    splitFree.pop_back();
+  } else {
+    index = uint32_t(splitWriters.size() / 4);
+    splitWriters.resize(splitWriters.size() + 4);
+    splitReadBytes.resize(splitReadBytes.size() + 4 * warps);
+  }
+  for (uint32_t byte = 0; byte < 4; ++byte) {
+    splitWriters[index * 4 + byte] = writers[word];
+    for (unsigned warp = 0; warp < warps; ++warp) {
+      uint64_t tag = reads[warp][word];
+      splitReads(index, warp)[byte] = (tag >> kPcBits >> byte & 1) ? tag : 0;
+    }
+  }
+  splitWords.push_back(word);
+  writers[word] = Writer{index + 1, kSplitActor << kPcBits};
+}
+
+void SharedOrder::readSlowly(const Actor &actor, uint32_t word, uint32_t count, uint32_t mask, Proxy proxy) {
+  uint64_t tag = uint64_t(actor.clocks->now()) << 32 | kWhole | actor.pc;
+  for (uint32_t i = word; i < word + count; ++i) {
+    if (!isSplit(i)) {
+      checkWriter(actor, writers[i], i * 4, proxy, true, false);
+      continue;
+    }
+    uint32_t index = writers[i].epoch - 1;
+    for (uint32_t byte = 0; byte < 4; ++byte)
+      if (mask >> byte & 1) {
+        checkWriter(actor, splitWriters[index * 4 + byte], i * 4 + byte, proxy, true, false);
+        splitReads(index, actor.clocks->warp)[byte] = tag;
+      }
+  }
+}
+
+void SharedOrder::readPart(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy) {
+  const WarpClocks &clocks = *actor.clocks;
+  if (!isSplit(word)) {
+    uint64_t &mine = reads[clocks.warp][word];
+    uint32_t before = mine >> kPcBits & 0xf;
+    // One tag holds one epoch: earlier reads of other bytes need records of their own.
+    if (!(before & ~mask) || (mine >> 32) == clocks.now()) {
+      if ((mine >> 32) == clocks.now())
+        mask |= before;
+      mine = uint64_t(clocks.now()) << 32 | uint64_t(mask) << kPcBits | actor.pc;
+      checkWriter(actor, writers[word], word * 4, proxy, true, false);
+      return;
+    }
+    split(word);
+  }
+  readSlowly(actor, word, 1, mask, proxy);
+}
+
+void SharedOrder::checkWrite(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy) {
+  const Clock &seen = actor.clocks->seen;
+  bool ordered = proxy == Proxy::Generic;
+  for (uint32_t i = word; i < word + count; ++i)
+    ordered &= writers[i].epoch <= seen.at[writers[i].actor()];
+  for (unsigned warp = 0; warp < warps; ++warp)
+    for (uint32_t i = word; i < word + count; ++i)
+      ordered &= (reads[warp][i] >> 32) <= seen.at[warp];
+  if (ordered) [[likely]]
+    return;
+  for (uint32_t i = word; i < word + count; ++i) {
+    if (isSplit(i)) {
+      checkBytes(actor, i, 0xf, proxy, false);
+      continue;
+    }
+    checkWriter(actor, writers[i], i * 4, proxy, false, false);
+    checkReaders(actor, i, 0xf, proxy);
+  }
+}
+
+void SharedOrder::write(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy) {
+  checkWrite(actor, word, count, proxy);
+  Writer mine = record(actor, proxy);
+  for (uint32_t i = word; i < word + count; ++i) {
+    if (isSplit(i)) [[unlikely]]
+      splitFree.push_back(writers[i].epoch - 1);
+    writers[i] = mine;
+  }
+}
+
+void SharedOrder::writePart(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy) {
+  if (!isSplit(word))
+    split(word);
+  checkBytes(actor, word, mask, proxy, false);
+  uint32_t index = writers[word].epoch - 1;
+  for (uint32_t byte = 0; byte < 4; ++byte)
+    if (mask >> byte & 1)
+      splitWriters[index * 4 + byte] = record(actor, proxy);
+}
+
+void SharedOrder::atomic(const Actor &actor, uint32_t word, uint32_t mask) {
+  if (isSplit(word) || mask != 0xf) {
+    if (!isSplit(word))
+      split(word);
+    checkBytes(actor, word, mask, Proxy::Generic, true);
+    uint32_t index = writers[word].epoch - 1;
+    for (uint32_t byte = 0; byte < 4; ++byte)
+      if (mask >> byte & 1)
+        splitWriters[index * 4 + byte] = record(actor, Proxy::Generic, true);
+    return;
+  }
+  checkWriter(actor, writers[word], word * 4, Proxy::Generic, false, true);
+  checkReaders(actor, word, 0xf, Proxy::Generic);
+  writers[word] = record(actor, Proxy::Generic, true);
+}
+
+} // namespace attn::sim
