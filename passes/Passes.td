@@ -5,6 +5,32 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ChooseSchedule : Pass<"choose-schedule", "::mlir::ModuleOp"> {
+  let summary = "Complete the schedule of each kernel for the target";
+  let description = [{
+    Reads `attn.target` of the module and, per kernel, head dimensions and which functions it has. What `schedule<...>`
+    says stands; the rest is a row of the tuned table that agrees with it, or else the cheapest candidate of the cost
+    model: tiles that fit shared memory and registers, ranked by matrix time, softmax time, bytes moved, and by how
+    many programs share a multiprocessor and so hide each other's waiting. A static length of queries or keys counts.
+
+    Refuses, with all faults of all kernels at once: operations that have no lowering yet, head dimensions and element
+    types that the matrix instructions do not serve, schedules that do not exist or that nothing can run.
+
+    Before, with `attn.target` naming sm_80:
+    ```
+    attn.kernel @prefill(%q: !q, %k: !kv, %v: !kv) -> (o: !q) { ... }
+    attn.kernel @narrow(%q: !q, %k: !kv, %v: !kv) -> (o: !q) schedule<block_kv = 32> { ... }
+    ```
+    After:
+    ```
+    attn.kernel @prefill(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
+        schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 4> { ... }
+    attn.kernel @narrow(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
+        schedule<prefill, block_q = 128, block_kv = 32, num_stages = 1, num_warps = 4> { ... }
+    ```
+  }];
+}
+
 def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
   let summary = "Instantiate the schedule for a kernel and write the wrapper around it";
   let description = [{
