@@ -1,0 +1,645 @@
+// SPDX-License-Identifier: Apache-2.0
+// The spec dialect: what attention computes, in the order in which a paper writes it.
+#ifndef ATTN_DIALECT_ATTN
+#define ATTN_DIALECT_ATTN
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpAsmInterface.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/IR/TensorEncoding.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/FunctionInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Attn_Dialect : Dialect {
+  let name = "attn";
+  let cppNamespace = "::attn";
+  let summary = "Specifications of attention";
+  let description = [{
+    A spec says what is computed and nothing about how. It reads from the scores to the output, and each step has the
+    type of its place (`!attn.scores`, `!attn.probs`), so steps in a wrong order do not parse.
+
+    Whatever is particular about one model is an ordinary function: `attn.modify` applies one to each score, `attn.mask`
+    asks one whether a key is visible. There is no other way to say what is masked; which keys need not be visited at
+    all is found out from the function.
+
+    A kernel keeps the names of its arguments and results, because those are the names at launch. Dimensions have
+    names too: a query is (`batch`, `seq_q`, `heads`, `head_dim`), keys and values are (`batch`, `seq_kv`, `kv_heads`,
+    `head_dim`), and `#attn.dims` names them otherwise. A number in a type is part of the kernel; a `?` is bound at
+    launch, and dimensions of one name must agree then. Layout is no part of a spec: tensors have strides at launch.
+
+    All rules of a kernel are checked together, so that one run reports everything that is wrong with it.
+  }];
+  let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
+}
+
+/// An operation of a kernel without results to name.
+class Attn_Op<string mnemonic, list<Trait> traits = []> : Op<Attn_Dialect, mnemonic, traits>;
+
+/// An operation whose one result is printed as %`resultName`.
+class Attn_ValueOp<string mnemonic, string resultName, list<Trait> traits = []>
+    : Attn_Op<mnemonic, !listconcat(traits, [Pure, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>])> {
+  let extraClassDefinition = "void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) { "
+                             "setName(getOperation()->getResult(0), \"" # resultName # "\"); }";
+}
+
+/// An operation that stands directly in a kernel.
+class Attn_KernelStep<string mnemonic, string resultName, list<Trait> traits = []>
+    : Attn_ValueOp<mnemonic, resultName, !listconcat(traits, [HasParent<"KernelOp">])>;
+
+//===-- types --------------------------------------------------------------===//
+
+class Attn_Type<string name, string typeMnemonic> : TypeDef<Attn_Dialect, name>,
+    BuildableType<"$_builder.getType<::attn::" # name # "Type>()"> {
+  let mnemonic = typeMnemonic;
+}
+def Attn_Seq : Attn_Type<"Seq", "seq"> {
+  let summary = "A batch of sequences, each of its own length, and where in memory their entries lie";
+}
+def Attn_Scores : Attn_Type<"Scores", "scores"> {
+  let summary = "A score for each query and key, before softmax";
+}
+def Attn_Probs : Attn_Type<"Probs", "probs"> {
+  let summary = "A weight for each query and key, after softmax";
+}
+
+def Attn_TensorOrSeq : AnyTypeOf<[AnyRankedTensor, Attn_Seq]>;
+def Attn_Parameter : AnyTypeOf<[F32, Index, I32, I1, AnyRankedTensor],
+                               "a parameter of a score or mask function: f32, index, i32, i1 or a tensor">;
+
+//===-- attributes ---------------------------------------------------------===//
+
+class Attn_Enum<string name, string description, list<I32EnumAttrCase> cases> : I32EnumAttr<name, description, cases> {
+  let cppNamespace = "::attn";
+  let genSpecializedAttr = 0;
+}
+def Attn_AlignEnum : Attn_Enum<"Align", "where queries stand beside keys",
+                               [I32EnumAttrCase<"End", 0, "end">, I32EnumAttrCase<"Start", 1, "start">]>;
+def Attn_Align : EnumAttr<Attn_Dialect, Attn_AlignEnum, "align"> {
+  let assemblyFormat = "$value";
+}
+def Attn_OverlapEnum : Attn_Enum<"Overlap", "which matrix product runs beside the softmax", [
+    I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"ScoresAhead", 1, "scores_ahead">,
+    I32EnumAttrCase<"OutputBehind", 2, "output_behind">]>;
+
+def Attn_Dims : AttrDef<Attn_Dialect, "Dims", [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
+  let mnemonic = "dims";
+  let summary = "Names of the dimensions of a tensor";
+  let description = [{
+    One name for each dimension, all of them different. Needed where the use of a tensor does not name them: on a
+    tensor with a `?` that functions alone read.
+
+    ```mlir
+    func.func private @reads(tensor<?x?xi32, #attn.dims<batch, seq_q>>)
+    ```
+  }];
+  let parameters = (ins ArrayRefParameter<"::mlir::StringAttr">:$names);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Attn_Schedule : AttrDef<Attn_Dialect, "Schedule"> {
+  let mnemonic = "schedule";
+  let summary = "How a kernel is to be computed, as far as it is not left to the compiler";
+  let description = [{
+    A name of a schedule, then any of `block_q`, `block_kv`, `num_stages`, `num_warps` and `num_splits` with a positive
+    number, and `overlap` with `none`, `scores_ahead` or `output_behind`. What is left out is chosen. A schedule changes
+    results by rounding at most.
+
+    ```mlir
+    !x = tensor<?x?x12x64xf16>
+    attn.kernel @encoder(%q: !x, %k: !x, %v: !x) -> (o: !x)
+        schedule<prefill, block_q = 128, block_kv = 64, overlap = none> {
+      %s = attn.scores %q, %k : !x, !x
+      %p = attn.softmax %s
+      %o = attn.output %p, %v : !x -> !x
+      attn.return %o : !x
+    }
+    ```
+  }];
+  let parameters = (ins
+    DefaultValuedParameter<"::mlir::StringAttr", "::mlir::StringAttr::get($_ctxt)", "empty: chosen">:$name,
+    DefaultValuedParameter<"int64_t", "0", "query rows of a tile; 0: chosen">:$block_q,
+    DefaultValuedParameter<"int64_t", "0", "keys of a tile; 0: chosen">:$block_kv,
+    DefaultValuedParameter<"int64_t", "0", "buffers of a ring; 0: chosen">:$num_stages,
+    DefaultValuedParameter<"int64_t", "0", "warps of a program; 0: chosen">:$num_warps,
+    DefaultValuedParameter<"int64_t", "0", "most splits of one sequence; 0: chosen">:$num_splits,
+    DefaultValuedParameter<"::std::optional<::attn::Overlap>", "::std::nullopt", "none given: chosen">:$overlap);
+  let hasCustomAssemblyFormat = 1;
+}
+
+//===-- the kernel ---------------------------------------------------------===//
+
+def Attn_KernelOp : Attn_Op<"kernel", [FunctionOpInterface, IsolatedFromAbove,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "One launch: what it reads, what it computes, what it returns";
+  let description = [{
+    1. The names of arguments and results are those by which tensors are given at launch.
+    2. A result with the name of an argument is that argument, written in place; both have one type.
+    3. A kernel holds one chain from scores to output, or one merge, or appends to caches.
+    4. Arithmetic on scalars may stand in a kernel; arithmetic on elements stands in functions.
+    5. The same inputs give the same bits, and a sequence's result does not depend on the rest of its batch.
+
+    ```mlir
+    !q  = tensor<?x?x32x128xbf16>
+    !kv = tensor<?x?x8x128xbf16>
+    attn.kernel @prefill(%q: !q, %k: !kv, %v: !kv) -> (o: !q) {
+      %s = attn.scores %q, %k : !q, !kv
+      %m = attn.mask %s by @causal
+      %p = attn.softmax %m
+      %o = attn.output %p, %v : !kv -> !q
+      attn.return %o : !q
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type,
+                       OptionalAttr<Attn_Schedule>:$schedule, OptionalAttr<DictArrayAttr>:$arg_attrs,
+                       OptionalAttr<DictArrayAttr>:$res_attrs);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    ::llvm::ArrayRef<::mlir::Type> getArgumentTypes() { return getFunctionType().getInputs(); }
+    ::llvm::ArrayRef<::mlir::Type> getResultTypes() { return getFunctionType().getResults(); }
+    ::mlir::Region *getCallableRegion() { return &getBody(); }
+
+    /// The name of an argument or result at launch; "?" if built without one.
+    ::llvm::StringRef argName(unsigned index);
+    ::llvm::StringRef resultName(unsigned index);
+  }];
+}
+
+def Attn_ReturnOp : Attn_Op<"return", [Pure, Terminator, ReturnLike, HasParent<"KernelOp">]> {
+  let summary = "End a kernel and give its results";
+  let description = [{
+    One value for each result of the kernel, in order, each of the result's type.
+
+    ```mlir
+    !x = tensor<?x?x12x64xf16>
+    !lse = tensor<?x?x12xf32>
+    attn.kernel @encoder(%q: !x, %k: !x, %v: !x) -> (o: !x, lse: !lse) {
+      %s = attn.scores %q, %k : !x, !x
+      %p, %lse = attn.softmax %s -> !lse
+      %o = attn.output %p, %v : !x -> !x
+      attn.return %o, %lse : !x, !lse
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$values);
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
+}
+
+//===-- sequences: where queries, keys and values lie ----------------------===//
+
+def Attn_DenseOp : Attn_KernelStep<"dense", "seq", [AttrSizedOperandSegments]> {
+  let summary = "Sequences as the rows of a padded tensor";
+  let description = [{
+    1. Tensors are (batch, seq, heads, head_dim). One tensor is a query, or keys that serve as values too; two are
+       keys and values, which may differ in head_dim.
+    2. Sequence b has the first `lens[b]` entries of row b, or the whole row without `lens`. A length is clamped to
+       what the row can hold.
+    3. What lies behind a length is never read into a result.
+
+    ```mlir
+    !q  = tensor<?x1x32x128xbf16>
+    !kv = tensor<?x?x8x128xbf16>
+    !n  = tensor<?xi32>
+    attn.kernel @decode(%q: !q, %k: !kv, %v: !kv, %kv_lens: !n) -> (o: !q) {
+      %kv = attn.dense %k, %v[%kv_lens] : !kv, !kv [!n]
+      %s = attn.scores %q, %kv : !q, !attn.seq
+      %p = attn.softmax %s
+      %o = attn.output %p, %kv : !attn.seq -> !q
+      attn.return %o : !q
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$tensors, Optional<AnyRankedTensor>:$lens);
+  let results = (outs Attn_Seq:$seq);
+  let assemblyFormat = "$tensors (`[` $lens^ `]`)? attr-dict `:` type($tensors) (`[` type($lens)^ `]`)?";
+}
+
+def Attn_RaggedOp : Attn_KernelStep<"ragged", "seq"> {
+  let summary = "Sequences packed one behind the other";
+  let description = [{
+    1. Tensors are (total, heads, head_dim), one or two of them as for `attn.dense`.
+    2. Sequence b is entries `indptr[b]` up to `indptr[b + 1]`, the latter excluded; indptr has batch + 1 elements.
+
+    ```mlir
+    !q      = tensor<?x32x128xbf16>
+    !kv     = tensor<?x8x128xbf16>
+    !indptr = tensor<?xi32>
+    attn.kernel @ragged_prefill(%q: !q, %k: !kv, %v: !kv, %qo_indptr: !indptr, %kv_indptr: !indptr) -> (o: !q) {
+      %queries = attn.ragged %q[%qo_indptr] : !q [!indptr]
+      %kv = attn.ragged %k, %v[%kv_indptr] : !kv, !kv [!indptr]
+      %s = attn.scores %queries, %kv : !attn.seq, !attn.seq
+      %m = attn.mask %s by @causal
+      %p = attn.softmax %m
+      %o = attn.output %p, %kv : !attn.seq -> !q
+      attn.return %o : !q
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$tensors, AnyRankedTensor:$indptr);
+  let results = (outs Attn_Seq:$seq);
+  let assemblyFormat = "$tensors `[` $indptr `]` attr-dict `:` type($tensors) `[` type($indptr) `]`";
+}
+
+def Attn_PagesOp : Attn_KernelStep<"pages", "seq"> {
+  let summary = "Sequences in pages that a table names";
+  let description = [{
+    1. Pools are (pages, page_size, kv_heads, head_dim), one or two of them as for `attn.dense`.
+    2. Entry j of sequence b lies in slot j mod page_size of page `table[b, j div page_size]`.
+    3. A table with a third dimension of 2 holds runs instead: a first page and a number of pages that follow it. Runs
+       are read in order until the length is reached.
+    4. Lengths are clamped to what the table can hold; entries of the table behind a length are never read.
+
+    ```mlir
+    !q     = tensor<?x1x32x128xbf16>
+    !pool  = tensor<?x16x8x128xbf16>
+    !table = tensor<?x?xi32>
+    !lens  = tensor<?xi32>
+    attn.kernel @paged_decode(%q: !q, %k_pool: !pool, %v_pool: !pool, %page_table: !table, %kv_lens: !lens)
+        -> (o: !q) {
+      %kv = attn.pages %k_pool, %v_pool[%page_table, %kv_lens] : !pool, !pool [!table, !lens]
+      %s = attn.scores %q, %kv : !q, !attn.seq
+      %p = attn.softmax %s
+      %o = attn.output %p, %kv : !attn.seq -> !q
+      attn.return %o : !q
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$pools, AnyRankedTensor:$table, AnyRankedTensor:$lens);
+  let results = (outs Attn_Seq:$seq);
+  let assemblyFormat = [{
+    $pools `[` $table `,` $lens `]` attr-dict `:` type($pools) `[` type($table) `,` type($lens) `]`
+  }];
+}
+
+def Attn_ShareOp : Attn_KernelStep<"share", "seq"> {
+  let summary = "Let several sequences read the same entries";
+  let description = [{
+    1. Without rows, sequence b of our batch is sequence b div (batch / rows of the operand); the operand's batch
+       divides ours.
+    2. With rows of shape (batch), sequence b is sequence `rows[b]` of the operand.
+    3. With rows of shape (batch, seq), entry j of sequence b is entry j of sequence `rows[b, j]` of the operand, and
+       the length is that of sequence b.
+
+    ```mlir
+    !q      = tensor<?x1x32x128xbf16>
+    !prompt = tensor<1x?x8x128xbf16>
+    attn.kernel @common_prompt(%q: !q, %k: !prompt, %v: !prompt) -> (o: !q) {
+      %prompt = attn.dense %k, %v : !prompt, !prompt
+      %kv = attn.share %prompt
+      %s = attn.scores %q, %kv : !q, !attn.seq
+      %p = attn.softmax %s
+      %o = attn.output %p, %kv : !attn.seq -> !q
+      attn.return %o : !q
+    }
+    ```
+  }];
+  let arguments = (ins Attn_Seq:$of, Optional<AnyRankedTensor>:$rows);
+  let results = (outs Attn_Seq:$seq);
+  let assemblyFormat = "$of (`[` $rows^ `]`)? attr-dict (`:` `[` type($rows)^ `]`)?";
+}
+
+def Attn_ConcatOp : Attn_KernelStep<"concat", "seq"> {
+  let summary = "Sequences that lie in several places";
+  let description = [{
+    1. The entries of the parts follow each other, sequence by sequence, and one softmax runs over all of them.
+    2. Parts may differ in element type, in place and in length; a length may be zero.
+
+    ```mlir
+    !q     = tensor<?x1x32x128xbf16>
+    !pool  = tensor<?x16x8x128xbf16>
+    !new   = tensor<?x1x8x128xbf16>
+    !table = tensor<?x?xi32>
+    !lens  = tensor<?xi32>
+    attn.kernel @with_new(%q: !q, %k_pool: !pool, %v_pool: !pool, %page_table: !table, %page_lens: !lens,
+                          %k_new: !new, %v_new: !new) -> (o: !q) {
+      %cache = attn.pages %k_pool, %v_pool[%page_table, %page_lens] : !pool, !pool [!table, !lens]
+      %new = attn.dense %k_new, %v_new : !new, !new
+      %kv = attn.concat %cache, %new
+      %s = attn.scores %q, %kv : !q, !attn.seq
+      %p = attn.softmax %s
+      %o = attn.output %p, %kv : !attn.seq -> !q
+      attn.return %o : !q
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<Attn_Seq>:$parts);
+  let results = (outs Attn_Seq:$seq);
+  let assemblyFormat = "$parts attr-dict";
+}
+
+def Attn_AtOp : Attn_KernelStep<"at", "seq", [AttrSizedOperandSegments]> {
+  let summary = "Say at which positions the entries of a sequence stand";
+  let description = [{
+    1. With positions, each entry has its own: (batch, seq), or (total) for a ragged sequence. They increase along a
+       sequence.
+    2. With `from`, the first entry of sequence b stands at `first[b]`, and the others follow it without gaps.
+    3. Positions are what functions are asked about as `q` and `kv`. They say nothing about where an entry lies.
+
+    ```mlir
+    !q   = tensor<?x1x32x128xbf16>
+    !kv  = tensor<?x?x8x128xbf16>
+    !n   = tensor<?xi32>
+    !pos = tensor<?x?xi32>
+    attn.kernel @evicted(%q: !q, %k: !kv, %v: !kv, %kv_lens: !n, %kv_positions: !pos, %now: !n) -> (o: !q) {
+      %window_left = arith.constant 4095 : index
+      %kept = attn.dense %k, %v[%kv_lens] : !kv, !kv [!n]
+      %kv = attn.at %kept[%kv_positions] : !attn.seq [!pos]
+      %queries = attn.at %q from %now : !q from !n
+      %s = attn.scores %queries, %kv : !attn.seq, !attn.seq
+      %m = attn.mask %s by @sliding_window(%window_left) : index
+      %p = attn.softmax %m
+      %o = attn.output %p, %kv : !attn.seq -> !q
+      attn.return %o : !q
+    }
+    ```
+  }];
+  let arguments = (ins Attn_TensorOrSeq:$of, Optional<AnyRankedTensor>:$positions, Optional<AnyRankedTensor>:$first);
+  let results = (outs Attn_Seq:$seq);
+  let assemblyFormat = [{
+    $of (`[` $positions^ `]`)? (`from` $first^)? attr-dict
+    `:` type($of) (`[` type($positions)^ `]`)? (`from` type($first)^)?
+  }];
+}
+
+//===-- the chain ----------------------------------------------------------===//
+
+def Attn_ScoresOp : Attn_KernelStep<"scores", "scores"> {
+  let summary = "The scaled product of each query with each key";
+  let description = [{
+    1. score(b, h, i, j) = scale * <query i, key j>, accumulated in f32. `scale` is 1 / sqrt(head_dim) unless given.
+    2. Query head h reads key head h div (heads / kv_heads).
+    3. A plain tensor of rank 4 is the dense sequence of full length.
+    4. Positions: keys stand at 0, 1, 2, ... in their order; queries so that the last query stands at the last key of
+       its sequence, or, with `align start`, at 0, 1, 2, ... as well. `attn.at` says otherwise. With more queries than
+       keys the first positions of queries are negative.
+
+    ```mlir
+    !q  = tensor<?x?x32x128xbf16>
+    !kv = tensor<?x?x8x128xbf16>
+    attn.kernel @scaled(%q: !q, %k: !kv, %v: !kv, %scale: f32) -> (o: !q) {
+      %s = attn.scores %q, %k scale %scale align start : !q, !kv
+      %m = attn.mask %s by @causal
+      %p = attn.softmax %m
+      %o = attn.output %p, %v : !kv -> !q
+      attn.return %o : !q
+    }
+    ```
+  }];
+  let arguments = (ins Attn_TensorOrSeq:$query, Attn_TensorOrSeq:$keys, Optional<F32>:$scale,
+                       DefaultValuedAttr<Attn_Align, "::attn::Align::End">:$align);
+  let results = (outs Attn_Scores:$scores);
+  let assemblyFormat = [{
+    $query `,` $keys (`scale` $scale^)? (`align` $align^)? attr-dict `:` type($query) `,` type($keys)
+  }];
+}
+
+class Attn_ByOp<string mnemonic, string resultName, TypeConstraint type> : Attn_KernelStep<mnemonic, resultName> {
+  let arguments = (ins type:$input, FlatSymbolRefAttr:$by, Variadic<Attn_Parameter>:$params);
+  let results = (outs type:$result);
+  let assemblyFormat = "$input `by` $by (`(` $params^ `)`)? attr-dict (`:` type($params)^)?";
+}
+
+def Attn_ModifyOp : Attn_ByOp<"modify", "modified", Attn_Scores> {
+  let summary = "Replace each score by what a function makes of it";
+  let description = [{
+    1. The function is `(score: f32, b, h, q, kv, parameters...) -> f32`; the four coordinates are of type index, `q`
+       and `kv` are positions. It sees the scaled score as a real number of at least f32.
+    2. A parameter of the function of type `tensor<?xf32>` takes a tensor of any size.
+    3. `@f` is the function of that name in the file, else of the library.
+    4. Modifications apply in their order. A hidden key stays hidden whatever its score becomes, so the order of
+       `attn.modify` and `attn.mask` does not matter.
+
+    ```mlir
+    !x      = tensor<?x?x32x128xbf16>
+    !slopes = tensor<32xf32>
+    attn.kernel @mpt(%q: !x, %k: !x, %v: !x, %slopes: !slopes) -> (o: !x) {
+      %s = attn.scores %q, %k : !x, !x
+      %a = attn.modify %s by @alibi(%slopes) : !slopes
+      %m = attn.mask %a by @causal
+      %p = attn.softmax %m
+      %o = attn.output %p, %v : !x -> !x
+      attn.return %o : !x
+    }
+    ```
+  }];
+}
+
+def Attn_MaskOp : Attn_ByOp<"mask", "masked", Attn_Scores> {
+  let summary = "Hide the keys for which a function returns false";
+  let description = [{
+    1. The function is `(b, h, q, kv, parameters...) -> i1`, otherwise as for `attn.modify`.
+    2. Several masks hide what any of them hides.
+    3. A hidden key contributes nothing, whatever its score; its value must be finite.
+    4. A function is asked about pairs that exist, and about those which another mask hides as well. To load outside a
+       tensor for any of them is an error.
+
+    ```mlir
+    !x = tensor<?x?x16x128xbf16>
+    attn.kernel @even_keys(%q: !x, %k: !x, %v: !x) -> (o: !x) {
+      %two = arith.constant 2 : index
+      %s = attn.scores %q, %k : !x, !x
+      %m = attn.mask %s by @every(%two) : index
+      %p = attn.softmax %m
+      %o = attn.output %p, %v : !x -> !x
+      attn.return %o : !x
+    }
+    func.func @every(%b: index, %h: index, %q: index, %kv: index, %step: index) -> i1 {
+      %zero = arith.constant 0 : index
+      %rest = arith.remsi %kv, %step : index
+      %visible = arith.cmpi eq, %rest, %zero : index
+      return %visible : i1
+    }
+    ```
+  }];
+}
+
+def Attn_SoftmaxOp : Attn_KernelStep<"softmax", "probs"> {
+  let summary = "Weights from scores: exponentials that sum to one over the visible keys";
+  let description = [{
+    1. lse(b, i, h) = ln(sum over visible j of exp score + exp sink(h)), and weight = exp(score - lse).
+    2. `sink` is one logit per head that takes weight and has no value.
+    3. `lse` is f32, has the shape of the query without head_dim, and is the natural logarithm.
+    4. A row that sees no key has output 0 and lse -inf, or the sink's logit if there is one. It is never NaN.
+
+    ```mlir
+    !x    = tensor<?x?x64x64xbf16>
+    !sink = tensor<64xf32>
+    !lse  = tensor<?x?x64xf32>
+    attn.kernel @with_sink(%q: !x, %k: !x, %v: !x, %sink: !sink) -> (o: !x, lse: !lse) {
+      %s = attn.scores %q, %k : !x, !x
+      %p, %lse = attn.softmax %s sink %sink : !sink -> !lse
+      %o = attn.output %p, %v : !x -> !x
+      attn.return %o, %lse : !x, !lse
+    }
+    ```
+  }];
+  let arguments = (ins Attn_Scores:$scores, Optional<AnyRankedTensor>:$sink);
+  let results = (outs Attn_Probs:$probs, Optional<AnyRankedTensor>:$lse);
+  let assemblyFormat = "$scores (`sink` $sink^)? attr-dict (`:` type($sink)^)? (`->` type($lse)^)?";
+  let extraClassDefinition = [{
+    void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) {
+      setName(getProbs(), "probs");
+      if (getLse())
+        setName(getLse(), "lse");
+    }
+  }];
+}
+
+def Attn_OutputOp : Attn_KernelStep<"output", "output"> {
+  let summary = "The sum of values, each with its weight";
+  let description = [{
+    1. output(b, i, h) = sum over j of weight * value j, accumulated in f32 and rounded once. Before the product a
+       weight is rounded to the type of the values.
+    2. Values are the sequence whose keys the scores were computed on, or, beside keys that are a plain tensor, a plain
+       tensor that differs from them in head_dim only.
+    3. Keys that are their own values may have an output narrower than head_dim: the first columns.
+
+    ```mlir
+    !q = tensor<?x?x128x192xbf16>
+    !v = tensor<?x?x128x128xbf16>
+    attn.kernel @mla_prefill(%q: !q, %k: !q, %v: !v) -> (o: !v) {
+      %s = attn.scores %q, %k : !q, !q
+      %m = attn.mask %s by @causal
+      %p = attn.softmax %m
+      %o = attn.output %p, %v : !v -> !v
+      attn.return %o : !v
+    }
+    ```
+  }];
+  let arguments = (ins Attn_Probs:$probs, Attn_TensorOrSeq:$values);
+  let results = (outs AnyRankedTensor:$output);
+  let assemblyFormat = "$probs `,` $values attr-dict `:` type($values) `->` type($output)";
+}
+
+//===-- around attention ---------------------------------------------------===//
+
+def Attn_MergeOp : Attn_KernelStep<"merge", "output", [AttrSizedOperandSegments]> {
+  let summary = "Join partial results over disjoint keys";
+  let description = [{
+    1. lse = ln(sum over parts of exp lse_p), output = sum over parts of exp(lse_p - lse) * output_p.
+    2. A part is a tensor of the result's shape with an lse of that shape without head_dim, or a stack of parts with
+       one more dimension in front.
+    3. Up to rounding it does not matter in which order parts are joined; (0, -inf) changes nothing.
+    4. The sink counts once, here, and must not be counted in the parts.
+
+    ```mlir
+    !part = tensor<?x1x32x128xf32>
+    !stat = tensor<?x1x32xf32>
+    !o    = tensor<?x1x32x128xbf16>
+    attn.kernel @merge_two(%o1: !part, %o2: !part, %lse1: !stat, %lse2: !stat) -> (o: !o, lse: !stat) {
+      %o, %lse = attn.merge %o1, %o2 lse %lse1, %lse2 : (!part, !part, !stat, !stat) -> (!o, !stat)
+      attn.return %o, %lse : !o, !stat
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$outputs, Variadic<AnyRankedTensor>:$lses,
+                       Optional<AnyRankedTensor>:$sink);
+  let results = (outs AnyRankedTensor:$output, Optional<AnyRankedTensor>:$lse);
+  let assemblyFormat = "$outputs `lse` $lses (`sink` $sink^)? attr-dict `:` functional-type(operands, results)";
+  let extraClassDefinition = [{
+    void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) {
+      setName(getOutput(), "output");
+      if (getLse())
+        setName(getLse(), "lse");
+    }
+  }];
+}
+
+def Attn_AppendOp : Attn_Op<"append", [HasParent<"KernelOp">]> {
+  let summary = "Write new entries behind those of a cache";
+  let description = [{
+    1. The i-th of n new entries of a sequence becomes entry len - n + i of the cache: its lengths count them already.
+    2. The cache is `attn.dense` or `attn.pages` of arguments of the kernel, and is written in place.
+    3. Lines that follow see what was written.
+
+    ```mlir
+    !new   = tensor<?x1x8x128xbf16>
+    !pool  = tensor<?x16x8x128xbf16>
+    !table = tensor<?x?xi32>
+    !lens  = tensor<?xi32>
+    attn.kernel @append(%k_new: !new, %v_new: !new, %k_pool: !pool, %v_pool: !pool, %page_table: !table,
+                        %kv_lens: !lens) {
+      %new = attn.dense %k_new, %v_new : !new, !new
+      %cache = attn.pages %k_pool, %v_pool[%page_table, %kv_lens] : !pool, !pool [!table, !lens]
+      attn.append %new to %cache : !attn.seq
+      attn.return
+    }
+    ```
+  }];
+  let arguments = (ins Attn_TensorOrSeq:$source, Attn_Seq:$cache);
+  let assemblyFormat = "$source `to` $cache attr-dict `:` type($source)";
+}
+
+//===-- in functions -------------------------------------------------------===//
+
+def Attn_MemberOp : Attn_ValueOp<"member", "found", [AttrSizedOperandSegments]> {
+  let summary = "Whether a number is in a row of a list";
+  let description = [{
+    1. The row of the list is named by as many indices as there are dimensions before the last; it is a set.
+    2. With `count`, only the first `count[row]` entries of the row are in the set. With `rows`, the list is packed, and
+       row r is its entries `rows[r]` up to `rows[r + 1]`, the latter excluded.
+    3. A list whose last dimension is 2, and which has one index less, holds half-open ranges; the question is whether
+       the number lies in one of them. An empty range holds nothing.
+    4. The part of a row that is used increases strictly (ranges by their start). A kernel may rely on it.
+
+    ```mlir
+    func.func @listed(%b: index, %h: index, %q: index, %kv: index,
+                      %columns: tensor<?x?x?xi32>, %count: tensor<?x?xi32>) -> i1 {
+      %listed = attn.member %kv of %columns[%b, %h] count %count : tensor<?x?x?xi32> count tensor<?x?xi32>
+      return %listed : i1
+    }
+    ```
+  }];
+  let arguments = (ins Index:$value, AnyRankedTensor:$list, Variadic<Index>:$row, Optional<AnyRankedTensor>:$count,
+                       Optional<AnyRankedTensor>:$rows);
+  let results = (outs I1:$found);
+  let assemblyFormat = [{
+    $value `of` $list (`[` $row^ `]`)? (`count` $count^)? (`rows` $rows^)? attr-dict
+    `:` type($list) (`count` type($count)^)? (`rows` type($rows)^)?
+  }];
+  let hasVerifier = 1;
+}
+
+def Attn_RowOp : Attn_ValueOp<"row", "row"> {
+  let summary = "The index of the query among those of its sequence";
+  let description = [{
+    What a tensor with a value per query is indexed by. It differs from the position `q` wherever keys come before
+    the first query.
+
+    ```mlir
+    func.func @bias(%score: f32, %b: index, %h: index, %q: index, %kv: index, %bias: tensor<?x?xf32>) -> f32 {
+      %row = attn.row
+      %x = tensor.extract %bias[%b, %row] : tensor<?x?xf32>
+      %y = arith.addf %score, %x : f32
+      return %y : f32
+    }
+    ```
+  }];
+  let results = (outs Index:$row);
+  let assemblyFormat = "attr-dict";
+}
+
+def Attn_ColumnOp : Attn_ValueOp<"column", "column"> {
+  let summary = "The index of the key among those of its sequence";
+  let description = [{
+    What a tensor with a value per key entry is indexed by. It differs from the position `kv` after `attn.at` only.
+
+    ```mlir
+    func.func @kept(%b: index, %h: index, %q: index, %kv: index, %kept: tensor<?x?xi1>) -> i1 {
+      %column = attn.column
+      %visible = tensor.extract %kept[%b, %column] : tensor<?x?xi1>
+      return %visible : i1
+    }
+    ```
+  }];
+  let results = (outs Index:$column);
+  let assemblyFormat = "attr-dict";
+}
+
+#endif // ATTN_DIALECT_ATTN
