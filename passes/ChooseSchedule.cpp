@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// choose-schedule: completes schedule<...> for the target, and refuses what cannot be lowered or cannot run.
+#include "passes/ChooseSchedule.h"
+#include "passes/Passes.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+
+namespace attn {
+#define GEN_PASS_DEF_CHOOSESCHEDULE
+#include "passes/Passes.h.inc"
+
+namespace {
+
+constexpr StringLiteral prefill = "prefill";
+
+/// Checks what is written in schedule<...>, each number by itself and then whether they fit the target together.
+class Chooser {
+public:
+  Chooser(KernelOp kernel, const KernelShape &shape, const Target &target)
+      : kernel(kernel), schedule(kernel.getScheduleAttr()), shape(shape), target(target), given(tilesOf(schedule)) {}
+
+  FailureOr<Choice> choose() {
+    if (schedule)
+      checkGiven();
+    if (failedOnce)
+      return failure();
+    if (std::optional<Choice> choice = chooseTiles(shape, given, target))
+      return *choice;
+    refuseTooLarge();
+    return failure();
+  }
+
+private:
+  InFlightDiagnostic fail() {
+    failedOnce = true;
+    return kernel.emitOpError("expects ");
+  }
+
+  void checkGiven() {
+    StringRef name = schedule.getName().getValue();
+    if (!name.empty() && name != prefill)
+      fail() << "a schedule that exists (" << prefill << "), got '" << name << "'";
+    if (schedule.getNumSplits())
+      fail() << "no num_splits: '" << prefill << "' does not split sequences, got " << schedule.getNumSplits();
+    if (schedule.getOverlap().value_or(Overlap::None) != Overlap::None)
+      fail() << "overlap to be none: products and softmax of one warp take turns yet, got "
+             << stringifyOverlap(*schedule.getOverlap());
+    checkNumbers();
+  }
+
+  void checkNumbers() {
+    if (given.numWarps && !llvm::is_contained(TileLimits::numWarps, given.numWarps))
+      fail() << "num_warps of 1, 2, 4 or 8, got " << given.numWarps;
+    if (given.numStages > TileLimits::maxStages)
+      fail() << "num_stages of at most " << TileLimits::maxStages << ", got " << given.numStages;
+    int64_t rows = TileLimits::rowsPerWarp * std::max<int64_t>(1, given.numWarps);
+    if (given.blockQ % rows) {
+      if (given.numWarps)
+        fail() << "block_q to be a multiple of 16 x num_warps (" << rows << "), got " << given.blockQ;
+      else
+        fail() << "block_q to be a multiple of 16, got " << given.blockQ;
+    }
+    if (given.blockKv % TileLimits::blockKvStep)
+      fail() << "block_kv to be a multiple of " << TileLimits::blockKvStep << ", got " << given.blockKv;
+    if (given.blockQ > TileLimits::maxBlockQ)
+      fail() << "block_q of at most " << TileLimits::maxBlockQ << ", got " << given.blockQ;
+    if (given.blockKv > TileLimits::maxBlockKv)
+      fail() << "block_kv of at most " << TileLimits::maxBlockKv << ", got " << given.blockKv;
+  }
+
+  /// Nothing with the given numbers fits: says by how much even the smallest does not.
+  void refuseTooLarge() {
+    Tiles tiles = smallestTiles(shape, given, target);
+    Cost cost = costOf(shape, tiles, target);
+    if (cost.sharedBytes > target.sharedPerProgram)
+      fail() << "tiles that fit shared memory: needs " << cost.sharedBytes << " bytes, " << target.chip << " has "
+             << target.sharedPerProgram;
+    if (cost.registers > target.registersPerThread)
+      fail() << "tiles that fit registers: needs about " << cost.registers << " per thread, " << target.chip << " has "
+             << target.registersPerThread;
+    // Threads whose registers fit one by one may still be too many for a multiprocessor.
+    if (!failedOnce)
+      fail() << "tiles that fit a multiprocessor: needs about " << cost.registers * 32 * tiles.numWarps
+             << " registers and " << cost.sharedBytes << " bytes of shared memory, " << target.chip << " has "
+             << target.registersPerSm << " and " << target.sharedPerSm;
+  }
+
+  KernelOp kernel;
+  ScheduleAttr schedule;
+  const KernelShape &shape;
+  const Target &target;
+  Tiles given;
+  bool failedOnce = false;
+};
+
+struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
+  void runOnOperation() override {
+    FailureOr<Target> target = targetOf(getOperation());
+    bool failedOnce = failed(target);
+    // Faults of all kernels are reported, also beside a target that is faulty itself.
+    for (auto kernel : getOperation().getOps<KernelOp>()) {
+      FailureOr<Attention> attention = findAttention(kernel);
+      if (failed(attention) || failed(target) || failed(complete(kernel, *attention, *target)))
+        failedOnce = true;
+    }
+    if (failedOnce)
+      signalPassFailure();
+  }
+
+  static LogicalResult complete(KernelOp kernel, const Attention &attention, const Target &target) {
+    FailureOr<Choice> choice = chooseSchedule(kernel, shapeOf(attention), target);
+    if (failed(choice))
+      return failure();
+    const Tiles &tiles = choice->tiles;
+    MLIRContext *context = kernel.getContext();
+    kernel.setScheduleAttr(ScheduleAttr::get(context, StringAttr::get(context, prefill), tiles.blockQ, tiles.blockKv,
+                                             tiles.numStages, tiles.numWarps, /*num_splits=*/0, std::nullopt));
+    return success();
+  }
+};
+
+std::optional<int64_t> staticSize(RankedTensorType type, unsigned dimension) {
+  int64_t size = type.getDimSize(dimension);
+  return ShapedType::isDynamic(size) ? std::nullopt : std::optional(size);
+}
+
+} // namespace
+
+KernelShape shapeOf(const Attention &attention) {
+  KernelShape shape;
+  shape.headDimQk = attention.query.getShape().back();
+  shape.headDimV = attention.values.getShape().back();
+  shape.masks = !attention.masks.empty();
+  shape.modifies = !attention.modifies.empty();
+  shape.seqQ = staticSize(attention.query, 1);
+  shape.seqKv = staticSize(attention.keys, 1);
+  return shape;
+}
+
+Tiles tilesOf(ScheduleAttr schedule) {
+  if (!schedule)
+    return {};
+  return {schedule.getBlockQ(), schedule.getBlockKv(), schedule.getNumStages(), schedule.getNumWarps()};
+}
+
+FailureOr<Choice> chooseSchedule(KernelOp kernel, const KernelShape &shape, const Target &target) {
+  return Chooser(kernel, shape, target).choose();
+}
+
+} // namespace attn

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cost of tiles, and the choice that follows from it.
+#include "passes/CostModel.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <tuple>
+
+namespace attn {
+namespace {
+
+// Properties that every multiprocessor since sm_80 shares, so no column of the chip table.
+constexpr double sharedBytesPerClock = 128; // 32 banks of 4 bytes
+constexpr double l2BytesPerClock = 32;      // what a multiprocessor gets when all of them read at once
+constexpr double memoryLatency = 600;       // clocks from the issue of a copy to its arrival
+constexpr int64_t schedulers = 4;           // each issues for its own warps
+constexpr int64_t registerGranule = 8;      // registers of a thread are handed out by eights
+
+// Registers that neither scores nor output take: operands in flight (A 4, B 8, next pair 8), addresses of six tiles,
+// loop bounds, constants. Fitted to what ptxas reports for loops of this form: 128x64x128 on 4 warps 255, 128x64x64
+// 184, 128x128x128 on 8 warps 182, 64x64x256 223.
+constexpr int64_t fixedRegisters = 46;
+constexpr int64_t registersOfScoreFunction = 8;
+
+/// f32 operations per score: multiply-add into the exponent, maximum, sum, half of a conversion of two.
+constexpr double operationsPerScore = 3.5;
+/// More of them for a function of the score; what it really does is not looked at.
+constexpr double operationsPerModifiedScore = 8;
+
+int64_t rowsPerThread(const Tiles &tiles) {
+  // Of an accumulator's 16 rows a thread has two.
+  return tiles.blockQ / tiles.numWarps / 8;
+}
+
+/// The largest number of registers is alive between the products: all scores and the whole output. The weights take
+/// half of the place of the scores that they replace one by one, so they add nothing.
+int64_t registersOf(const KernelShape &shape, const Tiles &tiles) {
+  int64_t rows = tiles.blockQ / tiles.numWarps;
+  int64_t scores = rows * tiles.blockKv / 32;
+  int64_t output = rows * paddedHeadDim(shape.headDimV) / 32;
+  int64_t statistics = 2 * rowsPerThread(tiles); // maximum and sum
+  int64_t positions = shape.masks ? rowsPerThread(tiles) : 0;
+  return scores + output + statistics + positions + (shape.modifies ? registersOfScoreFunction : 0) + fixedRegisters;
+}
+
+int64_t sharedOf(const KernelShape &shape, const Tiles &tiles) {
+  int64_t qk = paddedHeadDim(shape.headDimQk), v = paddedHeadDim(shape.headDimV);
+  return 2 * (tiles.blockQ * qk + tiles.numStages * tiles.blockKv * (qk + v));
+}
+
+int64_t programsOf(const Cost &cost, const Tiles &tiles, const Target &target) {
+  if (!fits(cost, target))
+    return 0;
+  int64_t byShared = target.sharedPerSm / (cost.sharedBytes + Target::sharedReserved);
+  int64_t registers = llvm::alignTo(cost.registers, registerGranule) * 32 * tiles.numWarps;
+  return std::min(byShared, target.registersPerSm / registers);
+}
+
+/// Rows or keys that a tile of `block` spends for each that exists, where the number of them is static.
+double waste(std::optional<int64_t> length, int64_t block) {
+  if (!length || *length <= 0)
+    return 1;
+  return double(llvm::alignTo(*length, block)) / double(*length);
+}
+
+//===-- tuned rows ---------------------------------------------------------===//
+
+/// A choice that was found by measurement, for head dimensions within bounds. It counts only where at least as many
+/// programs share a multiprocessor as where it was measured; so a chip with less shared memory takes another row.
+struct TunedRow {
+  MatrixGeneration generation;
+  int64_t minQk, maxQk, minV, maxV;
+  Tiles tiles;
+  int64_t programsPerSm;
+};
+constexpr auto mmaSync = MatrixGeneration::MmaSync;
+
+// In order of preference. First round: the tiles that FlashAttention-2 measured on its way to 70 % of the peak.
+const TunedRow tunedRows[] = {
+    {mmaSync, 1, 64, 1, 64, {128, 128, 1, 4}, 2},      // two programs by registers
+    {mmaSync, 1, 64, 1, 64, {128, 64, 1, 4}, 2},       // where functions of scores take the registers
+    {mmaSync, 65, 96, 65, 96, {128, 64, 1, 4}, 2},     //
+    {mmaSync, 65, 96, 65, 96, {64, 64, 1, 4}, 2},      //
+    {mmaSync, 97, 128, 97, 128, {128, 64, 1, 4}, 2},   // 64 KB: two programs on 164 KB
+    {mmaSync, 97, 128, 97, 128, {128, 32, 1, 4}, 2},   // 48 KB: two programs on 100 KB
+    {mmaSync, 129, 192, 65, 128, {128, 64, 1, 8}, 1},  //
+    {mmaSync, 129, 192, 129, 192, {128, 64, 1, 8}, 1}, //
+    {mmaSync, 193, 256, 193, 256, {64, 64, 1, 4}, 2},  // 96 KB: two programs on 228 KB
+    {mmaSync, 193, 256, 193, 256, {128, 64, 1, 8}, 1}, //
+    {mmaSync, 193, 256, 193, 256, {64, 64, 1, 4}, 1},  // where a program gets no 128 KB
+};
+
+bool agrees(const Tiles &tiles, const Tiles &given) {
+  auto same = [](int64_t value, int64_t given) { return given == 0 || value == given; };
+  return same(tiles.blockQ, given.blockQ) && same(tiles.blockKv, given.blockKv) &&
+         same(tiles.numStages, given.numStages) && same(tiles.numWarps, given.numWarps);
+}
+
+std::optional<Choice> tuned(const KernelShape &shape, const Tiles &given, const Target &target) {
+  for (const TunedRow &row : tunedRows) {
+    // Nothing is lowered to the newer instructions yet, so all chips take the rows of the older.
+    if (row.generation != mmaSync || shape.headDimQk < row.minQk || shape.headDimQk > row.maxQk ||
+        shape.headDimV < row.minV || shape.headDimV > row.maxV || !agrees(row.tiles, given))
+      continue;
+    // A row was tuned on long sequences.
+    if ((shape.seqQ && *shape.seqQ < row.tiles.blockQ) || (shape.seqKv && *shape.seqKv < row.tiles.blockKv))
+      continue;
+    Cost cost = costOf(shape, row.tiles, target);
+    if (cost.programsPerSm >= row.programsPerSm)
+      return Choice{row.tiles, Origin::Tuned, cost};
+  }
+  return std::nullopt;
+}
+
+//===-- candidates of the model --------------------------------------------===//
+
+/// Values to try for one number: the given one alone, or all multiples of `step` from `step` on. Steps of eight warps
+/// times 16 rows and of 16 keys cover what differs; more than 128 keys only lengthen the code.
+llvm::SmallVector<int64_t> values(int64_t given, int64_t step, int64_t last) {
+  if (given)
+    return {given};
+  llvm::SmallVector<int64_t> all;
+  for (int64_t value = step; value <= last; value += step)
+    all.push_back(value);
+  return all;
+}
+
+void forEachCandidate(const Tiles &given, llvm::function_ref<void(const Tiles &)> visit) {
+  llvm::SmallVector<int64_t> warps = {4, 8};
+  if (given.numWarps)
+    warps = {given.numWarps};
+  else if (given.blockQ)
+    // Fewer warps only where the rows that are asked for are too few.
+    warps = {given.blockQ % 64 == 0 ? 4 : given.blockQ % 32 == 0 ? 2 : 1, given.blockQ % 128 == 0 ? 8 : 0};
+  for (int64_t numWarps : warps) {
+    if (numWarps == 0)
+      continue;
+    for (int64_t blockQ : values(given.blockQ, TileLimits::rowsPerWarp * numWarps, TileLimits::maxBlockQ))
+      for (int64_t blockKv : values(given.blockKv, TileLimits::blockKvStep, 128))
+        for (int64_t numStages : values(given.numStages, 1, 2))
+          visit({blockQ, blockKv, numStages, numWarps});
+  }
+}
+
+} // namespace
+
+int64_t paddedHeadDim(int64_t headDim) { return llvm::alignTo(headDim, 16); }
+
+bool fits(const Cost &cost, const Target &target) {
+  return cost.sharedBytes <= target.sharedPerProgram && cost.registers <= target.registersPerThread;
+}
+
+// The model is of one multiprocessor in the middle of a long row: Q is there, K and V pass by once per row of tiles
+// and come from L2, because programs that run together walk the keys of the same head. A tile costs
+//
+//   max(shared, load, max(matrix, softmax) + exposed * min(matrix, softmax)) + latency
+//
+// Only another warp of the same scheduler can compute softmax while the first one's products run, so with w warps a
+// scheduler 1/w of the shorter part stays exposed. Each warp reads all of K and V from shared memory: that is why four
+// warps of 32 rows beat eight of 16.
+//
+// Each matrix instruction of a tile is one line of PTX. Their number, block_q/num_warps x block_kv x head_dim, is also
+// what the time to compile grows with: 128 x 128 x 64 on four warps has 256 of them. Among equals the smaller wins.
+Cost costOf(const KernelShape &shape, const Tiles &tiles, const Target &target) {
+  Cost cost;
+  cost.sharedBytes = sharedOf(shape, tiles);
+  cost.registers = registersOf(shape, tiles);
+  cost.programsPerSm = programsOf(cost, tiles, target);
+
+  double qk = paddedHeadDim(shape.headDimQk), v = paddedHeadDim(shape.headDimV);
+  double rows = tiles.blockQ, keys = tiles.blockKv, scores = rows * keys;
+  cost.matrixClocks = 2 * scores * (qk + v) / target.matrixFlopsPerClock();
+  double operations = operationsPerScore + (shape.modifies ? operationsPerModifiedScore : 0);
+  cost.softmaxClocks =
+      scores / target.exp2PerClock + (scores * operations + rows * v) / target.fp32PerClock; // rescaling the output
+  cost.sharedClocks = 2 * (rows * qk + tiles.numWarps * keys * (qk + v)) / sharedBytesPerClock;
+  cost.loadClocks = 2 * keys * (qk + v) / l2BytesPerClock;
+
+  double warps = std::max<int64_t>(1, cost.programsPerSm) * tiles.numWarps;
+  double exposed = std::min(1.0, schedulers / warps);
+  double compute =
+      std::max(cost.matrixClocks, cost.softmaxClocks) + exposed * std::min(cost.matrixClocks, cost.softmaxClocks);
+  // With one buffer a copy has the time of one product to arrive; what is left stalls, unless others run meanwhile.
+  double wait = std::max(0.0, memoryLatency - (tiles.numStages > 1 ? compute : cost.matrixClocks / 2));
+  cost.latencyClocks = wait / std::max<int64_t>(1, cost.programsPerSm);
+  cost.tileClocks = std::max({cost.sharedClocks, cost.loadClocks, compute}) + cost.latencyClocks;
+  cost.clocksPerScore = cost.tileClocks / scores * waste(shape.seqQ, tiles.blockQ) * waste(shape.seqKv, tiles.blockKv);
+  return cost;
+}
+
+std::optional<Choice> chooseTiles(const KernelShape &shape, const Tiles &given, const Target &target) {
+  if (given.blockQ && given.blockKv && given.numStages && given.numWarps) {
+    Cost cost = costOf(shape, given, target);
+    return cost.programsPerSm > 0 ? std::optional(Choice{given, Origin::Given, cost}) : std::nullopt;
+  }
+  if (auto row = tuned(shape, given, target))
+    return row;
+  std::optional<Choice> best;
+  auto rank = [](const Choice &choice) {
+    // Costs within a percent are equal to a model; then the smaller code and the smaller buffers.
+    return std::tuple(std::round(std::log(choice.cost.clocksPerScore) * 100),
+                      choice.tiles.blockQ / choice.tiles.numWarps * choice.tiles.blockKv, choice.cost.sharedBytes);
+  };
+  forEachCandidate(given, [&](const Tiles &tiles) {
+    Choice choice{tiles, Origin::Model, costOf(shape, tiles, target)};
+    if (choice.cost.programsPerSm > 0 && (!best || rank(choice) < rank(*best)))
+      best = choice;
+  });
+  return best;
+}
+
+Tiles smallestTiles(const KernelShape &shape, const Tiles &given, const Target &target) {
+  Tiles smallest;
+  std::pair<int64_t, int64_t> least = {std::numeric_limits<int64_t>::max(), 0};
+  forEachCandidate(given, [&](const Tiles &tiles) {
+    Cost cost = costOf(shape, tiles, target);
+    if (std::pair need = {cost.sharedBytes, cost.registers}; need < least) {
+      least = need;
+      smallest = tiles;
+    }
+  });
+  return smallest;
+}
+
+} // namespace attn

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a choice of tiles costs on a target: what it occupies, what it moves, what it takes. The one place where such
+// numbers are computed, so that the choice, its explanation and its refusals agree.
+#pragma once
+
+#include "dialect/Target.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include <optional>
+
+namespace attn {
+
+/// What a kernel is, as far as its cost depends on it. Elements of queries, keys and values have 16 bits.
+struct KernelShape {
+  int64_t headDimQk = 0;        ///< columns of queries and keys
+  int64_t headDimV = 0;         ///< columns of values and output
+  bool masks = false;           ///< the kernel has a mask function
+  bool modifies = false;        ///< the kernel has a score function
+  std::optional<int64_t> seqQ;  ///< number of query rows of a sequence where it is static
+  std::optional<int64_t> seqKv; ///< number of keys of a sequence where it is static
+};
+
+/// The numbers of a schedule; 0 is what nobody has chosen yet.
+struct Tiles {
+  int64_t blockQ = 0, blockKv = 0, numStages = 0, numWarps = 0;
+  bool operator==(const Tiles &) const = default;
+};
+
+/// What tiles cost. Clocks are those that one multiprocessor needs for one tile of scores, block_q x block_kv.
+struct Cost {
+  int64_t sharedBytes = 0;   ///< dynamic shared memory of a program: Q, and per stage K and V
+  int64_t registers = 0;     ///< estimate per thread
+  int64_t programsPerSm = 0; ///< how many fit a multiprocessor; 0 if not even one does
+  double matrixClocks = 0;   ///< both products
+  double softmaxClocks = 0;  ///< exponentials, and arithmetic on scores and output
+  double sharedClocks = 0;   ///< operands from shared memory
+  double loadClocks = 0;     ///< K and V from L2
+  double latencyClocks = 0;  ///< waiting for memory that nothing else fills
+  double tileClocks = 0;     ///< all of it, with what overlaps
+  double clocksPerScore = 0; ///< tileClocks by the scores that exist: what choices are ranked by
+};
+Cost costOf(const KernelShape &shape, const Tiles &tiles, const Target &target);
+
+/// Head dimensions as they lie in tiles: a matrix instruction contracts 16 columns at a time.
+int64_t paddedHeadDim(int64_t headDim);
+
+/// Bounds on what can be written in schedule<...>.
+struct TileLimits {
+  static constexpr int64_t rowsPerWarp = 16; ///< block_q is a multiple of this times num_warps
+  static constexpr int64_t blockKvStep = 16;
+  static constexpr int64_t maxBlockQ = 256, maxBlockKv = 256, maxStages = 4;
+  static constexpr int64_t numWarps[] = {1, 2, 4, 8};
+};
+
+/// Why a choice was made.
+enum class Origin : uint8_t { Given, Tuned, Model };
+
+struct Choice {
+  Tiles tiles;
+  Origin origin = Origin::Model;
+  Cost cost;
+};
+
+/// Completes `given`. Tuned rows that agree with it and run on the target as they did where they were tuned are taken
+/// first, then the cheapest candidate of the model. Without any that fits, nothing.
+std::optional<Choice> chooseTiles(const KernelShape &shape, const Tiles &given, const Target &target);
+
+/// Whether the tiles can run at all: shared memory of a program and registers of a thread.
+bool fits(const Cost &cost, const Target &target);
+
+/// The candidate with what is given that needs the least shared memory, then the fewest registers.
+Tiles smallestTiles(const KernelShape &shape, const Tiles &given, const Target &target);
+
+} // namespace attn
