@@ -232,6 +232,9 @@ std::string_view takeHeader(std::string_view &bytes, const std::string &name) {
 } // namespace
 
 int64_t Array::count() const {
+  // A zero anywhere makes the rest irrelevant, and its product may not fit.
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end())
+    return 0;
   int64_t product = 1;
   for (int64_t size : shape)
     product *= size;

@@ -56,9 +56,10 @@ private:
 
 /// Device memory for intermediate results, the caller's; never initialised, free for reuse after the launch.
 struct Workspace {
-  void *data = nullptr;
+  void *data = nullptr; ///< a multiple of workspaceAlignment
   size_t bytes = 0;
 };
+inline constexpr size_t workspaceAlignment = 256;
 
 struct LaunchOptions {
   attn::Workspace workspace;
@@ -78,6 +79,14 @@ struct EntryLaunch {
   int64_t grid = 0;                     ///< programs along x, in [1, 2^31)
   std::vector<std::byte> parameters;    ///< packed as the entry's .param, each at its natural alignment
   std::vector<size_t> parameterOffsets; ///< where each begins
+};
+
+/// How often a place in the PTX was reached.
+struct LabelCount {
+  std::string entry;
+  std::string label;       ///< as in the PTX, with ":LINE" after it where a name repeats
+  uint64_t executions = 0; ///< times a warp executed the first instruction after it
+  uint64_t warps = 1;      ///< warps of a program
 };
 
 /// A loaded file on a device: PTX that is ready to be started.
@@ -149,6 +158,8 @@ public:
   virtual void release(void *data) = 0;
   virtual void copyToDevice(void *to, const void *from, size_t bytes) = 0;
   virtual void copyToHost(void *to, const void *from, size_t bytes) = 0;
+  /// Between two places on the device, in the order of the stream; does not wait.
+  virtual void copyOnDevice(void *to, const void *from, size_t bytes, Stream stream = nullptr) = 0;
 
   virtual Stream createStream() { return nullptr; }
   virtual void destroyStream(Stream) {}
@@ -160,8 +171,8 @@ public:
   virtual double millisecondsBetween(void *first, void *second);
   virtual void releaseEvent(void *event);
 
-  /// Executions per PTX label since the device was opened or this was last called; empty on CUDA.
-  virtual std::map<std::string, uint64_t> takeCounts() { return {}; }
+  /// What kernels executed since the device was opened or this was last called; empty on CUDA.
+  virtual std::vector<LabelCount> takeCounts() { return {}; }
 
   /// Loads a kernel file, or a spec, which is compiled when it is not in the cache. `kernelName` may be empty when the
   /// file holds one kernel.
