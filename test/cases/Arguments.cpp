@@ -11,71 +11,71 @@
 
 namespace attn::cases {
 
-PlacedTensor::PlacedTensor(std::string TheName, DType TheType, std::vector<int64_t> TheShape,
-                       std::vector<int64_t> TheStrides, int64_t TheOffset)
-    : Name(std::move(TheName)), Type(TheType), Shape(std::move(TheShape)), Strides(std::move(TheStrides)),
-      Offset(TheOffset) {
-  int64_t Last = Offset;
-  for (size_t I = 0; I != Shape.size(); ++I)
-    Last += (Shape[I] - 1) * Strides[I];
-  int64_t Places = elements() == 0 ? 0 : Last + 1;
-  Memory.resize(static_cast<size_t>(Places) * sizeOf(Type));
-  for (int64_t Place = 0; Place != Places; ++Place)
-    set(Place, isFloat(Type) ? std::numeric_limits<double>::quiet_NaN() : -1);
+PlacedTensor::PlacedTensor(std::string theName, DType theType, std::vector<int64_t> theShape,
+                           std::vector<int64_t> theStrides, int64_t theOffset)
+    : name(std::move(theName)), type(theType), shape(std::move(theShape)), strides(std::move(theStrides)),
+      offset(theOffset) {
+  int64_t last = offset;
+  for (size_t i = 0; i != shape.size(); ++i)
+    last += (shape[i] - 1) * strides[i];
+  int64_t places = elements() == 0 ? 0 : last + 1;
+  memory.resize(static_cast<size_t>(places) * sizeOf(type));
+  for (int64_t place = 0; place != places; ++place)
+    set(place, isFloat(type) ? std::numeric_limits<double>::quiet_NaN() : -1);
 }
 
 int64_t PlacedTensor::elements() const {
-  int64_t Count = 1;
-  for (int64_t Size : Shape)
-    Count *= Size;
-  return Count;
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+  return count;
 }
 
-int64_t PlacedTensor::place(const std::vector<int64_t> &Index) const {
-  int64_t Place = Offset;
-  for (size_t I = 0; I != Index.size(); ++I)
-    Place += Index[I] * Strides[I];
-  return Place;
+int64_t PlacedTensor::place(const std::vector<int64_t> &index) const {
+  int64_t place = offset;
+  for (size_t i = 0; i != index.size(); ++i)
+    place += index[i] * strides[i];
+  return place;
 }
 
-void PlacedTensor::set(int64_t Place, double Value) {
-  std::byte *At = Memory.data() + static_cast<size_t>(Place) * sizeOf(Type);
-  auto Store = [&](auto Bits) { std::memcpy(At, &Bits, sizeof Bits); };
-  switch (Type) {
+void PlacedTensor::set(int64_t place, double value) {
+  std::byte *at = memory.data() + static_cast<size_t>(place) * sizeOf(type);
+  auto store = [&](auto bits) { std::memcpy(at, &bits, sizeof bits); };
+  switch (type) {
   case DType::F16:
-    return Store(toF16(static_cast<float>(Value)));
+    return store(toF16(static_cast<float>(value)));
   case DType::BF16:
-    return Store(toBF16(static_cast<float>(Value)));
+    return store(toBF16(static_cast<float>(value)));
   case DType::F32:
-    return Store(static_cast<float>(Value));
+    return store(static_cast<float>(value));
   default:
-    return Store(static_cast<int32_t>(Value)); // I32: the cases have no other type
+    return store(static_cast<int32_t>(value)); // I32: the cases have no other type
   }
 }
 
-double PlacedTensor::get(int64_t Place) const {
-  const std::byte *At = Memory.data() + static_cast<size_t>(Place) * sizeOf(Type);
-  auto Load = [&](auto Bits) {
-    std::memcpy(&Bits, At, sizeof Bits);
-    return Bits;
+double PlacedTensor::get(int64_t place) const {
+  const std::byte *at = memory.data() + static_cast<size_t>(place) * sizeOf(type);
+  auto load = [&](auto bits) {
+    std::memcpy(&bits, at, sizeof bits);
+    return bits;
   };
-  switch (Type) {
+  switch (type) {
   case DType::F16:
-    return fromF16(Load(uint16_t()));
+    return fromF16(load(uint16_t()));
   case DType::BF16:
-    return fromBF16(Load(uint16_t()));
+    return fromBF16(load(uint16_t()));
   case DType::F32:
-    return Load(float());
+    return load(float());
   default:
-    return Load(int32_t());
+    return load(int32_t());
   }
 }
 
 std::vector<double> PlacedTensor::values() const {
-  std::vector<double> All;
-  All.reserve(static_cast<size_t>(elements()));
-  forEachIndex(Shape, [&](const std::vector<int64_t> &Index) { All.push_back(get(place(Index))); });
-  return All;
+  std::vector<double> all;
+  all.reserve(static_cast<size_t>(elements()));
+  forEachIndex(shape, [&](const std::vector<int64_t> &index) { all.push_back(get(place(index))); });
+  return all;
 }
 
 namespace {
@@ -83,195 +83,194 @@ namespace {
 /// A number from a hash of where it stands, so that no value depends on the order in which they are made.
 class Noise {
 public:
-  Noise(uint64_t Seed, uint64_t Stream) : State(Seed * 0x9e3779b97f4a7c15ull + Stream) {}
+  Noise(uint64_t seed, uint64_t stream) : state(seed * 0x9e3779b97f4a7c15ull + stream) {}
 
   uint64_t bits() {
-    State += 0x9e3779b97f4a7c15ull;
-    uint64_t X = State;
-    X = (X ^ (X >> 30)) * 0xbf58476d1ce4e5b9ull;
-    X = (X ^ (X >> 27)) * 0x94d049bb133111ebull;
-    return X ^ (X >> 31);
+    state += 0x9e3779b97f4a7c15ull;
+    uint64_t x = state;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+    return x ^ (x >> 31);
   }
-  int64_t below(int64_t Limit) { return static_cast<int64_t>(bits() % static_cast<uint64_t>(Limit)); }
+  int64_t below(int64_t limit) { return static_cast<int64_t>(bits() % static_cast<uint64_t>(limit)); }
 
   /// Mean 0, deviation 1, nearly normal: four uniform numbers.
   double normal() {
-    uint64_t X = bits();
-    double Sum = 0;
-    for (int I = 0; I != 4; ++I)
-      Sum += static_cast<double>((X >> (16 * I)) & 0xffff);
-    return (Sum / 65535.0 - 2.0) * 1.7320508075688772;
+    uint64_t x = bits();
+    double sum = 0;
+    for (int i = 0; i != 4; ++i)
+      sum += static_cast<double>((x >> (16 * i)) & 0xffff);
+    return (sum / 65535.0 - 2.0) * 1.7320508075688772;
   }
 
 private:
-  uint64_t State;
+  uint64_t state;
 };
 
 /// Strides for (batch, length, heads, dim), or without dim; `Shared` is the dimension that broadcasts.
-PlacedTensor makeTensor(const Case &C, const char *Name, DType Type, std::vector<int64_t> Shape, int Shared) {
-  bool HasDim = Shape.size() == 4;
-  int64_t Dim = HasDim ? Shape[3] : 1, Heads = Shape[2], Length = Shape[1];
-  std::vector<int64_t> Strides;
-  int64_t Offset = 0;
-  if (C.is(Layout, "head_major")) {
-    Strides = {Heads * Length * Dim, Dim, Length * Dim};
+PlacedTensor makeTensor(const Case &c, const char *name, DType type, std::vector<int64_t> shape, int shared) {
+  bool hasDim = shape.size() == 4;
+  int64_t dim = hasDim ? shape[3] : 1, Heads = shape[2], length = shape[1];
+  std::vector<int64_t> strides;
+  int64_t offset = 0;
+  if (c.is(Layout, "head_major")) {
+    strides = {Heads * length * dim, dim, length * dim};
   } else {
     // Eight elements of 16 bits are the 16 bytes that fast copies want; three spoil that, and so does the offset.
-    int64_t Gap = C.is(Layout, "padded") ? 8 : C.is(Layout, "odd") ? 3 : 0;
-    int64_t Row = Dim + Gap, Token = Heads * Row + Gap;
-    Strides = {Length * Token + Gap, Token, Row};
-    Offset = C.is(Layout, "odd") ? 1 : 0;
+    int64_t gap = c.is(Layout, "padded") ? 8 : c.is(Layout, "odd") ? 3 : 0;
+    int64_t row = dim + gap, token = Heads * row + gap;
+    strides = {length * token + gap, token, row};
+    offset = c.is(Layout, "odd") ? 1 : 0;
   }
-  if (HasDim)
-    Strides.push_back(1);
-  if (C.is(Layout, "broadcast") && Shared >= 0)
-    Strides[static_cast<size_t>(Shared)] = 0;
-  return PlacedTensor(Name, Type, std::move(Shape), std::move(Strides), Offset);
+  if (hasDim)
+    strides.push_back(1);
+  if (c.is(Layout, "broadcast") && shared >= 0)
+    strides[static_cast<size_t>(shared)] = 0;
+  return PlacedTensor(name, type, std::move(shape), std::move(strides), offset);
 }
 
 /// One number per head (or batch); every second place is a gap when the layout has gaps.
-PlacedTensor makeVector(const Case &C, const char *Name, DType Type, int64_t Size) {
-  int64_t Step = C.is(Layout, "padded") || C.is(Layout, "odd") ? 2 : 1;
-  return PlacedTensor(Name, Type, {Size}, {Step});
+PlacedTensor makeVector(const Case &c, const char *name, DType type, int64_t size) {
+  int64_t step = c.is(Layout, "padded") || c.is(Layout, "odd") ? 2 : 1;
+  return PlacedTensor(name, type, {size}, {step});
 }
 
 /// Rounds to 8 significant bits, which every type of the cases holds.
-double rounded(double Value) {
-  int Exponent = 0;
-  double Fraction = std::frexp(Value, &Exponent);
-  return std::ldexp(std::nearbyint(std::ldexp(Fraction, 8)), Exponent - 8);
+double rounded(double value) {
+  int exponent = 0;
+  double fraction = std::frexp(value, &exponent);
+  return std::ldexp(std::nearbyint(std::ldexp(fraction, 8)), exponent - 8);
 }
 
 struct Maker {
-  const Case &C;
-  Arguments All;
+  const Case &c;
+  Arguments all;
   std::vector<int64_t> Lengths; ///< of keys, per batch, clamped
-  double Magnitude = 0;         ///< of the scale
+  double magnitude = 0;         ///< of the scale
 
-  PlacedTensor &input(PlacedTensor Tensor) {
-    All.Inputs.push_back(std::move(Tensor));
-    return All.Inputs.back();
+  PlacedTensor &input(PlacedTensor tensor) {
+    all.inputs.push_back(std::move(tensor));
+    return all.inputs.back();
   }
 
   void scale() {
-    Magnitude = 1 / std::sqrt(static_cast<double>(C.headDim()));
-    if (C.is(Scale, "static"))
-      Magnitude = StaticScale;
-    All.HasScale = C.on(Scale) && !C.is(Scale, "static");
-    if (!All.HasScale)
+    magnitude = 1 / std::sqrt(static_cast<double>(c.headDim()));
+    if (c.is(Scale, "static"))
+      magnitude = StaticScale;
+    all.hasScale = c.on(Scale) && !c.is(Scale, "static");
+    if (!all.hasScale)
       return;
-    All.ScaleValue = C.is(Scale, "zero") ? 0.0f : C.is(Scale, "positive") ? 0.17f : -0.21f;
-    if (All.ScaleValue != 0)
-      Magnitude = std::fabs(All.ScaleValue);
+    all.scaleValue = c.is(Scale, "zero") ? 0.0f : c.is(Scale, "positive") ? 0.17f : -0.21f;
+    if (all.scaleValue != 0)
+      magnitude = std::fabs(all.scaleValue);
   }
 
   void lengths() {
-    Lengths.assign(static_cast<size_t>(C.batch()), C.keys());
-    if (!C.on(Lens))
+    Lengths.assign(static_cast<size_t>(c.batch()), c.keys());
+    if (!c.on(Lens))
       return;
-    Noise Random(C.seed(), 1);
-    std::vector<int64_t> Given;
-    for (int64_t B = 0; B != C.batch(); ++B)
-      Given.push_back(Random.below(C.keys() + 1));
+    Noise random(c.seed(), 1);
+    std::vector<int64_t> given;
+    for (int64_t b = 0; b != c.batch(); ++b)
+      given.push_back(random.below(c.keys() + 1));
     // One of two sequences is an extreme: empty, full, or a number that must be clamped.
-    int64_t Extremes[] = {0, C.keys(), C.keys() + 7, -3};
-    if (C.batch() > 1)
-      Given[static_cast<size_t>(Random.below(C.batch()))] = Extremes[Random.below(4)];
-    PlacedTensor &Tensor = input(makeVector(C, "kv_lens", DType::I32, C.batch()));
-    for (int64_t B = 0; B != C.batch(); ++B) {
-      Tensor.set(Tensor.place({B}), static_cast<double>(Given[static_cast<size_t>(B)]));
-      Lengths[static_cast<size_t>(B)] = std::clamp<int64_t>(Given[static_cast<size_t>(B)], 0, C.keys());
+    int64_t extremes[] = {0, c.keys(), c.keys() + 7, -3};
+    if (c.batch() > 1)
+      given[static_cast<size_t>(random.below(c.batch()))] = extremes[random.below(4)];
+    PlacedTensor &tensor = input(makeVector(c, "kv_lens", DType::I32, c.batch()));
+    for (int64_t b = 0; b != c.batch(); ++b) {
+      tensor.set(tensor.place({b}), static_cast<double>(given[static_cast<size_t>(b)]));
+      Lengths[static_cast<size_t>(b)] = std::clamp<int64_t>(given[static_cast<size_t>(b)], 0, c.keys());
     }
   }
 
   /// The two factors whose products, summed over all but four columns, make the wanted logit.
   std::pair<double, double> factors() const {
-    double Logit = C.is(Data, "large") ? 1e4 : -2.45e5;
-    double Product = std::fabs(Logit) / (Magnitude * static_cast<double>(C.headDim() - 4));
-    double Key = std::exp2(std::floor(std::log2(Product) / 2));
-    return {std::copysign(rounded(Product / Key), Logit), Key};
+    double logit = c.is(Data, "large") ? 1e4 : -2.45e5;
+    double product = std::fabs(logit) / (magnitude * static_cast<double>(c.headDim() - 4));
+    double key = std::exp2(std::floor(std::log2(product) / 2));
+    return {std::copysign(rounded(product / key), logit), key};
   }
 
-  double queryOrKey(bool IsQuery, int64_t Column, Noise &Random) const {
-    if (C.is(Data, "random") || (C.is(Data, "index") && !IsQuery))
-      return Random.normal();
-    if (C.is(Data, "index"))
+  double queryOrKey(bool isQuery, int64_t column, Noise &random) const {
+    if (c.is(Data, "random") || (c.is(Data, "index") && !isQuery))
+      return random.normal();
+    if (c.is(Data, "index"))
       return 0; // all scores are equal
     // Multiples of one half: their products and the large ones add up in f32 without any rounding, in any order.
-    if (Column < 4)
-      return static_cast<double>(Random.below(17) - 8) * 0.5;
-    auto [Query, Key] = factors();
-    return IsQuery ? Query : Key;
+    if (column < 4)
+      return static_cast<double>(random.below(17) - 8) * 0.5;
+    auto [query, key] = factors();
+    return isQuery ? query : key;
   }
 
   /// Signs by the parity of some bits of the key's index: neighbours cancel, so that one key alone stands out.
-  static double indexCode(int64_t Key, int64_t Column) {
-    return std::popcount(static_cast<uint64_t>(Key & (Column + 1))) % 2 ? -1.0 : 1.0;
+  static double indexCode(int64_t key, int64_t column) {
+    return std::popcount(static_cast<uint64_t>(key & (column + 1))) % 2 ? -1.0 : 1.0;
   }
 
   void sequences() {
-    DType Type = *typeNamed(C.value(ElementType));
-    PlacedTensor &Query = input(makeTensor(C, "q", Type, {C.batch(), C.queries(), C.heads(), C.headDim()}, 2));
-    Noise QueryNoise(C.seed(), 2);
-    forEachIndex(Query.Shape, [&](const std::vector<int64_t> &At) {
-      Query.set(Query.place(At), queryOrKey(true, At[3], QueryNoise));
+    DType type = *typeNamed(c.value(ElementType));
+    PlacedTensor &query = input(makeTensor(c, "q", type, {c.batch(), c.queries(), c.heads(), c.headDim()}, 2));
+    Noise queryNoise(c.seed(), 2);
+    forEachIndex(query.shape, [&](const std::vector<int64_t> &at) {
+      query.set(query.place(at), queryOrKey(true, at[3], queryNoise));
     });
-    PlacedTensor &Key = input(makeTensor(C, "k", Type, {C.batch(), C.keys(), C.keyHeads(), C.headDim()}, 2));
-    Noise KeyNoise(C.seed(), 3);
-    forEachIndex(Key.Shape, [&](const std::vector<int64_t> &At) {
-      double Value = queryOrKey(false, At[3], KeyNoise);
-      if (At[1] < Lengths[static_cast<size_t>(At[0])])
-        Key.set(Key.place(At), Value);
+    PlacedTensor &key = input(makeTensor(c, "k", type, {c.batch(), c.keys(), c.keyHeads(), c.headDim()}, 2));
+    Noise keyNoise(c.seed(), 3);
+    forEachIndex(key.shape, [&](const std::vector<int64_t> &at) {
+      double value = queryOrKey(false, at[3], keyNoise);
+      if (at[1] < Lengths[static_cast<size_t>(at[0])])
+        key.set(key.place(at), value);
     });
-    PlacedTensor &Values = input(makeTensor(C, "v", Type, {C.batch(), C.keys(), C.keyHeads(), C.valueDim()}, 0));
-    Noise ValueNoise(C.seed(), 4);
-    forEachIndex(Values.Shape, [&](const std::vector<int64_t> &At) {
-      double Value = C.is(Data, "index") ? indexCode(At[1], At[3]) : ValueNoise.normal();
-      if (At[1] < Lengths[static_cast<size_t>(At[0])])
-        Values.set(Values.place(At), Value);
+    PlacedTensor &values = input(makeTensor(c, "v", type, {c.batch(), c.keys(), c.keyHeads(), c.valueDim()}, 0));
+    Noise valueNoise(c.seed(), 4);
+    forEachIndex(values.shape, [&](const std::vector<int64_t> &at) {
+      double value = c.is(Data, "index") ? indexCode(at[1], at[3]) : valueNoise.normal();
+      if (at[1] < Lengths[static_cast<size_t>(at[0])])
+        values.set(values.place(at), value);
     });
   }
 
   void parameters() {
-    bool Equal = C.is(Data, "index");
-    if (C.on(Alibi)) {
-      PlacedTensor &Slopes = input(makeVector(C, "slopes", DType::F32, C.heads()));
-      for (int64_t H = 0; H != C.heads(); ++H)
-        Slopes.set(Slopes.place({H}),
-                   Equal ? 0 : std::exp2(-8.0 * static_cast<double>(H + 1) / static_cast<double>(C.heads())));
+    bool equal = c.is(Data, "index");
+    if (c.on(Alibi)) {
+      PlacedTensor &slopes = input(makeVector(c, "slopes", DType::F32, c.heads()));
+      for (int64_t h = 0; h != c.heads(); ++h)
+        slopes.set(slopes.place({h}),
+                   equal ? 0 : std::exp2(-8.0 * static_cast<double>(h + 1) / static_cast<double>(c.heads())));
     }
-    Noise Random(C.seed(), 5);
-    if (C.on(UserScore)) {
-      PlacedTensor &Table = input(PlacedTensor("table", DType::F32, {C.heads(), TableSize}, {TableSize, 1}));
-      forEachIndex(Table.Shape, [&](const std::vector<int64_t> &At) {
-        Table.set(Table.place(At), Equal ? 0 : Random.normal());
-      });
+    Noise random(c.seed(), 5);
+    if (c.on(UserScore)) {
+      PlacedTensor &table = input(PlacedTensor("table", DType::F32, {c.heads(), TableSize}, {TableSize, 1}));
+      forEachIndex(table.shape,
+                   [&](const std::vector<int64_t> &at) { table.set(table.place(at), equal ? 0 : random.normal()); });
     }
-    if (C.on(Sink)) {
-      PlacedTensor &SinkTensor = input(makeVector(C, "sink", DType::F32, C.heads()));
-      for (int64_t H = 0; H != C.heads(); ++H)
-        SinkTensor.set(SinkTensor.place({H}), Equal ? 0 : Random.normal());
+    if (c.on(Sink)) {
+      PlacedTensor &sinkTensor = input(makeVector(c, "sink", DType::F32, c.heads()));
+      for (int64_t h = 0; h != c.heads(); ++h)
+        sinkTensor.set(sinkTensor.place({h}), equal ? 0 : random.normal());
     }
   }
 
   void outputs() {
-    DType Type = *typeNamed(C.value(ElementType));
-    All.Outputs.push_back(makeTensor(C, "o", Type, {C.batch(), C.queries(), C.heads(), C.valueDim()}, -1));
-    if (C.on(Lse))
-      All.Outputs.push_back(makeTensor(C, "lse", DType::F32, {C.batch(), C.queries(), C.heads()}, -1));
+    DType type = *typeNamed(c.value(ElementType));
+    all.outputs.push_back(makeTensor(c, "o", type, {c.batch(), c.queries(), c.heads(), c.valueDim()}, -1));
+    if (c.on(Lse))
+      all.outputs.push_back(makeTensor(c, "lse", DType::F32, {c.batch(), c.queries(), c.heads()}, -1));
   }
 };
 
 } // namespace
 
-Arguments makeArguments(const Case &C) {
-  Maker M{C, {}, {}, 0};
-  M.scale();
-  M.lengths();
-  M.sequences();
-  M.parameters();
-  M.outputs();
-  return std::move(M.All);
+Arguments makeArguments(const Case &c) {
+  Maker m{c, {}, {}, 0};
+  m.scale();
+  m.lengths();
+  m.sequences();
+  m.parameters();
+  m.outputs();
+  return std::move(m.all);
 }
 
 } // namespace attn::cases

@@ -14,50 +14,51 @@ namespace attn::cases {
 
 /// A tensor in host memory with the strides it will have on the device. The memory ends with its last element.
 struct PlacedTensor {
-  std::string Name;
-  DType Type = DType::F32;
-  std::vector<int64_t> Shape;
-  std::vector<int64_t> Strides; ///< in elements, may be 0
-  int64_t Offset = 0;           ///< of the first element, in elements
-  std::vector<std::byte> Memory;
+  std::string name;
+  DType type = DType::F32;
+  std::vector<int64_t> shape;
+  std::vector<int64_t> strides; ///< in elements, may be 0
+  int64_t offset = 0;           ///< of the first element, in elements
+  std::vector<std::byte> memory;
 
   PlacedTensor() = default;
   /// Memory as large as shape, strides and offset need; every element, gaps included, is NaN (or -1 for integers).
-  PlacedTensor(std::string Name, DType Type, std::vector<int64_t> Shape, std::vector<int64_t> Strides, int64_t Offset = 0);
+  PlacedTensor(std::string name, DType type, std::vector<int64_t> shape, std::vector<int64_t> strides,
+               int64_t offset = 0);
 
   int64_t elements() const; ///< the product of the shape
-  int64_t place(const std::vector<int64_t> &Index) const;
-  void set(int64_t Place, double Value);
-  double get(int64_t Place) const;
+  int64_t place(const std::vector<int64_t> &index) const;
+  void set(int64_t place, double value);
+  double get(int64_t place) const;
   /// The elements in the order of the shape, last dimension fastest.
   std::vector<double> values() const;
 };
 
 /// Calls Visit(index) for every index of a shape, last dimension fastest.
-template <typename Visitor> void forEachIndex(const std::vector<int64_t> &Shape, Visitor &&Visit) {
-  for (int64_t Size : Shape)
-    if (Size == 0)
+template <typename Visitor> void forEachIndex(const std::vector<int64_t> &shape, Visitor &&visit) {
+  for (int64_t size : shape)
+    if (size == 0)
       return;
-  std::vector<int64_t> Index(Shape.size(), 0);
+  std::vector<int64_t> index(shape.size(), 0);
   while (true) {
-    Visit(static_cast<const std::vector<int64_t> &>(Index));
-    size_t I = Shape.size();
-    while (I != 0 && ++Index[I - 1] == Shape[I - 1])
-      Index[--I] = 0;
-    if (I == 0)
+    visit(static_cast<const std::vector<int64_t> &>(index));
+    size_t i = shape.size();
+    while (i != 0 && ++index[i - 1] == shape[i - 1])
+      index[--i] = 0;
+    if (i == 0)
       return;
   }
 }
 
 /// Everything a launch of a case takes.
 struct Arguments {
-  std::vector<PlacedTensor> Inputs;  ///< q k v, then kv_lens, slopes, table, sink where the case has them
-  std::vector<PlacedTensor> Outputs; ///< o, then lse where the case has it
-  bool HasScale = false;           ///< the scale is an argument
-  float ScaleValue = 0;
+  std::vector<PlacedTensor> inputs;  ///< q k v, then kv_lens, slopes, table, sink where the case has them
+  std::vector<PlacedTensor> outputs; ///< o, then lse where the case has it
+  bool hasScale = false;             ///< the scale is an argument
+  float scaleValue = 0;
 };
 
 /// The same case gives the same arguments, in any list.
-Arguments makeArguments(const Case &C);
+Arguments makeArguments(const Case &c);
 
 } // namespace attn::cases

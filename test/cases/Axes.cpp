@@ -11,7 +11,7 @@
 namespace attn::cases {
 
 const std::array<AxisRow, AxisCount> &axes() {
-  static const std::array<AxisRow, AxisCount> Table = {{
+  static const std::array<AxisRow, AxisCount> table = {{
       {"type", {"bf16", "f16"}},
       // Queries x keys: single rows, tails of one, multiples of nothing, exact tiles, and nothing at all.
       {"lengths",
@@ -37,52 +37,52 @@ const std::array<AxisRow, AxisCount> &axes() {
       // `index` makes weights equal and values name their key; the others move all logits to 1e4 or -2.45e5.
       {"data", {"random", "index", "large", "very_negative"}},
   }};
-  return Table;
+  return table;
 }
 
-unsigned valueOf(Axis TheAxis, std::string_view Value) {
-  const auto &Values = axes()[TheAxis].Values;
-  auto Found = std::find(Values.begin(), Values.end(), Value);
-  if (Found == Values.end()) {
-    std::fprintf(stderr, "attn-cases: axis '%s' has no value '%.*s'\n", std::string(axes()[TheAxis].Name).c_str(),
-                 static_cast<int>(Value.size()), Value.data());
+unsigned valueOf(Axis theAxis, std::string_view value) {
+  const auto &values = axes()[theAxis].values;
+  auto found = std::find(values.begin(), values.end(), value);
+  if (found == values.end()) {
+    std::fprintf(stderr, "attn-cases: axis '%s' has no value '%.*s'\n", std::string(axes()[theAxis].name).c_str(),
+                 static_cast<int>(value.size()), value.data());
     std::abort();
   }
-  return static_cast<unsigned>(Found - Values.begin());
+  return static_cast<unsigned>(found - values.begin());
 }
 
 namespace {
 
 constexpr Axis Shapes[] = {ElementType, Lengths, HeadDim, Heads, Batch};
-bool isShape(unsigned TheAxis) { return TheAxis <= Batch; }
+bool isShape(unsigned theAxis) { return theAxis <= Batch; }
 
 /// Splits "AxB" or "A/B"; a lone A gives (A, A).
-std::pair<int64_t, int64_t> numbers(std::string_view Text) {
-  size_t Cut = Text.find_first_of("x/");
-  int64_t First = std::atoll(std::string(Text.substr(0, Cut)).c_str());
-  return {First, Cut == std::string_view::npos ? First : std::atoll(std::string(Text.substr(Cut + 1)).c_str())};
+std::pair<int64_t, int64_t> numbers(std::string_view text) {
+  size_t cut = text.find_first_of("x/");
+  int64_t first = std::atoll(std::string(text.substr(0, cut)).c_str());
+  return {first, cut == std::string_view::npos ? first : std::atoll(std::string(text.substr(cut + 1)).c_str())};
 }
 
 } // namespace
 
 std::string Case::name() const {
-  std::string Name = List;
-  for (unsigned I = 0; I != AxisCount; ++I) {
-    if (!isShape(I) && At[I] == 0)
+  std::string name = list;
+  for (unsigned i = 0; i != AxisCount; ++i) {
+    if (!isShape(i) && at[i] == 0)
       continue;
-    std::string Prefix = I == HeadDim ? "d" : I == Heads ? "h" : I == Batch ? "b" : I == Scale ? "scale_" : "";
-    std::string Value(axes()[I].Values[At[I]]);
-    std::replace(Value.begin(), Value.end(), '/', '_');
-    Name += "." + Prefix + Value;
+    std::string prefix = i == HeadDim ? "d" : i == Heads ? "h" : i == Batch ? "b" : i == Scale ? "scale_" : "";
+    std::string value(axes()[i].values[at[i]]);
+    std::replace(value.begin(), value.end(), '/', '_');
+    name += "." + prefix + value;
   }
-  return Name;
+  return name;
 }
 
 uint64_t Case::seed() const {
-  uint64_t Hash = 0xcbf29ce484222325ull;
-  for (uint8_t Value : At)
-    Hash = (Hash ^ Value) * 0x100000001b3ull;
-  return Hash;
+  uint64_t hash = 0xcbf29ce484222325ull;
+  for (uint8_t value : at)
+    hash = (hash ^ value) * 0x100000001b3ull;
+  return hash;
 }
 
 int64_t Case::queries() const { return numbers(value(Lengths)).first; }
@@ -95,9 +95,9 @@ int64_t Case::batch() const { return numbers(value(Batch)).first; }
 
 double Case::cost() const {
   // Tiles are computed whole, so short lengths cost like a tile.
-  auto Rounded = [](int64_t Length) { return static_cast<double>((Length + 63) / 64 * 64); };
-  double Scores = Rounded(queries()) * Rounded(keys()) * static_cast<double>(heads() * batch());
-  return Scores * static_cast<double>(headDim() + valueDim()) * (1 + 3 * ManyOrders + Accuracy) + 1e6;
+  auto rounded = [](int64_t length) { return static_cast<double>((length + 63) / 64 * 64); };
+  double scores = rounded(queries()) * rounded(keys()) * static_cast<double>(heads() * batch());
+  return scores * static_cast<double>(headDim() + valueDim()) * (1 + 3 * manyOrders + accuracy) + 1e6;
 }
 
 namespace {
@@ -106,211 +106,211 @@ namespace {
 class OpenPairs {
 public:
   OpenPairs() {
-    for (unsigned I = 0; I != AxisCount; ++I)
-      Start[I + 1] = Start[I] + static_cast<unsigned>(axes()[I].Values.size());
-    Open.assign(Start[AxisCount] * Start[AxisCount], 0);
-    for (unsigned I = 0; I != AxisCount; ++I)
-      for (unsigned J = I + 1; J != AxisCount; ++J)
-        for (unsigned A = Start[I]; A != Start[I + 1]; ++A)
-          for (unsigned B = Start[J]; B != Start[J + 1]; ++B)
-            Open[A * Start[AxisCount] + B] = 1, ++Left;
+    for (unsigned i = 0; i != AxisCount; ++i)
+      start[i + 1] = start[i] + static_cast<unsigned>(axes()[i].values.size());
+    open.assign(start[AxisCount] * start[AxisCount], 0);
+    for (unsigned i = 0; i != AxisCount; ++i)
+      for (unsigned j = i + 1; j != AxisCount; ++j)
+        for (unsigned a = start[i]; a != start[i + 1]; ++a)
+          for (unsigned b = start[j]; b != start[j + 1]; ++b)
+            open[a * start[AxisCount] + b] = 1, ++left;
   }
 
   /// How many open pairs the value at this axis closes with the axes that are set.
-  unsigned gain(const Case &C, unsigned I, unsigned Value, const std::array<bool, AxisCount> &Set) const {
-    unsigned Gain = 0;
-    for (unsigned J = 0; J != AxisCount; ++J)
-      if (Set[J] && J != I)
-        Gain += flag(I, Value, J, C.At[J]);
-    return Gain;
+  unsigned gain(const Case &c, unsigned i, unsigned value, const std::array<bool, AxisCount> &set) const {
+    unsigned gain = 0;
+    for (unsigned j = 0; j != AxisCount; ++j)
+      if (set[j] && j != i)
+        gain += flag(i, value, j, c.at[j]);
+    return gain;
   }
 
-  void close(const Case &C) {
-    for (unsigned I = 0; I != AxisCount; ++I)
-      for (unsigned J = I + 1; J != AxisCount; ++J) {
-        uint8_t &Flag = Open[(Start[I] + C.At[I]) * Start[AxisCount] + Start[J] + C.At[J]];
-        Left -= Flag;
+  void close(const Case &c) {
+    for (unsigned i = 0; i != AxisCount; ++i)
+      for (unsigned j = i + 1; j != AxisCount; ++j) {
+        uint8_t &Flag = open[(start[i] + c.at[i]) * start[AxisCount] + start[j] + c.at[j]];
+        left -= Flag;
         Flag = 0;
       }
   }
 
-  bool any() const { return Left != 0; }
+  bool any() const { return left != 0; }
 
   /// Some open pair, chosen by the number: (axis, value, axis, value).
-  std::array<unsigned, 4> pick(uint64_t Number) const {
-    uint64_t Skip = Number % Left;
-    for (unsigned I = 0; I != AxisCount; ++I)
-      for (unsigned A = 0; A != axes()[I].Values.size(); ++A)
-        for (unsigned J = I + 1; J != AxisCount; ++J)
-          for (unsigned B = 0; B != axes()[J].Values.size(); ++B)
-            if (flag(I, A, J, B) && Skip-- == 0)
-              return {I, A, J, B};
+  std::array<unsigned, 4> pick(uint64_t number) const {
+    uint64_t skip = number % left;
+    for (unsigned i = 0; i != AxisCount; ++i)
+      for (unsigned a = 0; a != axes()[i].values.size(); ++a)
+        for (unsigned j = i + 1; j != AxisCount; ++j)
+          for (unsigned b = 0; b != axes()[j].values.size(); ++b)
+            if (flag(i, a, j, b) && skip-- == 0)
+              return {i, a, j, b};
     std::abort(); // Left counts the flags
   }
 
 private:
-  unsigned flag(unsigned I, unsigned A, unsigned J, unsigned B) const {
-    if (I > J)
-      return flag(J, B, I, A);
-    return Open[(Start[I] + A) * Start[AxisCount] + Start[J] + B];
+  unsigned flag(unsigned i, unsigned a, unsigned j, unsigned b) const {
+    if (i > j)
+      return flag(j, b, i, a);
+    return open[(start[i] + a) * start[AxisCount] + start[j] + b];
   }
 
-  std::array<unsigned, AxisCount + 1> Start{};
-  std::vector<uint8_t> Open;
-  uint64_t Left = 0;
+  std::array<unsigned, AxisCount + 1> start{};
+  std::vector<uint8_t> open;
+  uint64_t left = 0;
 };
 
 /// A case grown from one open pair: each further axis, in random order, takes the value that closes most.
-Case grow(const OpenPairs &Pairs, std::mt19937_64 &Random, unsigned &Gain) {
-  Case C;
-  std::array<bool, AxisCount> Set{};
-  auto Begin = Pairs.pick(Random());
-  C.At[Begin[0]] = static_cast<uint8_t>(Begin[1]), Set[Begin[0]] = true;
-  C.At[Begin[2]] = static_cast<uint8_t>(Begin[3]), Set[Begin[2]] = true;
-  Gain = 1;
-  std::vector<unsigned> Order;
-  for (unsigned I = 0; I != AxisCount; ++I)
-    if (!Set[I])
-      Order.push_back(I);
-  std::shuffle(Order.begin(), Order.end(), Random);
-  for (unsigned I : Order) {
-    unsigned Count = static_cast<unsigned>(axes()[I].Values.size()), Best = 0, BestGain = 0;
-    unsigned Offset = static_cast<unsigned>(Random() % Count);
-    for (unsigned K = 0; K != Count; ++K) {
-      unsigned Value = (K + Offset) % Count, Here = Pairs.gain(C, I, Value, Set);
-      if (K == 0 || Here > BestGain)
-        Best = Value, BestGain = Here;
+Case grow(const OpenPairs &pairs, std::mt19937_64 &random, unsigned &gain) {
+  Case c;
+  std::array<bool, AxisCount> set{};
+  auto begin = pairs.pick(random());
+  c.at[begin[0]] = static_cast<uint8_t>(begin[1]), set[begin[0]] = true;
+  c.at[begin[2]] = static_cast<uint8_t>(begin[3]), set[begin[2]] = true;
+  gain = 1;
+  std::vector<unsigned> order;
+  for (unsigned i = 0; i != AxisCount; ++i)
+    if (!set[i])
+      order.push_back(i);
+  std::shuffle(order.begin(), order.end(), random);
+  for (unsigned i : order) {
+    unsigned count = static_cast<unsigned>(axes()[i].values.size()), best = 0, bestGain = 0;
+    unsigned offset = static_cast<unsigned>(random() % count);
+    for (unsigned k = 0; k != count; ++k) {
+      unsigned value = (k + offset) % count, here = pairs.gain(c, i, value, set);
+      if (k == 0 || here > bestGain)
+        best = value, bestGain = here;
     }
-    C.At[I] = static_cast<uint8_t>(Best), Set[I] = true;
-    Gain += BestGain;
+    c.at[i] = static_cast<uint8_t>(best), set[i] = true;
+    gain += bestGain;
   }
-  return C;
+  return c;
 }
 
-std::string numbered(const char *List, size_t Number) {
-  char Text[32];
-  std::snprintf(Text, sizeof Text, "%s%03zu", List, Number);
-  return Text;
+std::string numbered(const char *list, size_t number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%s%03zu", list, number);
+  return text;
 }
 
 /// A feature is one or two values that are not plain.
 using Feature = std::vector<std::pair<Axis, unsigned>>;
 
 std::vector<Feature> features() {
-  std::vector<Feature> All;
-  for (unsigned I = 0; I != AxisCount; ++I) {
+  std::vector<Feature> all;
+  for (unsigned i = 0; i != AxisCount; ++i) {
     // The alignment shows only through a mask: it is taken together with the causal one.
-    if (isShape(I) || I == Align)
+    if (isShape(i) || i == Align)
       continue;
-    for (unsigned Value = 1; Value != axes()[I].Values.size(); ++Value)
-      All.push_back({{static_cast<Axis>(I), Value}});
+    for (unsigned value = 1; value != axes()[i].values.size(); ++value)
+      all.push_back({{static_cast<Axis>(i), value}});
   }
-  All.push_back({{Causal, valueOf(Causal, "causal")}, {Align, valueOf(Align, "start")}});
-  return All;
+  all.push_back({{Causal, valueOf(Causal, "causal")}, {Align, valueOf(Align, "start")}});
+  return all;
 }
 
-void apply(Case &C, const Feature &Values) {
-  for (auto [TheAxis, Value] : Values)
-    C.At[TheAxis] = static_cast<uint8_t>(Value);
+void apply(Case &c, const Feature &values) {
+  for (auto [theAxis, value] : values)
+    c.at[theAxis] = static_cast<uint8_t>(value);
 }
 
 } // namespace
 
 std::vector<Case> pairwise() {
-  OpenPairs Pairs;
-  std::mt19937_64 Random(2);
-  std::vector<Case> Cases;
-  while (Pairs.any()) {
-    Case Best;
-    unsigned BestGain = 0;
-    for (int Try = 0; Try != 40; ++Try) {
-      unsigned Gain = 0;
-      Case C = grow(Pairs, Random, Gain);
-      if (Gain > BestGain)
-        Best = C, BestGain = Gain;
+  OpenPairs pairs;
+  std::mt19937_64 random(2);
+  std::vector<Case> cases;
+  while (pairs.any()) {
+    Case best;
+    unsigned bestGain = 0;
+    for (int attempt = 0; attempt != 40; ++attempt) {
+      unsigned gain = 0;
+      Case c = grow(pairs, random, gain);
+      if (gain > bestGain)
+        best = c, bestGain = gain;
     }
-    Pairs.close(Best);
-    Best.List = numbered("pair", Cases.size());
-    Cases.push_back(Best);
+    pairs.close(best);
+    best.list = numbered("pair", cases.size());
+    cases.push_back(best);
   }
-  return Cases;
+  return cases;
 }
 
 std::vector<Case> alone() {
-  std::vector<Case> Cases;
-  std::vector<Feature> All = features();
-  All.insert(All.begin(), Feature{});
-  for (const Feature &Values : All)
-    for (std::string_view Dim : {"64", "128"})
-      for (unsigned Length = 0; Length != axes()[Lengths].Values.size(); ++Length) {
-        Case C;
-        C.At[Lengths] = static_cast<uint8_t>(Length);
-        C.At[HeadDim] = static_cast<uint8_t>(valueOf(HeadDim, Dim));
-        apply(C, Values);
-        C.Accuracy = C.is(Data, "random") && C.is(Lengths, "127x513");
-        C.List = numbered("alone", Cases.size());
-        Cases.push_back(C);
+  std::vector<Case> cases;
+  std::vector<Feature> all = features();
+  all.insert(all.begin(), Feature{});
+  for (const Feature &values : all)
+    for (std::string_view dim : {"64", "128"})
+      for (unsigned length = 0; length != axes()[Lengths].values.size(); ++length) {
+        Case c;
+        c.at[Lengths] = static_cast<uint8_t>(length);
+        c.at[HeadDim] = static_cast<uint8_t>(valueOf(HeadDim, dim));
+        apply(c, values);
+        c.accuracy = c.is(Data, "random") && c.is(Lengths, "127x513");
+        c.list = numbered("alone", cases.size());
+        cases.push_back(c);
       }
-  for (unsigned Dim = 0; Dim != axes()[HeadDim].Values.size(); ++Dim)
-    for (std::string_view Length : {"113x203", "239x1"}) {
-      Case C;
-      C.At[Lengths] = static_cast<uint8_t>(valueOf(Lengths, Length));
-      C.At[HeadDim] = static_cast<uint8_t>(Dim);
-      C.At[ElementType] = static_cast<uint8_t>(Dim % 2);
-      C.Accuracy = true;
-      C.List = numbered("dim", Cases.size());
-      Cases.push_back(C);
+  for (unsigned dim = 0; dim != axes()[HeadDim].values.size(); ++dim)
+    for (std::string_view length : {"113x203", "239x1"}) {
+      Case c;
+      c.at[Lengths] = static_cast<uint8_t>(valueOf(Lengths, length));
+      c.at[HeadDim] = static_cast<uint8_t>(dim);
+      c.at[ElementType] = static_cast<uint8_t>(dim % 2);
+      c.accuracy = true;
+      c.list = numbered("dim", cases.size());
+      cases.push_back(c);
     }
-  return Cases;
+  return cases;
 }
 
 std::vector<Case> standard() {
-  std::vector<Case> Cases = pairwise();
-  for (Case &C : alone())
-    Cases.push_back(std::move(C));
+  std::vector<Case> cases = pairwise();
+  for (Case &c : alone())
+    cases.push_back(std::move(c));
   // One in eight; by position, so that every list and every axis has its share.
-  for (size_t I = 0; I < Cases.size(); I += 8)
-    Cases[I].ManyOrders = true;
-  return Cases;
+  for (size_t i = 0; i < cases.size(); i += 8)
+    cases[i].manyOrders = true;
+  return cases;
 }
 
 std::vector<Case> wholeProduct() {
-  std::vector<Feature> All = features(), Combined = {Feature{}};
-  for (size_t I = 0; I != All.size(); ++I) {
-    Combined.push_back(All[I]);
-    for (size_t J = I + 1; J != All.size(); ++J) {
-      std::set<Axis> Used;
-      for (auto [TheAxis, Value] : All[I])
-        Used.insert(TheAxis);
-      Feature Both = All[I];
-      bool Apart = true;
-      for (auto Part : All[J])
-        Apart &= Used.insert(Part.first).second, Both.push_back(Part);
-      if (Apart)
-        Combined.push_back(Both);
+  std::vector<Feature> all = features(), combined = {Feature{}};
+  for (size_t i = 0; i != all.size(); ++i) {
+    combined.push_back(all[i]);
+    for (size_t j = i + 1; j != all.size(); ++j) {
+      std::set<Axis> used;
+      for (auto [theAxis, value] : all[i])
+        used.insert(theAxis);
+      Feature both = all[i];
+      bool apart = true;
+      for (auto part : all[j])
+        apart &= used.insert(part.first).second, both.push_back(part);
+      if (apart)
+        combined.push_back(both);
     }
   }
-  std::vector<Case> Cases;
-  Case Shape;
-  auto Each = [&](auto &&Self, size_t Depth) -> void {
-    if (Depth == std::size(Shapes)) {
-      for (const Feature &Values : Combined) {
-        Case C = Shape;
-        apply(C, Values);
-        C.Accuracy = C.is(Data, "random") && C.is(Lengths, "127x513");
-        C.ManyOrders = Cases.size() % 8 == 0;
-        C.List = numbered("all", Cases.size());
-        Cases.push_back(std::move(C));
+  std::vector<Case> cases;
+  Case shape;
+  auto each = [&](auto &&self, size_t depth) -> void {
+    if (depth == std::size(Shapes)) {
+      for (const Feature &values : combined) {
+        Case c = shape;
+        apply(c, values);
+        c.accuracy = c.is(Data, "random") && c.is(Lengths, "127x513");
+        c.manyOrders = cases.size() % 8 == 0;
+        c.list = numbered("all", cases.size());
+        cases.push_back(std::move(c));
       }
       return;
     }
-    for (unsigned Value = 0; Value != axes()[Shapes[Depth]].Values.size(); ++Value) {
-      Shape.At[Shapes[Depth]] = static_cast<uint8_t>(Value);
-      Self(Self, Depth + 1);
+    for (unsigned value = 0; value != axes()[Shapes[depth]].values.size(); ++value) {
+      shape.at[Shapes[depth]] = static_cast<uint8_t>(value);
+      self(self, depth + 1);
     }
   };
-  Each(Each, 0);
-  return Cases;
+  each(each, 0);
+  return cases;
 }
 
 } // namespace attn::cases

@@ -34,26 +34,26 @@ enum Axis : unsigned {
 };
 
 struct AxisRow {
-  std::string_view Name;
-  std::vector<std::string_view> Values;
+  std::string_view name;
+  std::vector<std::string_view> values;
 };
 
 /// The table: one row an axis.
 const std::array<AxisRow, AxisCount> &axes();
 
 /// Position of a value in its axis; the value must exist.
-unsigned valueOf(Axis TheAxis, std::string_view Value);
+unsigned valueOf(Axis theAxis, std::string_view value);
 
 /// One point of the product of all axes.
 struct Case {
-  std::array<uint8_t, AxisCount> At{};
-  std::string List;         ///< which list it is from, and its number there: "pair017"
-  bool Accuracy = false;    ///< also runs with the worst approximations and truncating products
-  bool ManyOrders = false;  ///< also runs with one resident block and with two more seeds
+  std::array<uint8_t, AxisCount> at{};
+  std::string list;        ///< which list it is from, and its number there: "pair017"
+  bool accuracy = false;   ///< also runs with the worst approximations and truncating products
+  bool manyOrders = false; ///< also runs with one resident block and with two more seeds
 
-  std::string_view value(Axis TheAxis) const { return axes()[TheAxis].Values[At[TheAxis]]; }
-  bool is(Axis TheAxis, std::string_view Value) const { return value(TheAxis) == Value; }
-  bool on(Axis TheAxis) const { return At[TheAxis] != 0; }
+  std::string_view value(Axis theAxis) const { return axes()[theAxis].values[at[theAxis]]; }
+  bool is(Axis theAxis, std::string_view wanted) const { return value(theAxis) == wanted; }
+  bool on(Axis theAxis) const { return at[theAxis] != 0; }
 
   /// The list, then every value that is not plain: "pair017.f16.113x203.d64.causal".
   std::string name() const;

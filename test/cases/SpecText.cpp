@@ -40,105 +40,105 @@ func.func @relative(%score: f32, %b: index, %h: index, %q: index, %kv: index, %t
 )";
 
 struct Writer {
-  const Case &C;
-  std::string Text;
-  std::string Scores; ///< the value that holds the scores as they stand now
+  const Case &c;
+  std::string text;
+  std::string current; ///< the value that holds the scores as they stand now
 
-  void line(const std::string &Line) { Text += Line + "\n"; }
+  void line(const std::string &line) { text += line + "\n"; }
 
-  void chain(const char *Name, const std::string &Rest) {
-    std::string Next = std::string("%") + Name;
-    line(fmt::format("  {} = attn.{}", Next, Rest));
-    Scores = Next;
+  void chain(const char *name, const std::string &rest) {
+    std::string next = std::string("%") + name;
+    line(fmt::format("  {} = attn.{}", next, rest));
+    current = next;
   }
 
   void types() {
-    auto Tensor = [&](const char *Alias, int64_t Heads, int64_t Dim) {
-      line(fmt::format("!{} = tensor<?x?x{}x{}x{}>", Alias, Heads, Dim, C.value(ElementType)));
+    auto tensor = [&](const char *alias, int64_t Heads, int64_t dim) {
+      line(fmt::format("!{} = tensor<?x?x{}x{}x{}>", alias, Heads, dim, c.value(ElementType)));
     };
-    Tensor("q", C.heads(), C.headDim());
-    Tensor("k", C.keyHeads(), C.headDim());
-    Tensor("v", C.keyHeads(), C.valueDim());
-    Tensor("o", C.heads(), C.valueDim());
+    tensor("q", c.heads(), c.headDim());
+    tensor("k", c.keyHeads(), c.headDim());
+    tensor("v", c.keyHeads(), c.valueDim());
+    tensor("o", c.heads(), c.valueDim());
     line("!lens = tensor<?xi32>");
-    line(fmt::format("!per_head = tensor<{}xf32>", C.heads()));
-    line(fmt::format("!table = tensor<{}x{}xf32>", C.heads(), TableSize));
-    line(fmt::format("!lse = tensor<?x?x{}xf32>", C.heads()));
+    line(fmt::format("!per_head = tensor<{}xf32>", c.heads()));
+    line(fmt::format("!table = tensor<{}x{}xf32>", c.heads(), TableSize));
+    line(fmt::format("!lse = tensor<?x?x{}xf32>", c.heads()));
   }
 
-  bool runTimeScale() const { return C.on(Scale) && !C.is(Scale, "static"); }
+  bool runTimeScale() const { return c.on(Scale) && !c.is(Scale, "static"); }
 
   void signature() {
     std::string Arguments = "%q: !q, %k: !k, %v: !v";
-    if (C.on(Lens))
+    if (c.on(Lens))
       Arguments += ", %kv_lens: !lens";
     if (runTimeScale())
       Arguments += ", %scale: f32";
-    if (C.on(Alibi))
+    if (c.on(Alibi))
       Arguments += ", %slopes: !per_head";
-    if (C.on(UserScore))
+    if (c.on(UserScore))
       Arguments += ", %table: !table";
-    if (C.on(Sink))
+    if (c.on(Sink))
       Arguments += ", %sink: !per_head";
-    line(fmt::format("attn.kernel @case({}) -> (o: !o{}) {{", Arguments, C.on(Lse) ? ", lse: !lse" : ""));
+    line(fmt::format("attn.kernel @case({}) -> (o: !o{}) {{", Arguments, c.on(Lse) ? ", lse: !lse" : ""));
   }
 
   void scores() {
-    if (C.is(Scale, "static"))
+    if (c.is(Scale, "static"))
       line(fmt::format("  %scale = arith.constant {} : f32", StaticScale));
-    std::string Keys = "%k", KeysType = "!k";
-    if (C.on(Lens)) {
+    std::string keys = "%k", keysType = "!k";
+    if (c.on(Lens)) {
       line("  %kv = attn.dense %k, %v[%kv_lens] : !k, !v [!lens]");
-      Keys = "%kv", KeysType = "!attn.seq";
+      keys = "%kv", keysType = "!attn.seq";
     }
-    chain("s", fmt::format("scores %q, {}{}{} : !q, {}", Keys, C.on(Scale) ? " scale %scale" : "",
-                           C.is(Align, "start") ? " align start" : "", KeysType));
+    chain("s", fmt::format("scores %q, {}{}{} : !q, {}", keys, c.on(Scale) ? " scale %scale" : "",
+                           c.is(Align, "start") ? " align start" : "", keysType));
   }
 
   /// One function follows the masks: what is hidden must stay hidden whatever becomes of its score.
   void changes() {
-    if (C.on(Softcap)) {
+    if (c.on(Softcap)) {
       line(fmt::format("  %cap = arith.constant {:.1f} : f32", SoftcapAt));
-      chain("capped", fmt::format("modify {} by @softcap(%cap) : f32", Scores));
+      chain("capped", fmt::format("modify {} by @softcap(%cap) : f32", current));
     }
-    if (C.on(Alibi))
-      chain("sloped", fmt::format("modify {} by @alibi(%slopes) : !per_head", Scores));
-    if (C.on(Causal))
-      chain("past", fmt::format("mask {} by @causal", Scores));
-    if (C.on(Window)) {
+    if (c.on(Alibi))
+      chain("sloped", fmt::format("modify {} by @alibi(%slopes) : !per_head", current));
+    if (c.on(Causal))
+      chain("past", fmt::format("mask {} by @causal", current));
+    if (c.on(Window)) {
       line(fmt::format("  %window_left = arith.constant {} : index", WindowLeft));
-      chain("near", fmt::format("mask {} by @sliding_window(%window_left) : index", Scores));
+      chain("near", fmt::format("mask {} by @sliding_window(%window_left) : index", current));
     }
-    if (C.on(UserMask))
-      chain("combed", fmt::format("mask {} by @comb", Scores));
-    if (C.on(UserScore))
-      chain("biased", fmt::format("modify {} by @relative(%table) : !table", Scores));
+    if (c.on(UserMask))
+      chain("combed", fmt::format("mask {} by @comb", current));
+    if (c.on(UserScore))
+      chain("biased", fmt::format("modify {} by @relative(%table) : !table", current));
   }
 
   void rest() {
-    line(fmt::format("  %p{} = attn.softmax {}{}{}", C.on(Lse) ? ", %lse" : "", Scores,
-                     C.on(Sink) ? " sink %sink : !per_head" : "", C.on(Lse) ? " -> !lse" : ""));
-    bool Sequence = C.on(Lens);
-    line(fmt::format("  %o = attn.output %p, {} : {} -> !o", Sequence ? "%kv" : "%v", Sequence ? "!attn.seq" : "!v"));
-    line(C.on(Lse) ? "  attn.return %o, %lse : !o, !lse" : "  attn.return %o : !o");
+    line(fmt::format("  %p{} = attn.softmax {}{}{}", c.on(Lse) ? ", %lse" : "", current,
+                     c.on(Sink) ? " sink %sink : !per_head" : "", c.on(Lse) ? " -> !lse" : ""));
+    bool sequence = c.on(Lens);
+    line(fmt::format("  %o = attn.output %p, {} : {} -> !o", sequence ? "%kv" : "%v", sequence ? "!attn.seq" : "!v"));
+    line(c.on(Lse) ? "  attn.return %o, %lse : !o, !lse" : "  attn.return %o : !o");
     line("}");
-    if (C.on(UserMask))
-      Text += UserMaskText;
-    if (C.on(UserScore))
-      Text += fmt::format(fmt::runtime(UserScoreText), fmt::arg("last", TableSize - 1));
+    if (c.on(UserMask))
+      text += UserMaskText;
+    if (c.on(UserScore))
+      text += fmt::format(fmt::runtime(UserScoreText), fmt::arg("last", TableSize - 1));
   }
 };
 
 } // namespace
 
-std::string specText(const Case &C) {
-  Writer W{C, {}, {}};
-  W.types();
-  W.signature();
-  W.scores();
-  W.changes();
-  W.rest();
-  return W.Text;
+std::string specText(const Case &c) {
+  Writer w{c, {}, {}};
+  w.types();
+  w.signature();
+  w.scores();
+  w.changes();
+  w.rest();
+  return w.text;
 }
 
 } // namespace attn::cases

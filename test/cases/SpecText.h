@@ -14,6 +14,6 @@ inline constexpr int64_t TableSize = 16;
 
 /// The kernel is called `case` whatever it computes, so that equal kernels of different cases are one.
 /// Arguments, where the case has them: q k v kv_lens scale slopes table sink; results: o lse.
-std::string specText(const Case &C);
+std::string specText(const Case &c);
 
 } // namespace attn::cases

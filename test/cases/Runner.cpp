@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs cases in this process: spec to kernel file, kernel file to device, results beside the reference.
+#include "test/cases/Runner.h"
+#include "compiler/Compiler.h"
+#include "test/cases/Reference.h"
+#include "test/cases/SpecText.h"
+
+#include "llvm/Support/Error.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+namespace attn::cases {
+
+namespace {
+
+/// Device memory that is given back when the launch is over, also when it failed.
+class DeviceMemory {
+public:
+  DeviceMemory(Device &on, const PlacedTensor &tensor) : on(on), bytes(tensor.memory.size()) {
+    data = on.allocate(bytes, tensor.name);
+    if (bytes)
+      on.copyToDevice(data, tensor.memory.data(), bytes);
+  }
+  DeviceMemory(Device &on, size_t bytes, const char *label) : on(on), bytes(bytes) { data = on.allocate(bytes, label); }
+  ~DeviceMemory() { on.release(data); }
+  DeviceMemory(const DeviceMemory &) = delete;
+  DeviceMemory &operator=(const DeviceMemory &) = delete;
+
+  Tensor view(const PlacedTensor &host) const {
+    auto *first = static_cast<std::byte *>(data) + static_cast<size_t>(host.offset) * sizeOf(host.type);
+    return {first, host.type, host.shape, host.strides};
+  }
+  void read(PlacedTensor &host) const {
+    if (bytes)
+      on.copyToHost(host.memory.data(), data, bytes);
+  }
+
+  Device &on;
+  size_t bytes;
+  void *data = nullptr;
+};
+
+/// Distance of a result from the exact one; infinite when one of the two is not a number or an infinity differs.
+double distance(double value, double exact) {
+  if (value == exact)
+    return 0;
+  double difference = std::fabs(value - exact);
+  return std::isfinite(difference) ? difference : std::numeric_limits<double>::infinity();
+}
+
+std::string indexText(const std::vector<int64_t> &shape, size_t flat) {
+  std::vector<int64_t> index(shape.size());
+  for (size_t i = shape.size(); i-- != 0; flat /= static_cast<size_t>(shape[i]))
+    index[i] = static_cast<int64_t>(flat % static_cast<size_t>(shape[i]));
+  return fmt::format("{}", fmt::join(index, ", "));
+}
+
+/// A sentence when an output is too far from what it should be; empty when it is near enough.
+std::string compare(const PlacedTensor &output, const std::vector<double> &exact, const std::vector<double> &own,
+                    OutputError &error) {
+  std::vector<double> values = output.values();
+  if (values.size() != exact.size() || values.size() != own.size())
+    return fmt::format("'{}' has {} elements, the interpreter's has {}", output.name, values.size(), exact.size());
+  double unavoidable = 0;
+  size_t worst = 0;
+  error.name = output.name;
+  for (size_t i = 0; i != values.size(); ++i) {
+    unavoidable = std::max(unavoidable, distance(own[i], exact[i]));
+    double here = distance(values[i], exact[i]);
+    if (here > error.largest)
+      error.largest = here, worst = i;
+  }
+  if (!std::isfinite(unavoidable))
+    return fmt::format("the interpreter in the kernel's precisions gives '{}' a value that is not finite", output.name);
+  error.allowed = 2 * unavoidable + 1e-5;
+  if (error.largest <= error.allowed)
+    return {};
+  return fmt::format("'{}' at ({}) is {}, expected {}; the largest error is {:.3g}, allowed {:.3g}", output.name,
+                     indexText(output.shape, worst), values[worst], exact[worst], error.largest, error.allowed);
+}
+
+/// A sentence when a kernel wrote between the elements of an output.
+std::string gapFault(const PlacedTensor &before, const PlacedTensor &after) {
+  size_t size = sizeOf(after.type);
+  std::vector<bool> element(after.memory.size() / size, false);
+  forEachIndex(after.shape,
+               [&](const std::vector<int64_t> &index) { element[static_cast<size_t>(after.place(index))] = true; });
+  for (size_t place = 0; place != element.size(); ++place)
+    if (!element[place] && !std::equal(before.memory.begin() + static_cast<ptrdiff_t>(place * size),
+                                       before.memory.begin() + static_cast<ptrdiff_t>((place + 1) * size),
+                                       after.memory.begin() + static_cast<ptrdiff_t>(place * size)))
+      return fmt::format("a gap of '{}' was written, {} elements behind its start", after.name, place);
+  return {};
+}
+
+bool sameBits(const std::vector<PlacedTensor> &a, const std::vector<PlacedTensor> &b) {
+  for (size_t i = 0; i != a.size(); ++i)
+    if (a[i].memory != b[i].memory)
+      return false;
+  return true;
+}
+
+} // namespace
+
+Runner::Runner(RunnerOptions theOptions) : options(std::move(theOptions)) {}
+
+Runner::Compiled &Runner::compile(const std::string &spec) {
+  auto found = kernels.find(spec);
+  if (found != kernels.end())
+    return found->second;
+  CompileOptions compile;
+  compile.target = options.target;
+  llvm::Expected<std::string> text = compileSpec(spec, "case.mlir", compile);
+  if (!text)
+    throw Error("does not compile: " + llvm::toString(text.takeError()));
+  if (!options.savePtx.empty())
+    std::ofstream(fmt::format("{}/{}.ptx", options.savePtx, hexadecimal(hashOf(*text)))) << *text;
+  return kernels.emplace(spec, Compiled{std::move(*text), {}}).first->second;
+}
+
+Kernel &Runner::load(Compiled &code, const std::string &deviceName) {
+  std::shared_ptr<Kernel> &loaded = code.loaded[deviceName];
+  if (!loaded) {
+    std::shared_ptr<Device> &on = devices[deviceName];
+    if (!on)
+      on = Device::open(deviceName);
+    loaded = on->loadText(code.text, "case", "case.ptx");
+  }
+  return *loaded;
+}
+
+std::vector<PlacedTensor> Runner::launch(Compiled &code, const std::string &deviceName, const Arguments &given) {
+  Kernel &theKernel = load(code, deviceName);
+  Device &on = theKernel.device();
+  std::vector<PlacedTensor> outputs = given.outputs;
+  std::vector<std::unique_ptr<DeviceMemory>> memory;
+  std::map<std::string, Value> values;
+  auto bind = [&](const PlacedTensor &tensor) {
+    memory.push_back(std::make_unique<DeviceMemory>(on, tensor));
+    values.emplace(tensor.name, memory.back()->view(tensor));
+  };
+  for (const PlacedTensor &tensor : given.inputs)
+    bind(tensor);
+  for (const PlacedTensor &tensor : outputs)
+    bind(tensor);
+  if (given.hasScale)
+    values.emplace("scale", Value(given.scaleValue));
+
+  std::vector<Value> inOrder;
+  for (const KernelArgument &argument : theKernel.section().arguments)
+    inOrder.push_back(values.at(argument.name));
+  size_t bytes = theKernel.workspaceBytes(inOrder);
+  DeviceMemory scratch(on, bytes, "workspace");
+  theKernel.launch(inOrder, Workspace{scratch.data, bytes});
+  on.synchronize();
+  for (size_t i = 0; i != outputs.size(); ++i)
+    memory[given.inputs.size() + i]->read(outputs[i]);
+  return outputs;
+}
+
+Outcome Runner::run(const Case &c) {
+  std::string spec = specText(c);
+  return runSpecs(c, spec, spec);
+}
+
+Outcome Runner::runSpecs(const Case &c, const std::string &compiledSpec, const std::string &wantedSpec) {
+  Outcome result;
+  std::string where;
+  try {
+    Arguments given = makeArguments(c);
+    Compiled &code = compile(compiledSpec);
+    Expected wanted = interpret(wantedSpec, given);
+    auto check = [&](const std::vector<PlacedTensor> &outputs) {
+      for (size_t i = 0; i != outputs.size() && result.passed(); ++i) {
+        OutputError error;
+        result.fault = compare(outputs[i], wanted.exact[i], wanted.own[i], error);
+        result.errors.push_back(error);
+        if (result.passed())
+          result.fault = gapFault(given.outputs[i], outputs[i]);
+      }
+    };
+    std::vector<PlacedTensor> first = launch(code, options.device, given);
+    check(first);
+
+    // Another order of events, and a second run, must not change one bit.
+    std::vector<std::string> orders;
+    if (c.manyOrders)
+      orders.push_back(options.device);
+    if (c.manyOrders && options.device == "sim")
+      for (const char *order : {"sim:resident=1", "sim:seed=1", "sim:seed=2"})
+        orders.push_back(order);
+    for (const std::string &order : orders) {
+      where = order;
+      if (result.passed() && !sameBits(first, launch(code, order, given)))
+        result.fault = "another run on " + order + " gives other bits";
+    }
+    if (c.accuracy && options.device == "sim" && result.passed()) {
+      where = "sim:approx=worst,mma=truncate";
+      check(launch(code, where, given));
+      if (!result.passed())
+        result.fault += " (on " + where + ")";
+    }
+  } catch (const Error &failure) {
+    result.fault = where.empty() ? failure.what() : fmt::format("{} (on {})", failure.what(), where);
+  }
+  return result;
+}
+
+} // namespace attn::cases

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiles a case, runs it on a device, and compares it with the reference.
+#pragma once
+
+#include "runtime/Runtime.h"
+#include "test/cases/Arguments.h"
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace attn::cases {
+
+struct RunnerOptions {
+  std::string target = "sm_80";
+  std::string device = "sim"; ///< the orders and precisions of the simulator are only varied on the plain one
+  std::string savePtx;        ///< folder that gets every distinct kernel file; empty: none
+};
+
+/// How far one output is from the exact result, and how far it may be.
+struct OutputError {
+  std::string name;
+  double largest = 0, allowed = 0;
+};
+
+struct Outcome {
+  std::string fault; ///< empty: the case passed
+  std::vector<OutputError> errors;
+  bool passed() const { return fault.empty(); }
+};
+
+class Runner {
+public:
+  explicit Runner(RunnerOptions options);
+
+  Outcome run(const Case &c);
+
+  /// Runs the kernel of `Compiled` and compares it with the results that the spec `Wanted` should have; the two texts
+  /// differ only where a test of the tests wants a wrong kernel.
+  Outcome runSpecs(const Case &c, const std::string &Compiled, const std::string &wanted);
+
+  size_t kernelCount() const { return kernels.size(); }
+
+private:
+  struct Compiled {
+    std::string text;
+    std::map<std::string, std::shared_ptr<Kernel>> loaded; ///< by name of the device
+  };
+
+  Compiled &compile(const std::string &spec);
+  Kernel &load(Compiled &code, const std::string &deviceName);
+  std::vector<PlacedTensor> launch(Compiled &code, const std::string &deviceName, const Arguments &given);
+
+  RunnerOptions options;
+  std::map<std::string, Compiled> kernels; ///< by text of the spec
+  std::map<std::string, std::shared_ptr<Device>> devices;
+};
+
+} // namespace attn::cases

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// attn-cases: runs the correctness cases, or its share of them, and counts.
+#include "test/cases/Runner.h"
+#include "test/cases/Sensitivity.h"
+#include "test/cases/SpecText.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <regex>
+
+using namespace attn;
+using namespace attn::cases;
+
+namespace {
+
+constexpr const char *Usage = R"(usage: attn-cases [options]
+
+Compiles the spec of every case, runs it on a device and compares it with the interpreter.
+
+  --target sm_NN     what to compile for (default: sm_80)
+  --device NAME      where to run (default: sim)
+  --shard I/N        only the I-th of N shares, counted from 0
+  --filter REGEX     only cases whose name matches
+  --all              all shapes times all features alone and in pairs, in place of the standard list
+  --list             print the names and run nothing
+  --specs            print the specs and run nothing
+  --save-ptx DIR     write every distinct kernel file there
+  --verbose          print a line per case
+)";
+
+struct Settings {
+  RunnerOptions run;
+  std::string filter;
+  size_t share = 0, shares = 1;
+  bool all = false, list = false, specs = false, verbose = false;
+};
+
+[[noreturn]] void refuse(const std::string &sentence) {
+  fmt::print(stderr, "attn-cases: {}\n", sentence);
+  std::exit(2);
+}
+
+Settings parse(int count, char **words) {
+  Settings s;
+  for (int i = 1; i < count; ++i) {
+    std::string word = words[i];
+    auto next = [&] {
+      if (++i >= count)
+        refuse(fmt::format("{} expects a value", word));
+      return std::string(words[i]);
+    };
+    if (word == "--target")
+      s.run.target = next();
+    else if (word == "--device")
+      s.run.device = next();
+    else if (word == "--filter")
+      s.filter = next();
+    else if (word == "--save-ptx")
+      s.run.savePtx = next();
+    else if (word == "--shard") {
+      if (std::sscanf(next().c_str(), "%zu/%zu", &s.share, &s.shares) != 2 || s.share >= s.shares)
+        refuse("--shard expects I/N with I below N");
+    } else if (word == "--all")
+      s.all = true;
+    else if (word == "--list")
+      s.list = true;
+    else if (word == "--specs")
+      s.specs = true;
+    else if (word == "--verbose")
+      s.verbose = true;
+    else if (word == "--help") {
+      fmt::print("{}", Usage);
+      std::exit(0);
+    } else
+      refuse(fmt::format("expects one of its options, got '{}'; see --help", word));
+  }
+  return s;
+}
+
+/// The cases of this share. Cases of one spec stay together, since it is compiled once, and the shares cost alike.
+std::vector<Case> chosen(const Settings &s) {
+  std::vector<Case> cases = s.all ? wholeProduct() : standard();
+  if (!s.filter.empty()) {
+    std::regex pattern(s.filter);
+    std::erase_if(cases, [&](const Case &c) { return !std::regex_search(c.name(), pattern); });
+  }
+  if (s.shares == 1)
+    return cases;
+  struct Family {
+    std::vector<size_t> members;
+    double cost = 3e7; // of compiling
+  };
+  std::map<std::string, Family> families;
+  for (size_t i = 0; i != cases.size(); ++i) {
+    Family &home = families[specText(cases[i])];
+    home.members.push_back(i);
+    home.cost += cases[i].cost();
+  }
+  std::vector<const Family *> byCost;
+  for (const auto &[spec, home] : families)
+    byCost.push_back(&home);
+  std::stable_sort(byCost.begin(), byCost.end(), [](auto *a, auto *b) { return a->cost > b->cost; });
+  std::vector<double> load(s.shares, 0);
+  std::vector<size_t> mine;
+  for (const Family *home : byCost) {
+    size_t lightest = static_cast<size_t>(std::min_element(load.begin(), load.end()) - load.begin());
+    load[lightest] += home->cost;
+    if (lightest == s.share)
+      mine.insert(mine.end(), home->members.begin(), home->members.end());
+  }
+  std::sort(mine.begin(), mine.end());
+  std::vector<Case> share;
+  for (size_t i : mine)
+    share.push_back(cases[i]);
+  return share;
+}
+
+double secondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::string errorsText(const Outcome &result) {
+  std::string text;
+  for (const OutputError &error : result.errors)
+    text += fmt::format(" {} {:.2g} of {:.2g}", error.name, error.largest, error.allowed);
+  return text;
+}
+
+int runAll(const Settings &s, const std::vector<Case> &cases) {
+  auto start = std::chrono::steady_clock::now();
+  Runner theRunner(s.run);
+  size_t passed = 0, failed = 0;
+  double said = 0;
+  auto report = [&](const std::string &name, const std::string &fault, double seconds, const std::string &detail) {
+    (fault.empty() ? passed : failed)++;
+    if (!fault.empty())
+      fmt::print("FAIL: {}: {}\n  again: attn-cases --target {} --device {}{} --filter '^{}$'\n", name, fault,
+                 s.run.target, s.run.device, s.all ? " --all" : "", name);
+    else if (s.verbose)
+      fmt::print("pass: {} {:.2f} s{}\n", name, seconds, detail);
+    if (double now = secondsSince(start); now - said > 10) {
+      said = now;
+      fmt::print("{} of {} cases, {:.0f} s\n", passed + failed, cases.size(), now);
+    }
+    std::fflush(stdout);
+  };
+  for (const Case &c : cases) {
+    auto begin = std::chrono::steady_clock::now();
+    Outcome result = theRunner.run(c);
+    report(c.name(), result.fault, secondsSince(begin), errorsText(result));
+  }
+  // The tests of the test are few; the first share does them.
+  if (s.share == 0 && s.run.device == "sim")
+    for (const WrongKernel &wrong : wrongKernels())
+      if (s.filter.empty() || std::regex_search(wrong.name, std::regex(s.filter)))
+        report(wrong.name, insensitivity(theRunner, wrong), 0, {});
+  fmt::print("{} cases, {} kernels for {}, {:.1f} s\n", passed + failed, theRunner.kernelCount(), s.run.target,
+             secondsSince(start));
+  fmt::print("{} passed, {} failed, 0 skipped\n", passed, failed);
+  return failed ? 1 : 0;
+}
+
+} // namespace
+
+int main(int count, char **words) {
+  Settings s = parse(count, words);
+  std::vector<Case> cases = chosen(s);
+  if (!s.list && !s.specs)
+    return runAll(s, cases);
+  for (const Case &c : cases)
+    fmt::print("{}{}\n{}", s.specs ? "// " : "", c.name(), s.specs ? specText(c) + "// -----\n" : "");
+  return 0;
+}
