@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+// convert-tile-to-gpu: the frame of the lowering: launch arguments, thread coordinates, scalars and control flow.
+#include "passes/Passes.h"
+
+#include "passes/TileLowering.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace attn {
+#define GEN_PASS_DEF_CONVERTTILETOGPU
+#include "passes/Passes.h.inc"
+
+namespace tile {
+
+static constexpr StringLiteral kSharedSymbol = "shared_memory";
+
+TileLowering::TileLowering(func::FuncOp source, Operation *module, bool wideCopies)
+    : builder(source.getLoc(), source.getContext()), source(source), gpuModule(module), wideCopies(wideCopies),
+      warps(source->getAttrOfType<IntegerAttr>("tile.warps").getInt()) {}
+
+//===-- small helpers --------------------------------------------------------===//
+
+Value TileLowering::i32(int64_t value) {
+  return arith::ConstantOp::create(builder, builder.getI32IntegerAttr(static_cast<int32_t>(value)));
+}
+Value TileLowering::i64(int64_t value) { return arith::ConstantOp::create(builder, builder.getI64IntegerAttr(value)); }
+Value TileLowering::f32(float value) { return arith::ConstantOp::create(builder, builder.getF32FloatAttr(value)); }
+
+Registers &TileLowering::registers(Value tile) {
+  auto found = tiles.find(tile);
+  assert(found != tiles.end() && "a tile is lowered before its uses");
+  return found->second;
+}
+
+static LLVM::InlineAsmOp inlineAsm(ImplicitLocOpBuilder &builder, StringRef text, StringRef constraints, Type result,
+                                   ValueRange operands, bool effects) {
+  return LLVM::InlineAsmOp::create(builder, result ? TypeRange(result) : TypeRange(), operands, text, constraints,
+                                   effects, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                                   LLVM::AsmDialectAttr(), ArrayAttr());
+}
+
+Value TileLowering::ptx(StringRef text, StringRef constraints, Type result, ValueRange operands, bool effects) {
+  return inlineAsm(builder, text, constraints, result, operands, effects).getRes();
+}
+
+Registers TileLowering::ptxMany(StringRef text, StringRef constraints, Type element, int64_t results,
+                                ValueRange operands, bool effects) {
+  auto type = LLVM::LLVMStructType::getLiteral(builder.getContext(), SmallVector<Type>(results, element));
+  Value all = inlineAsm(builder, text, constraints, type, operands, effects).getRes();
+  Registers values;
+  for (int64_t i = 0; i < results; ++i)
+    values.push_back(LLVM::ExtractValueOp::create(builder, all, i));
+  return values;
+}
+
+void TileLowering::ptxEffect(StringRef text, StringRef constraints, ValueRange operands) {
+  inlineAsm(builder, text, constraints, Type(), operands, true);
+}
+
+//===-- launch arguments -----------------------------------------------------===//
+
+/// The name by which the launcher knows an argument.
+static StringRef argumentName(func::FuncOp function, Value value) {
+  auto argument = cast<BlockArgument>(value);
+  return function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "attn.name").getValue();
+}
+
+/// What the function is launched with: addresses, then sizes, then strides, then scalars, as far as they are used.
+void TileLowering::collectParameters() {
+  Type pointer = LLVM::LLVMPointerType::get(builder.getContext(), 1), wide = builder.getI64Type();
+  auto add = [&](const Twine &text, Type type) {
+    std::string name = text.str();
+    if (parameterIndex.try_emplace(name, parameters.size()).second)
+      parameters.push_back({name, type});
+  };
+  for (BlockArgument argument : source.getArguments())
+    if (isa<MemRefType>(argument.getType()))
+      add("address " + argumentName(source, argument), pointer);
+  source.walk([&](memref::DimOp op) {
+    add("size " + describe(op.getResult()), builder.getI32Type());
+  });
+  auto addStrides = [&](Value memory, ArrayRef<int64_t> dimensions) {
+    for (int64_t dimension : dimensions)
+      add("stride " + argumentName(source, memory) + " " + Twine(dimension), wide);
+  };
+  source.walk([&](Operation *op) {
+    if (auto view = dyn_cast<ViewOp>(op))
+      addStrides(view.getBase(), {0, 1, 2});
+    if (auto load = dyn_cast<memref::LoadOp>(op))
+      addStrides(load.getMemref(), llvm::to_vector(llvm::seq<int64_t>(0, load.getMemRefType().getRank())));
+    // Tensors that score and mask functions read.
+    ValueRange functionParameters = isa<ApplyOp>(op)  ? ValueRange(cast<ApplyOp>(op).getParams())
+                                    : isa<MaskOp>(op) ? ValueRange(cast<MaskOp>(op).getParams())
+                                                      : ValueRange();
+    for (Value parameter : functionParameters)
+      if (auto type = dyn_cast<MemRefType>(parameter.getType()))
+        addStrides(parameter, llvm::to_vector(llvm::seq<int64_t>(0, type.getRank())));
+  });
+  for (BlockArgument argument : source.getArguments())
+    if (!isa<MemRefType>(argument.getType()))
+      add("scalar " + argumentName(source, argument),
+          isa<IndexType>(argument.getType()) ? wide : argument.getType());
+}
+
+Value TileLowering::pointerParameter(Value argument) {
+  return target.getArgument(parameterIndex.lookup(("address " + argumentName(source, argument)).str()));
+}
+
+Value TileLowering::strideParameter(Value argument, int64_t dimension) {
+  auto name = ("stride " + argumentName(source, argument) + " " + Twine(dimension)).str();
+  return target.getArgument(parameterIndex.lookup(name));
+}
+
+/// A size as an expression of the kernel file.
+std::string TileLowering::describe(Value value) {
+  IntegerAttr constant;
+  if (matchPattern(value, m_Constant(&constant)))
+    return std::to_string(constant.getInt());
+  Operation *op = value.getDefiningOp();
+  auto operands = [&](StringRef infix) {
+    return "(" + describe(op->getOperand(0)) + infix.str() + describe(op->getOperand(1)) + ")";
+  };
+  auto call = [&](StringRef name) {
+    return name.str() + "(" + describe(op->getOperand(0)) + ", " + describe(op->getOperand(1)) + ")";
+  };
+  if (auto dim = dyn_cast_or_null<memref::DimOp>(op)) {
+    auto argument = cast<BlockArgument>(dim.getSource());
+    auto names = source.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "attn.dims");
+    return cast<StringAttr>(names[*dim.getConstantIndex()]).str();
+  }
+  return llvm::TypeSwitch<Operation *, std::string>(op)
+      .Case<arith::AddIOp>([&](auto) { return operands(" + "); })
+      .Case<arith::SubIOp>([&](auto) { return operands(" - "); })
+      .Case<arith::MulIOp>([&](auto) { return operands(" * "); })
+      .Case<arith::CeilDivUIOp, arith::CeilDivSIOp>([&](auto) { return call("ceildiv"); })
+      .Case<arith::MinSIOp>([&](auto) { return call("min"); })
+      .Case<arith::MaxSIOp>([&](auto) { return call("max"); })
+      .Default([](Operation *) { return std::string(); });
+}
+
+Type TileLowering::scalarType(Type type) { return isa<IndexType>(type) ? builder.getI32Type() : type; }
+
+//===-- the frame --------------------------------------------------------------===//
+
+void TileLowering::createFunction() {
+  SmallVector<Type> types;
+  SmallVector<Attribute> texts;
+  for (Parameter &parameter : parameters) {
+    types.push_back(parameter.type);
+    texts.push_back(builder.getStringAttr(parameter.text));
+  }
+  MLIRContext *context = builder.getContext();
+  Block &body = gpuModule->getRegion(0).front();
+  builder.setInsertionPointToEnd(&body);
+  if (!SymbolTable::lookupSymbolIn(gpuModule, kSharedSymbol))
+    LLVM::GlobalOp::create(builder, LLVM::LLVMArrayType::get(builder.getI8Type(), 0), /*isConstant=*/false,
+                           LLVM::Linkage::External, kSharedSymbol, Attribute(), /*alignment=*/1024, /*addrSpace=*/3);
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), types);
+  target = LLVM::LLVMFuncOp::create(builder, source.getName(), type);
+  target->setAttr("nvvm.kernel", builder.getUnitAttr());
+  target->setAttr("nvvm.reqntid", builder.getDenseI32ArrayAttr({static_cast<int32_t>(warps * 32), 1, 1}));
+  target->setAttr("attn.parameters", builder.getArrayAttr(texts));
+  target->setAttr("attn.block", builder.getI64IntegerAttr(warps * 32));
+  builder.setInsertionPointToStart(target.addEntryBlock(builder));
+}
+
+void TileLowering::createGeometry() {
+  Type i32Type = builder.getI32Type();
+  thread = NVVM::ThreadIdXOp::create(builder, i32Type);
+  lane = arith::AndIOp::create(builder, thread, i32(31));
+  warp = arith::ShRUIOp::create(builder, thread, i32(5));
+  group = arith::ShRUIOp::create(builder, lane, i32(2));
+  quadColumn = arith::ShLIOp::create(builder, arith::AndIOp::create(builder, lane, i32(3)), i32(1));
+  auto pointer = LLVM::LLVMPointerType::get(builder.getContext(), 3);
+  Value base = LLVM::AddressOfOp::create(builder, pointer, kSharedSymbol);
+  sharedBase = LLVM::PtrToIntOp::create(builder, i32Type, base);
+}
+
+LogicalResult TileLowering::run() {
+  collectParameters();
+  createFunction();
+  createGeometry();
+  for (BlockArgument argument : source.getArguments()) {
+    if (isa<MemRefType>(argument.getType()))
+      continue;
+    Value value = target.getArgument(parameterIndex.lookup(("scalar " + argumentName(source, argument)).str()));
+    scalars[argument] = value; // an index stays 64-bit here: only score and mask functions read it
+  }
+  if (failed(lowerBlock(source.getBody().front())))
+    return failure();
+  builder.setInsertionPointToEnd(&target.getBody().back());
+  LLVM::ReturnOp::create(builder, ValueRange());
+  target->setAttr("attn.shared", builder.getI64IntegerAttr(sharedBytes));
+  return success();
+}
+
+LogicalResult TileLowering::lowerBlock(Block &block) {
+  for (Operation &op : block.without_terminator()) {
+    builder.setLoc(op.getLoc());
+    if (failed(lowerOp(op)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult TileLowering::lowerOp(Operation &op) {
+  auto isTile = [](Type type) { return isa<RankedTensorType>(type); };
+  return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
+      .Case<ViewOp>([&](auto op) { return lowerView(op); })
+      .Case<AbsentOp, ReleaseOp, memref::DimOp>([&](Operation *op) {
+        if (auto dim = dyn_cast<memref::DimOp>(op))
+          scalars[dim.getResult()] = target.getArgument(parameterIndex.lookup("size " + describe(dim.getResult())));
+        return success();
+      })
+      .Case<ProgramOp>([&](auto op) { return lowerProgram(op); })
+      .Case<ExtentOp>([&](auto op) { return scalars[op.getLength()] = view(op.getView()).length, success(); })
+      .Case<RingOp>([&](auto op) { return lowerRing(op); })
+      .Case<FillOp>([&](auto op) { return lowerFill(op); })
+      .Case<AwaitOp>([&](auto op) { return lowerAwait(op); })
+      .Case<StoreOp>([&](auto op) { return lowerStore(op); })
+      .Case<DotOp>([&](auto op) { return lowerDot(op); })
+      .Case<ReduceOp>([&](auto op) { return lowerReduce(op); })
+      .Case<BroadcastOp>([&](auto op) { return lowerBroadcast(op); })
+      .Case<ConvertOp>([&](auto op) { return lowerConvert(op); })
+      .Case<ApplyOp>([&](auto op) { return lowerApply(op); })
+      .Case<MaskOp>([&](auto op) { return lowerMask(op); })
+      .Case<scf::ForOp>([&](auto op) { return lowerFor(op); })
+      .Case<memref::LoadOp>([&](auto op) { return lowerScalarLoad(op); })
+      .Default([&](Operation *op) -> LogicalResult {
+        if (op->getNumResults() == 1 && isTile(op->getResult(0).getType())) {
+          if (auto constant = dyn_cast<arith::ConstantOp>(op))
+            return lowerConstant(constant);
+          if (op->getDialect()->getNamespace() == "arith" || op->getDialect()->getNamespace() == "math")
+            return lowerElementwise(*op);
+        }
+        if (op->getNumResults() == 1 && op->getDialect()->getNamespace() == "arith")
+          return lowerScalar(*op);
+        return op->emitOpError("has no lowering to threads");
+      });
+}
+
+LogicalResult TileLowering::lowerScalar(Operation &op) {
+  Value result = op.getResult(0);
+  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+    auto integer = dyn_cast<IntegerAttr>(constant.getValue());
+    scalars[result] = isa<IndexType>(result.getType())
+                          ? i32(integer.getInt())
+                          : arith::ConstantOp::create(builder, cast<TypedAttr>(constant.getValue())).getResult();
+    return success();
+  }
+  SmallVector<Value> operands;
+  for (Value operand : op.getOperands())
+    operands.push_back(scalars.lookup(operand));
+  // Sizes and positions are 32-bit here; an argument of the user's may be wider and is clamped before it gets here.
+  if (auto cast = dyn_cast<arith::IndexCastOp>(op)) {
+    Type from = operands[0].getType(), to = scalarType(cast.getType());
+    Value value = operands[0];
+    if (from.getIntOrFloatBitWidth() > to.getIntOrFloatBitWidth())
+      value = arith::TruncIOp::create(builder, to, value);
+    else if (from != to)
+      value = arith::ExtSIOp::create(builder, to, value);
+    scalars[result] = value;
+    return success();
+  }
+  bool wide = llvm::any_of(operands, [](Value v) { return v.getType().isInteger(64); });
+  if (wide)
+    for (Value &operand : operands)
+      if (operand.getType().isInteger(32))
+        operand = arith::ExtSIOp::create(builder, builder.getI64Type(), operand);
+  Type type = isa<arith::CmpIOp>(op) ? result.getType()
+              : wide                 ? builder.getI64Type()
+                                     : scalarType(result.getType());
+  OperationState state(op.getLoc(), op.getName(), operands, {type}, op.getAttrs());
+  scalars[result] = builder.create(state)->getResult(0);
+  return success();
+}
+
+/// The linear program number becomes coordinates, the first varying fastest.
+LogicalResult TileLowering::lowerProgram(ProgramOp op) {
+  Value rest = NVVM::BlockIdXOp::create(builder, builder.getI32Type());
+  std::string grid;
+  for (auto [i, extent] : llvm::enumerate(op.getExtents())) {
+    grid += (i ? " * " : "") + describe(extent);
+    if (i + 1 == op.getExtents().size()) {
+      scalars[op.getIds()[i]] = rest;
+      break;
+    }
+    // Programs are fewer than 2^31, and every extent is at least 1 when one runs.
+    scalars[op.getIds()[i]] = arith::RemUIOp::create(builder, rest, scalar(extent));
+    rest = arith::DivUIOp::create(builder, rest, scalar(extent));
+  }
+  target->setAttr("attn.grid", builder.getStringAttr(grid));
+  return success();
+}
+
+LogicalResult TileLowering::lowerScalarLoad(memref::LoadOp op) {
+  Value address = pointerParameter(op.getMemref());
+  int64_t bytes = std::max<int64_t>(1, op.getMemRefType().getElementTypeBitWidth() / 8);
+  for (auto [dimension, index] : llvm::enumerate(op.getIndices())) {
+    Value wide = scalar(index);
+    if (!wide.getType().isInteger(64))
+      wide = arith::ExtSIOp::create(builder, builder.getI64Type(), wide);
+    Value elements = arith::MulIOp::create(builder, wide, strideParameter(op.getMemref(), dimension));
+    address = byteOffset(address, arith::MulIOp::create(builder, elements, i64(bytes)));
+  }
+  scalars[op.getResult()] = LLVM::LoadOp::create(builder, op.getType(), address, bytes);
+  return success();
+}
+
+LogicalResult TileLowering::lowerFor(scf::ForOp loop) {
+  SmallVector<Value> inits;
+  for (Value init : loop.getInitArgs()) {
+    if (isa<RankedTensorType>(init.getType()))
+      llvm::append_range(inits, registers(init));
+    else
+      inits.push_back(scalar(init));
+  }
+  auto lowered = scf::ForOp::create(builder, scalar(loop.getLowerBound()), scalar(loop.getUpperBound()),
+                                    scalar(loop.getStep()), inits);
+  auto bind = [&](ValueRange from, ValueRange to) {
+    size_t next = 0;
+    for (Value value : from) {
+      if (auto type = dyn_cast<RankedTensorType>(value.getType())) {
+        int64_t count = registersOf(type);
+        tiles[value] = Registers(to.begin() + next, to.begin() + next + count);
+        next += count;
+      } else {
+        scalars[value] = to[next++];
+      }
+    }
+  };
+  OpBuilder::InsertionGuard guard(builder);
+  Block *body = lowered.getBody();
+  if (lowered.getNumResults() == 0)
+    body->getTerminator()->erase();
+  builder.setInsertionPointToStart(body);
+  scalars[loop.getInductionVar()] = lowered.getInductionVar();
+  bind(loop.getRegionIterArgs(), lowered.getRegionIterArgs());
+  if (auto part = loop->getAttrOfType<StringAttr>("tile.part"))
+    ptxEffect(("// part " + part.getValue()).str(), "", {}); // becomes the label of the loop
+  if (failed(lowerBlock(*loop.getBody())))
+    return failure();
+  SmallVector<Value> yielded;
+  for (Value value : loop.getYieldedValues()) {
+    if (isa<RankedTensorType>(value.getType()))
+      llvm::append_range(yielded, registers(value));
+    else
+      yielded.push_back(scalar(value));
+  }
+  scf::YieldOp::create(builder, yielded);
+  bind(loop.getResults(), lowered.getResults());
+  return success();
+}
+
+} // namespace tile
+
+namespace {
+struct ConvertTileToGpu : impl::ConvertTileToGpuBase<ConvertTileToGpu> {
+  using Base::Base;
+  void runOnOperation() override {
+    SmallVector<func::FuncOp> kernels, others;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      (function->hasAttr("tile.warps") ? kernels : others).push_back(function);
+    for (func::FuncOp kernel : kernels)
+      if (failed(tile::TileLowering(kernel, getOperation(), wideCopies).run()))
+        return signalPassFailure();
+    for (func::FuncOp function : llvm::concat<func::FuncOp>(kernels, others))
+      function.erase();
+  }
+};
+} // namespace
+} // namespace attn

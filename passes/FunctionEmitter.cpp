@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+// Score and mask functions become scalar code: each value once for the tile, a row, a column or an element.
+#include "passes/FunctionEmitter.h"
+
+#include "passes/IndexRange.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace attn::tile {
+
+Value floorDivide(ImplicitLocOpBuilder &builder, Value a, Value b) {
+  IntegerAttr constant;
+  if (matchPattern(b, m_Constant(&constant)) && constant.getValue().isPowerOf2() && constant.getInt() > 0) {
+    Value shift = arith::ConstantOp::create(
+        builder, builder.getIntegerAttr(a.getType(), constant.getValue().exactLogBase2()));
+    return arith::ShRSIOp::create(builder, a, shift);
+  }
+  Value zero = arith::ConstantOp::create(builder, builder.getIntegerAttr(a.getType(), 0));
+  Value one = arith::ConstantOp::create(builder, builder.getIntegerAttr(a.getType(), 1));
+  Value quotient = arith::DivSIOp::create(builder, a, b);
+  Value rest = arith::SubIOp::create(builder, a, arith::MulIOp::create(builder, quotient, b));
+  Value inexact = arith::CmpIOp::create(builder, arith::CmpIPredicate::ne, rest, zero);
+  Value signs = arith::XOrIOp::create(builder, rest, b);
+  Value apart = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, signs, zero);
+  Value down = arith::AndIOp::create(builder, inexact, apart);
+  return arith::SelectOp::create(builder, down, arith::SubIOp::create(builder, quotient, one), quotient);
+}
+
+static bool keyLess(const std::tuple<Value, int64_t, int64_t> &a, const std::tuple<Value, int64_t, int64_t> &b) {
+  auto plain = [](const auto &key) {
+    return std::make_tuple(std::get<0>(key).getAsOpaquePointer(), std::get<1>(key), std::get<2>(key));
+  };
+  return plain(a) < plain(b);
+}
+
+FunctionEmitter::FunctionEmitter(TileLowering &lowering, func::FuncOp function, unsigned coordinates,
+                                 ValueRange parameters, TilePlace place)
+    : lowering(lowering), builder(lowering.builder), function(function), coordinates(coordinates),
+      parameters(parameters), place(place), cache(keyLess) {
+  unsigned count = function.getNumArguments() - coordinates - parameters.size();
+  narrow = indexFitsInt32(function, coordinates, count);
+  loadsByPlace = false;
+  function.walk([&](memref::LoadOp load) { loadsByPlace |= dependence(load.getResult()) != kUniform; });
+}
+
+//===-- coordinates ------------------------------------------------------------===//
+
+Value FunctionEmitter::rowIndex(int64_t slot) {
+  Value base = arith::MulIOp::create(builder, lowering.warp, lowering.i32(place.rowsPerWarp));
+  base = arith::AddIOp::create(builder, base, lowering.group);
+  base = arith::AddIOp::create(builder, base, lowering.scalar(place.row));
+  Value row = arith::AddIOp::create(builder, base, lowering.i32(slot * 8));
+  if (!loadsByPlace)
+    return row;
+  Value last = arith::SubIOp::create(builder, lowering.view(place.rows).length, lowering.i32(1));
+  return arith::MinSIOp::create(builder, row, last);
+}
+
+Value FunctionEmitter::columnIndex(int64_t column) {
+  Value base = arith::AddIOp::create(builder, lowering.scalar(place.col), lowering.quadColumn);
+  Value index = arith::AddIOp::create(builder, base, lowering.i32(column));
+  if (!loadsByPlace)
+    return index;
+  Value last = arith::SubIOp::create(builder, lowering.view(place.cols).length, lowering.i32(1));
+  return arith::MinSIOp::create(builder, index, last);
+}
+
+static Value positionOf(TileLowering &lowering, const LoweredView &view, Value index) {
+  return view.position ? arith::AddIOp::create(lowering.builder, index, view.position).getResult() : index;
+}
+
+Value FunctionEmitter::argument(BlockArgument argument, ElementPlace at) {
+  unsigned number = argument.getArgNumber();
+  if (number < coordinates)
+    return element;
+  unsigned count = function.getNumArguments() - coordinates - parameters.size();
+  unsigned coordinate = number - coordinates;
+  if (coordinate >= count)
+    return lowering.scalar(parameters[coordinate - count]);
+  const LoweredView &rows = lowering.view(place.rows);
+  // Functions of rows alone have the coordinates b, h, row, q.
+  if (count == 4 && coordinate == 3)
+    coordinate = kQuery;
+  switch (coordinate) {
+  case kBatch: return rows.batch;
+  case kHead: return rows.head;
+  case kRow: return rowIndex(at.slot);
+  case kQuery: return positionOf(lowering, rows, rowIndex(at.slot));
+  case kColumn: return columnIndex(at.column);
+  default: return positionOf(lowering, lowering.view(place.cols), columnIndex(at.column));
+  }
+}
+
+unsigned FunctionEmitter::dependence(Value value) {
+  auto [found, fresh] = dependences.try_emplace(value, kUniform);
+  if (!fresh)
+    return found->second;
+  unsigned result = kUniform;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    unsigned number = argument.getArgNumber();
+    unsigned count = function.getNumArguments() - coordinates - parameters.size();
+    if (number < coordinates)
+      result = kOnRow | kOnColumn;
+    else if (number - coordinates < count && number - coordinates >= kRow) {
+      bool column = count == 6 && (number - coordinates == kColumn || number - coordinates == kKey);
+      result = column ? kOnColumn : kOnRow;
+    }
+  } else {
+    for (Value operand : value.getDefiningOp()->getOperands())
+      result |= dependence(operand);
+  }
+  dependences[value] = result;
+  return result;
+}
+
+//===-- values -----------------------------------------------------------------===//
+
+Type FunctionEmitter::integerType(Type type) {
+  return isa<IndexType>(type) ? (narrow ? builder.getI32Type() : builder.getI64Type()) : type;
+}
+
+Value FunctionEmitter::resize(Value value, Type type) {
+  if (value.getType() == type || !type.isSignlessInteger() || !value.getType().isSignlessInteger())
+    return value;
+  if (value.getType().getIntOrFloatBitWidth() > type.getIntOrFloatBitWidth())
+    return arith::TruncIOp::create(builder, type, value);
+  return arith::ExtSIOp::create(builder, type, value);
+}
+
+FailureOr<Value> FunctionEmitter::value(Value value, ElementPlace at) {
+  unsigned depends = dependence(value);
+  Key key{value, depends & kOnRow ? at.slot : -1, depends & kOnColumn ? at.column : -1};
+  auto found = cache.find(key);
+  if (found != cache.end())
+    return found->second;
+  OpBuilder::InsertionGuard guard(builder);
+  // What is the same for the whole sequence and head is computed once, where the view of the rows was made.
+  Operation *uniform = lowering.view(place.rows).uniformPoint;
+  if (depends == kUniform)
+    builder.setInsertionPoint(uniform);
+  Value result;
+  if (auto blockArgument = dyn_cast<BlockArgument>(value)) {
+    result = argument(blockArgument, at);
+    if (!isa<MemRefType>(value.getType()) && result)
+      result = resize(result, integerType(value.getType()));
+  } else {
+    auto emitted = emit(*value.getDefiningOp(), at);
+    if (failed(emitted))
+      return failure();
+    result = *emitted;
+  }
+  return cache[key] = result;
+}
+
+FailureOr<Value> FunctionEmitter::emitLoad(memref::LoadOp op, ElementPlace at) {
+  auto parameter = cast<BlockArgument>(op.getMemref());
+  Value memory = parameters[parameter.getArgNumber() - (function.getNumArguments() - parameters.size())];
+  int64_t bytes = std::max<int64_t>(1, op.getMemRefType().getElementTypeBitWidth() / 8);
+  Value address = lowering.pointerParameter(memory);
+  for (auto [dimension, index] : llvm::enumerate(op.getIndices())) {
+    auto lowered = value(index, at);
+    if (failed(lowered))
+      return failure();
+    Value wide = resize(*lowered, builder.getI64Type());
+    Value elements = arith::MulIOp::create(builder, wide, lowering.strideParameter(memory, dimension));
+    address = lowering.byteOffset(address, arith::MulIOp::create(builder, elements, lowering.i64(bytes)));
+  }
+  Type type = op.getType().isInteger(1) ? builder.getI8Type() : op.getType();
+  Value loaded = LLVM::LoadOp::create(builder, type, address, bytes);
+  if (op.getType().isInteger(1))
+    loaded = arith::CmpIOp::create(builder, arith::CmpIPredicate::ne, loaded,
+                                   arith::ConstantOp::create(builder, builder.getI8IntegerAttr(0)));
+  return loaded;
+}
+
+/// Transcendental functions, from the approximate instructions: errors are some 2^-22 relative unless said.
+FailureOr<Value> FunctionEmitter::emitMath(Operation &op, ArrayRef<Value> operands) {
+  Type f32 = builder.getF32Type();
+  auto multiply = [&](Value a, float b) -> Value {
+    return arith::MulFOp::create(builder, a, lowering.f32(b));
+  };
+  auto exp2 = [&](Value x) { return lowering.ptx("ex2.approx.ftz.f32 $0, $1;", "=f,f", f32, x); };
+  auto log2 = [&](Value x) { return lowering.ptx("lg2.approx.f32 $0, $1;", "=f,f", f32, x); };
+  constexpr float kLog2E = 1.44269502f, kLn2 = 0.693147182f;
+  using Result = FailureOr<Value>;
+  return llvm::TypeSwitch<Operation *, Result>(&op)
+      .Case<math::Exp2Op>([&](auto) -> Result { return exp2(operands[0]); })
+      .Case<math::ExpOp>([&](auto) -> Result { return exp2(multiply(operands[0], kLog2E)); })
+      .Case<math::Log2Op>([&](auto) -> Result { return log2(operands[0]); })
+      .Case<math::LogOp>([&](auto) -> Result { return multiply(log2(operands[0]), kLn2); })
+      .Case<math::TanhOp>([&](auto) -> Result {
+        // tanh x = 1 - 2 / (1 + 2^(2 x log2 e)): absolute error below 2^-22, where tanh.approx has 2^-11.
+        Value power = exp2(multiply(operands[0], 2 * kLog2E));
+        Value sum = arith::AddFOp::create(builder, power, lowering.f32(1));
+        Value inverse = lowering.ptx("rcp.approx.ftz.f32 $0, $1;", "=f,f", f32, sum);
+        return math::FmaOp::create(builder, inverse, lowering.f32(-2), lowering.f32(1)).getResult();
+      })
+      .Case<math::SqrtOp>([&](auto) -> Result { return lowering.ptx("sqrt.rn.f32 $0, $1;", "=f,f", f32, operands[0]); })
+      .Case<math::RsqrtOp>(
+          [&](auto) -> Result { return lowering.ptx("rsqrt.approx.f32 $0, $1;", "=f,f", f32, operands[0]); })
+      .Case<math::PowFOp>([&](auto) -> Result {
+        return exp2(arith::MulFOp::create(builder, operands[1], log2(operands[0])));
+      })
+      .Case<math::SinOp>([&](auto) -> Result { return lowering.ptx("sin.approx.f32 $0, $1;", "=f,f", f32, operands[0]); })
+      .Case<math::CosOp>([&](auto) -> Result { return lowering.ptx("cos.approx.f32 $0, $1;", "=f,f", f32, operands[0]); })
+      .Case<math::AbsFOp, math::FmaOp, math::AbsIOp, math::CtPopOp, math::FloorOp, math::CeilOp>(
+          [&](Operation *op) -> Result {
+            OperationState state(builder.getLoc(), op->getName(), operands,
+                                 {integerType(op->getResult(0).getType())}, op->getAttrs());
+            return builder.create(state)->getResult(0);
+          })
+      .Default([&](Operation *op) -> Result {
+        return op->emitOpError("has no PTX form yet: expects exp, exp2, log, log2, tanh, sqrt, rsqrt, powf, sin, cos, "
+                               "absf, absi, fma, floor, ceil or ctpop");
+      });
+}
+
+FailureOr<Value> FunctionEmitter::emit(Operation &op, ElementPlace at) {
+  if (auto load = dyn_cast<memref::LoadOp>(op))
+    return emitLoad(load, at);
+  Type type = integerType(op.getResult(0).getType());
+  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+    auto integer = dyn_cast<IntegerAttr>(constant.getValue());
+    if (integer && isa<IndexType>(integer.getType()))
+      return arith::ConstantOp::create(builder, builder.getIntegerAttr(type, integer.getInt())).getResult();
+    return arith::ConstantOp::create(builder, cast<TypedAttr>(constant.getValue())).getResult();
+  }
+  SmallVector<Value> operands;
+  for (Value operand : op.getOperands()) {
+    auto lowered = value(operand, at);
+    if (failed(lowered))
+      return failure();
+    operands.push_back(*lowered);
+  }
+  if (isa<arith::IndexCastOp>(op))
+    return resize(operands[0], type);
+  if (isa<arith::FloorDivSIOp>(op))
+    return floorDivide(builder, operands[0], operands[1]);
+  if (isa<arith::CeilDivSIOp>(op)) {
+    Value zero = arith::ConstantOp::create(builder, builder.getIntegerAttr(type, 0));
+    Value negated = arith::SubIOp::create(builder, zero, operands[0]);
+    return arith::SubIOp::create(builder, zero, floorDivide(builder, negated, operands[1])).getResult();
+  }
+  if (op.getDialect()->getNamespace() == "math")
+    return emitMath(op, operands);
+  if (op.getDialect()->getNamespace() != "arith")
+    return op.emitOpError("has no lowering in a score or mask function");
+  OperationState state(builder.getLoc(), op.getName(), operands, {type}, op.getAttrs());
+  return builder.create(state)->getResult(0);
+}
+
+FailureOr<Value> FunctionEmitter::result(ElementPlace at, Value elementValue) {
+  element = elementValue;
+  return value(function.getBody().front().getTerminator()->getOperand(0), at);
+}
+
+//===-- masks ------------------------------------------------------------------===//
+
+/// With the column's coefficient k, the largest (k < 0) or smallest (k > 0) constant part of a column for which the
+/// form holds in this row; for k = 0 whether it holds at all. i32, or i1 for k = 0.
+FailureOr<Value> FunctionEmitter::limit(const AffineForm &form, int64_t slot) {
+  int64_t k = form.key + form.column;
+  // The sum fits 32 bits if it is a position, give or take a constant.
+  constexpr int64_t kSize = int64_t(1) << 30;
+  bool small = form.symbols.empty() && std::abs(form.query) + std::abs(form.row) <= 1 &&
+               std::abs(form.constant) < kSize / 2 && std::abs(k) <= 1 &&
+               (form.key == 0 || !lowering.view(place.cols).position);
+  Type type = small ? builder.getI32Type() : builder.getI64Type();
+  auto constant = [&](int64_t c) -> Value {
+    return arith::ConstantOp::create(builder, builder.getIntegerAttr(type, c));
+  };
+  Value rest = constant(form.constant);
+  auto add = [&](int64_t coefficient, Value x) {
+    if (!coefficient)
+      return;
+    Value term = arith::MulIOp::create(builder, resize(x, type), constant(coefficient));
+    rest = arith::AddIOp::create(builder, rest, term);
+  };
+  const LoweredView &rows = lowering.view(place.rows);
+  if (form.row)
+    add(form.row, rowIndex(slot));
+  if (form.query)
+    add(form.query, positionOf(lowering, rows, rowIndex(slot)));
+  if (form.key && lowering.view(place.cols).position)
+    add(form.key, lowering.view(place.cols).position);
+  for (const AffineForm::Term &term : form.symbols) {
+    auto symbol = value(term.symbol, {slot, -1});
+    if (failed(symbol))
+      return failure();
+    add(term.coefficient, *symbol);
+  }
+  if (k == 0)
+    return arith::CmpIOp::create(builder, arith::CmpIPredicate::sge, rest, constant(0)).getResult();
+  if (std::abs(k) > 1)
+    rest = floorDivide(builder, rest, constant(std::abs(k)));
+  if (k > 0)
+    rest = arith::SubIOp::create(builder, constant(0), rest);
+  Value base = arith::AddIOp::create(builder, lowering.scalar(place.col), lowering.quadColumn);
+  rest = arith::SubIOp::create(builder, rest, resize(base, type));
+  if (!small) {
+    rest = arith::MaxSIOp::create(builder, rest, constant(-kSize));
+    rest = arith::MinSIOp::create(builder, rest, constant(kSize));
+  }
+  return resize(rest, builder.getI32Type());
+}
+
+FailureOr<Value> FunctionEmitter::compareAffine(const AffineForm &form, ElementPlace at) {
+  bool byRow = form.query || form.row || llvm::any_of(form.symbols, [&](const AffineForm::Term &term) {
+                 return dependence(term.symbol) & kOnRow;
+               });
+  Value &known = limits[{&form, byRow ? at.slot : -1}];
+  if (!known) {
+    auto fresh = limit(form, at.slot);
+    if (failed(fresh))
+      return failure();
+    known = *fresh;
+  }
+  int64_t k = form.key + form.column;
+  if (k == 0)
+    return known;
+  auto predicate = k < 0 ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sle;
+  return arith::CmpIOp::create(builder, predicate, known, lowering.i32(at.column)).getResult();
+}
+
+FailureOr<Value> FunctionEmitter::holds(const MaskTree &tree, ElementPlace at) {
+  switch (tree.kind) {
+  case MaskTree::Kind::True:
+  case MaskTree::Kind::False:
+    return arith::ConstantOp::create(builder, builder.getBoolAttr(tree.kind == MaskTree::Kind::True)).getResult();
+  case MaskTree::Kind::Affine:
+    return compareAffine(tree.form, at);
+  case MaskTree::Kind::Opaque: {
+    auto condition = value(tree.condition, at);
+    if (failed(condition) || !tree.negated)
+      return condition;
+    Value yes = arith::ConstantOp::create(builder, builder.getBoolAttr(true));
+    return arith::XOrIOp::create(builder, *condition, yes).getResult();
+  }
+  case MaskTree::Kind::And:
+  case MaskTree::Kind::Or: {
+    Value all;
+    for (const MaskTree &child : tree.children) {
+      auto holdsChild = holds(child, at);
+      if (failed(holdsChild))
+        return failure();
+      if (!all)
+        all = *holdsChild;
+      else if (tree.kind == MaskTree::Kind::And)
+        all = arith::AndIOp::create(builder, all, *holdsChild);
+      else
+        all = arith::OrIOp::create(builder, all, *holdsChild);
+    }
+    return all;
+  }
+  }
+  llvm_unreachable("every kind of tree is handled");
+}
+
+} // namespace attn::tile

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Evaluates a score or mask function for the elements of a thread's registers.
+#pragma once
+
+#include "passes/MaskAnalysis.h"
+#include "passes/TileLowering.h"
+
+namespace attn::tile {
+
+/// An element's place among a thread's registers: its row slot (two for each atom of 16 rows) and its column within
+/// the thread's share of a row.
+struct ElementPlace {
+  int64_t slot = -1;   ///< -1: no row
+  int64_t column = -1; ///< constant part of the column: 8 * atom + 0 or 1; -1: no column
+};
+
+/// Where the elements of a tile stand: views and the indices of the tile's first row and column.
+struct TilePlace {
+  mlir::Value rows, row, cols, col; ///< values of the scheduled function; cols and col may be null
+  int64_t rowsPerWarp;
+};
+
+/// Emits a function's values once for the tile, once a row, once a column or once an element, as each needs.
+class FunctionEmitter {
+public:
+  /// `coordinates` is the index of the argument b: 0 for masks, 1 for score functions. `parameters` are values of the
+  /// scheduled function. A function of rows alone has no column and no kv.
+  FunctionEmitter(TileLowering &lowering, mlir::func::FuncOp function, unsigned coordinates,
+                  mlir::ValueRange parameters, TilePlace place);
+
+  /// The function's value for one element.
+  mlir::FailureOr<mlir::Value> result(ElementPlace place, mlir::Value element);
+
+  /// Whether a tree read from this function holds for one element: i1.
+  mlir::FailureOr<mlir::Value> holds(const MaskTree &tree, ElementPlace place);
+
+  /// Index of a row of the tile, and of a column; i32. They are those of a row and a column that exist where the
+  /// function loads by them.
+  mlir::Value rowIndex(int64_t slot);
+
+private:
+  using Key = std::tuple<mlir::Value, int64_t, int64_t>;
+  mlir::FailureOr<mlir::Value> value(mlir::Value value, ElementPlace place);
+  mlir::FailureOr<mlir::Value> emit(mlir::Operation &op, ElementPlace place);
+  mlir::FailureOr<mlir::Value> emitLoad(mlir::memref::LoadOp op, ElementPlace place);
+  mlir::FailureOr<mlir::Value> emitMath(mlir::Operation &op, llvm::ArrayRef<mlir::Value> operands);
+  mlir::Value argument(mlir::BlockArgument argument, ElementPlace place);
+  mlir::Value columnIndex(int64_t column);
+  mlir::FailureOr<mlir::Value> limit(const AffineForm &form, int64_t slot);
+  mlir::FailureOr<mlir::Value> compareAffine(const AffineForm &form, ElementPlace place);
+  unsigned dependence(mlir::Value value);
+  mlir::Type integerType(mlir::Type type);
+  mlir::Value resize(mlir::Value value, mlir::Type type);
+
+  TileLowering &lowering;
+  mlir::ImplicitLocOpBuilder &builder;
+  mlir::func::FuncOp function;
+  unsigned coordinates;
+  mlir::ValueRange parameters;
+  TilePlace place;
+  bool narrow;        ///< index values of the function fit 32 bits
+  bool loadsByPlace;  ///< some load depends on a row or column: coordinates are clamped to what exists
+  mlir::Value element;
+  std::map<Key, mlir::Value, bool (*)(const Key &, const Key &)> cache;
+  llvm::DenseMap<mlir::Value, unsigned> dependences;
+  std::map<std::pair<const AffineForm *, int64_t>, mlir::Value> limits;
+};
+
+/// floor(a / b) of signed integers of one type.
+mlir::Value floorDivide(mlir::ImplicitLocOpBuilder &builder, mlir::Value a, mlir::Value b);
+
+} // namespace attn::tile

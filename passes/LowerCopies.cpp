@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Views, rings and global memory: addresses, asynchronous copies, awaits, stores of results.
+#include "passes/TileLowering.h"
+
+#include <numeric>
+
+using namespace mlir;
+
+namespace attn::tile {
+
+Value TileLowering::byteOffset(Value pointer, Value bytes) {
+  return LLVM::GEPOp::create(builder, pointer.getType(), builder.getI8Type(), pointer, ArrayRef<LLVM::GEPArg>{bytes});
+}
+
+LogicalResult TileLowering::lowerView(ViewOp op) {
+  auto base = cast<MemRefType>(op.getBase().getType());
+  int64_t bytes = base.getElementTypeBitWidth() / 8;
+  LoweredView view;
+  view.columns = op.getView().getType().getColumns();
+  view.element = base.getElementType();
+  view.batch = scalar(op.getBatch());
+  view.head = scalar(op.getHead());
+  view.length = scalar(op.getLength());
+  view.position = op.getPosition() ? scalar(op.getPosition()) : Value();
+  auto scaled = [&](Value index, int64_t dimension) -> Value {
+    Value wide = arith::ExtSIOp::create(builder, builder.getI64Type(), index);
+    Value elements = arith::MulIOp::create(builder, wide, strideParameter(op.getBase(), dimension));
+    return arith::MulIOp::create(builder, elements, i64(bytes));
+  };
+  Value offset = arith::AddIOp::create(builder, scaled(view.batch, 0), scaled(view.head, 2));
+  view.address = byteOffset(pointerParameter(op.getBase()), offset);
+  view.rowBytes = arith::MulIOp::create(builder, strideParameter(op.getBase(), 1), i64(bytes));
+  view.uniformPoint = nullptr;
+  views[op.getView()] = view;
+  // Marks the place up to which everything that depends on batch and head alone can be computed.
+  views[op.getView()].uniformPoint = view.rowBytes.getDefiningOp();
+  return success();
+}
+
+LogicalResult TileLowering::lowerRing(RingOp op) {
+  RingType type = op.getRing().getType();
+  ringOffsets[op.getRing()] = sharedBytes;
+  sharedBytes += type.getStages() * sharedBytesOf(type.getTile());
+  return success();
+}
+
+/// The threads of a program copy a tile in chunks of 16 bytes: `lanesPerRow` neighbouring threads along a row, so that
+/// they read whole sectors, and rows over the rest.
+namespace {
+struct CopyShape {
+  int64_t chunksPerRow, lanesPerRow, rowsPerPass, passes, chunkSteps;
+  bool ragged; ///< the last pass has fewer rows than threads
+
+  CopyShape(RankedTensorType tile, int64_t threads) {
+    int64_t rows = tile.getDimSize(0);
+    chunksPerRow = tile.getDimSize(1) / 8;
+    lanesPerRow = std::gcd<int64_t>(chunksPerRow, 8);
+    rowsPerPass = threads / lanesPerRow;
+    passes = (rows + rowsPerPass - 1) / rowsPerPass;
+    chunkSteps = chunksPerRow / lanesPerRow;
+    ragged = rows % rowsPerPass != 0;
+  }
+};
+} // namespace
+
+/// Copies eight 16-bit elements one by one, for rows that are not 16-byte aligned.
+static void copyElements(TileLowering &lowering, Value from, Value to, Value exists, Type element) {
+  ImplicitLocOpBuilder &b = lowering.builder;
+  Type i16 = b.getI16Type(), i32 = b.getI32Type();
+  auto loaded = scf::IfOp::create(b, TypeRange{i32, i32, i32, i32}, exists, /*withElse=*/true);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&loaded.getThenRegion().front());
+    SmallVector<Value> words;
+    for (int64_t i = 0; i < 8; i += 2) {
+      Value half[2];
+      for (int64_t j = 0; j < 2; ++j) {
+        Value bits = LLVM::LoadOp::create(b, i16, lowering.byteOffset(from, lowering.i64((i + j) * 2)), 2);
+        half[j] = arith::ExtUIOp::create(b, i32, bits);
+      }
+      Value high = arith::ShLIOp::create(b, half[1], lowering.i32(16));
+      words.push_back(arith::OrIOp::create(b, half[0], high));
+    }
+    scf::YieldOp::create(b, words);
+    b.setInsertionPointToStart(&loaded.getElseRegion().front());
+    Value zero = lowering.i32(0);
+    scf::YieldOp::create(b, ValueRange{zero, zero, zero, zero});
+  }
+  SmallVector<Value> operands{to};
+  llvm::append_range(operands, loaded.getResults());
+  lowering.ptxEffect("st.shared.v4.b32 [$0], {$1, $2, $3, $4};", "r,r,r,r,r", operands);
+}
+
+LogicalResult TileLowering::lowerFill(FillOp op) {
+  RingType ring = op.getRing().getType();
+  RankedTensorType tile = ring.getTile();
+  const LoweredView &from = view(op.getView());
+  if (from.element.getIntOrFloatBitWidth() != 16)
+    return op.emitOpError("expects rows of a 16-bit type, got ") << from.element;
+  CopyShape shape(tile, warps * 32);
+  int64_t swizzle = encodingOf<SharedAttr>(tile).getSwizzle(), rows = tile.getDimSize(0);
+  int64_t realChunks = from.columns / 8;
+
+  // Where this thread's first chunk comes from and goes to; loop-invariant but for the tile's row and stage.
+  Value row = arith::DivUIOp::create(builder, thread, i32(shape.lanesPerRow));
+  Value column = arith::RemUIOp::create(builder, thread, i32(shape.lanesPerRow));
+  Value rowWide = arith::ExtUIOp::create(builder, builder.getI64Type(), row);
+  Value ownRow = arith::MulIOp::create(builder, rowWide, from.rowBytes);
+  Value columnBytes = arith::MulIOp::create(builder, column, i32(16));
+  ownRow = arith::AddIOp::create(builder, ownRow, arith::ExtUIOp::create(builder, builder.getI64Type(), columnBytes));
+  Value own = byteOffset(from.address, ownRow);
+  Value at = arith::ExtSIOp::create(builder, builder.getI64Type(), scalar(op.getAt()));
+  Value source = byteOffset(own, arith::MulIOp::create(builder, at, from.rowBytes));
+  Value passBytes = arith::MulIOp::create(builder, from.rowBytes, i64(shape.rowsPerPass));
+
+  Value buffer = arith::AddIOp::create(builder, sharedBase, i32(ringOffsets[op.getRing()]));
+  if (ring.getStages() > 1) {
+    Value stage = arith::RemUIOp::create(builder, scalar(op.getNumber()), i32(ring.getStages()));
+    buffer = arith::AddIOp::create(builder, buffer,
+                                   arith::MulIOp::create(builder, stage, i32(sharedBytesOf(tile))));
+  }
+  Value rowsLeft = arith::SubIOp::create(builder, from.length, scalar(op.getAt()));
+  if (op.getWhen()) // A fill that does not happen is one of which no row exists.
+    rowsLeft = arith::SelectOp::create(builder, scalar(op.getWhen()), rowsLeft, i32(0));
+  rowsLeft = arith::SubIOp::create(builder, rowsLeft, row);
+
+  int64_t chunksPerSlab = swizzle / 16, shift = swizzle == 128 ? 0 : swizzle == 64 ? 1 : 2;
+  auto copyRow = [&](int64_t pass, int64_t step) {
+    Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, rowsLeft, i32(pass * shape.rowsPerPass));
+    int64_t firstChunk = step * shape.lanesPerRow;
+    if (firstChunk + shape.lanesPerRow > realChunks) {
+      Value inside = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, column, i32(realChunks - firstChunk));
+      exists = arith::AndIOp::create(builder, exists, inside);
+    }
+    // Where the chunk goes: rows of a pass differ by a multiple of 8 or by none, so the swizzle is the thread's own.
+    Value tileRow = arith::AddIOp::create(builder, row, i32(pass * shape.rowsPerPass));
+    Value chunk = arith::AddIOp::create(builder, column, i32(firstChunk));
+    Value slab = arith::DivUIOp::create(builder, chunk, i32(chunksPerSlab));
+    Value bits = arith::AndIOp::create(builder, arith::ShRUIOp::create(builder, tileRow, i32(shift)), i32(chunksPerSlab - 1));
+    Value place = arith::XOrIOp::create(builder, arith::AndIOp::create(builder, chunk, i32(chunksPerSlab - 1)), bits);
+    Value offset = arith::MulIOp::create(builder, slab, i32(rows * swizzle));
+    offset = arith::AddIOp::create(builder, offset, arith::MulIOp::create(builder, tileRow, i32(swizzle)));
+    offset = arith::AddIOp::create(builder, offset, arith::MulIOp::create(builder, place, i32(16)));
+    Value to = arith::AddIOp::create(builder, buffer, offset);
+    Value chunkSource = firstChunk ? byteOffset(source, i64(firstChunk * 16)) : source;
+    if (!wideCopies)
+      return copyElements(*this, chunkSource, to, exists, from.element);
+    Value size = arith::SelectOp::create(builder, exists, i32(16), i32(0));
+    // A source of size 0 is not read; the 16 bytes become zero.
+    ptxEffect("cp.async.cg.shared.global [$0], [$1], 16, $2;", "r,l,r", {to, chunkSource, size});
+  };
+  for (int64_t pass = 0; pass < shape.passes; ++pass) {
+    if (pass)
+      source = byteOffset(source, passBytes);
+    bool guarded = shape.ragged && pass + 1 == shape.passes;
+    OpBuilder::InsertionGuard guard(builder);
+    if (guarded) {
+      Value inTile = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, row, i32(rows - pass * shape.rowsPerPass));
+      auto branch = scf::IfOp::create(builder, inTile);
+      builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+    }
+    for (int64_t step = 0; step < shape.chunkSteps; ++step)
+      copyRow(pass, step);
+  }
+  if (wideCopies)
+    ptxEffect("cp.async.commit_group;", "", {});
+  return success();
+}
+
+LogicalResult TileLowering::lowerAwait(AwaitOp op) {
+  RingType ring = op.getRing().getType();
+  if (wideCopies)
+    ptxEffect("cp.async.wait_group " + std::to_string(op.getLeaving()) + ";", "~{memory}", {});
+  // All threads have landed their part of the tile, and all have finished with what they read before.
+  ptxEffect("bar.sync 0;", "~{memory}", {});
+  Value buffer = arith::AddIOp::create(builder, sharedBase, i32(ringOffsets[op.getRing()]));
+  if (ring.getStages() > 1) {
+    Value stage = arith::RemUIOp::create(builder, scalar(op.getNumber()), i32(ring.getStages()));
+    buffer = arith::AddIOp::create(builder, buffer,
+                                   arith::MulIOp::create(builder, stage, i32(sharedBytesOf(ring.getTile()))));
+  }
+  awaited[op.getTile()] = buffer;
+  return success();
+}
+
+LogicalResult TileLowering::lowerStore(StoreOp op) {
+  if (op.getView().getDefiningOp<AbsentOp>())
+    return success();
+  auto type = cast<RankedTensorType>(op.getTile().getType());
+  const LoweredView &to = view(op.getView());
+  Registers &tile = registers(op.getTile());
+  bool perRow = type.getRank() == 1;
+  int64_t rowsPerWarp = type.getDimSize(0) / warps, atoms = perRow ? 0 : columnAtoms(type);
+  int64_t bytes = to.element.getIntOrFloatBitWidth() / 8;
+  std::string pack = std::string("cvt.rn.") + (to.element.isBF16() ? "bf16x2" : "f16x2") + ".f32 $0, $1, $2;";
+  // One lane of the four that share a row writes a value per row; all four write their columns of a tile.
+  Value first = arith::AddIOp::create(builder, arith::MulIOp::create(builder, warp, i32(rowsPerWarp)), group);
+  first = arith::AddIOp::create(builder, first, scalar(op.getAt()));
+  for (int64_t slot = 0; slot < rowsPerWarp / 8; ++slot) {
+    Value row = arith::AddIOp::create(builder, first, i32(slot * 8));
+    Value writes = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, row, to.length);
+    if (perRow)
+      writes = arith::AndIOp::create(
+          builder, writes, arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, quadColumn, i32(0)));
+    auto branch = scf::IfOp::create(builder, writes);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+    Value wide = arith::ExtSIOp::create(builder, builder.getI64Type(), row);
+    Value address = byteOffset(to.address, arith::MulIOp::create(builder, wide, to.rowBytes));
+    if (perRow) {
+      LLVM::StoreOp::create(builder, tile[slot], address, 4);
+      continue;
+    }
+    Value column = arith::ExtUIOp::create(builder, builder.getI64Type(), quadColumn);
+    address = byteOffset(address, arith::MulIOp::create(builder, column, i64(bytes)));
+    for (int64_t n = 0; n < atoms && n * 8 < to.columns; ++n) {
+      Value *pair = &tile[((slot / 2) * atoms + n) * 4 + (slot % 2) * 2];
+      Value place = byteOffset(address, i64(n * 8 * bytes));
+      if (bytes == 4) {
+        for (int64_t v = 0; v < 2; ++v)
+          LLVM::StoreOp::create(builder, pair[v], byteOffset(place, i64(v * 4)), 4);
+        continue;
+      }
+      Value packed = ptx(pack, "=r,f,f", builder.getI32Type(), {pair[1], pair[0]});
+      if (wideCopies) {
+        LLVM::StoreOp::create(builder, packed, place, 4);
+        continue;
+      }
+      Value low = arith::TruncIOp::create(builder, builder.getI16Type(), packed);
+      Value high = arith::TruncIOp::create(builder, builder.getI16Type(),
+                                           arith::ShRUIOp::create(builder, packed, i32(16)));
+      LLVM::StoreOp::create(builder, low, place, 2);
+      LLVM::StoreOp::create(builder, high, byteOffset(place, i64(2)), 2);
+    }
+  }
+  return success();
+}
+
+} // namespace attn::tile

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// pipeline-loads: loads of product operands become fills of rings that run ahead of their awaits.
+//
+// Number the loads of a loop in the order in which they are executed: K of the first tile, V of the first tile, K of
+// the second, ... With n loads a step and s stages a ring, the buffer of load i was last used by load i - n*s. An
+// await ends in a barrier, so at the await of load i every warp has finished with loads up to i - 1, and the fill of
+// load i + n*s - 1 may begin right there: that distance is `ahead` below.
+#include "passes/Passes.h"
+
+#include "dialect/Tile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace attn::tile;
+
+namespace attn {
+#define GEN_PASS_DEF_PIPELINELOADS
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// A load in the loop's body and the ring it becomes a fill of.
+struct PipelinedLoad {
+  LoadOp load;
+  Value ring;
+};
+
+bool feedsProduct(LoadOp load) {
+  return llvm::any_of(load->getUsers(), [](Operation *user) { return isa<DotOp>(user); });
+}
+
+class LoopPipeliner {
+public:
+  LoopPipeliner(scf::ForOp loop, int64_t stages, OpBuilder &ringBuilder)
+      : loop(loop), stages(stages), builder(loop.getContext()) {
+    for (auto load : llvm::make_early_inc_range(loop.getBody()->getOps<LoadOp>()))
+      if (feedsProduct(load))
+        loads.push_back({load, makeRing(ringBuilder, load, stages)});
+    ahead = static_cast<int64_t>(loads.size()) * stages - 1;
+  }
+
+  bool empty() const { return loads.empty(); }
+  int64_t fillsAhead() const { return ahead; }
+
+  /// Fills that begin before the loop.
+  void emitPrologue() {
+    builder.setInsertionPoint(loop);
+    for (int64_t i = 0; i < ahead; ++i)
+      emitFill(i, loop.getLowerBound());
+  }
+
+  void rewriteBody() {
+    for (auto [i, entry] : llvm::enumerate(loads)) {
+      builder.setInsertionPoint(entry.load);
+      auto await = AwaitOp::create(builder, entry.load.getLoc(), entry.load.getTile().getType(), entry.ring,
+                                   loop.getInductionVar(), ahead - 1);
+      emitFill(i + ahead, loop.getInductionVar());
+      Operation *last = lastUser(entry.load.getTile());
+      entry.load.getTile().replaceAllUsesWith(await.getTile());
+      builder.setInsertionPointAfter(last);
+      ReleaseOp::create(builder, entry.load.getLoc(), entry.ring, loop.getInductionVar());
+    }
+    for (PipelinedLoad &entry : loads)
+      entry.load.erase();
+  }
+
+  static Value makeRing(OpBuilder &builder, LoadOp load, int64_t stages) {
+    auto tile = cast<RankedTensorType>(load.getTile().getType());
+    return RingOp::create(builder, load.getLoc(), RingType::get(builder.getContext(), stages, tile));
+  }
+
+private:
+  /// Begins load number `index`, counted from the first load of step `step`, if the loop gets there.
+  void emitFill(int64_t index, Value step) {
+    PipelinedLoad &entry = loads[index % loads.size()];
+    Location loc = entry.load.getLoc();
+    Value number = step;
+    if (int64_t steps = index / loads.size()) {
+      Value distance = arith::ConstantIndexOp::create(builder, loc, steps);
+      number = arith::AddIOp::create(builder, loc, step, distance);
+    }
+    Value more;
+    // Inside the loop the current step exists; any other may not.
+    if (number != loop.getInductionVar())
+      more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, number, loop.getUpperBound());
+    Value at = cloneAddress(entry.load.getAt(), number);
+    FillOp::create(builder, loc, entry.ring, number, entry.load.getView(), at, more);
+  }
+
+  /// The row of a load as a function of the step, computed anew for another step.
+  Value cloneAddress(Value value, Value number) {
+    if (value == loop.getInductionVar())
+      return number;
+    Operation *op = value.getDefiningOp();
+    if (!op || !loop->isProperAncestor(op))
+      return value;
+    IRMapping mapping;
+    for (Value operand : op->getOperands())
+      mapping.map(operand, cloneAddress(operand, number));
+    Operation *clone = builder.clone(*op, mapping);
+    return clone->getResult(cast<OpResult>(value).getResultNumber());
+  }
+
+  Operation *lastUser(Value tile) {
+    Operation *last = nullptr;
+    for (Operation *user : tile.getUsers())
+      if (!last || last->isBeforeInBlock(user))
+        last = user;
+    return last;
+  }
+
+  scf::ForOp loop;
+  int64_t stages;
+  OpBuilder builder;
+  SmallVector<PipelinedLoad> loads;
+  int64_t ahead = 0;
+};
+
+struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (function.isExternal())
+      return;
+    int64_t stages = 1;
+    if (auto attr = function->getAttrOfType<IntegerAttr>("tile.stages"))
+      stages = attr.getInt();
+    OpBuilder ringBuilder = OpBuilder::atBlockBegin(&function.getBody().front());
+
+    // Loads that stand before all loops: begun where they stand, awaited right before the first loop that reads them.
+    SmallVector<std::pair<LoadOp, Value>> early;
+    for (auto load : function.getBody().front().getOps<LoadOp>())
+      if (feedsProduct(load) || llvm::any_of(load->getUsers(), [](Operation *user) {
+            return user->getParentOfType<scf::ForOp>() != nullptr;
+          }))
+        early.push_back({load, LoopPipeliner::makeRing(ringBuilder, load, 1)});
+
+    SmallVector<scf::ForOp> loops;
+    function.walk([&](scf::ForOp loop) { loops.push_back(loop); });
+    if (loops.size() > 1)
+      for (auto &entry : early)
+        if (!entry.first->isBeforeInBlock(loops.front()))
+          return void(entry.first.emitOpError("expects to stand before the loops that read it")), signalPassFailure();
+
+    for (auto [n, loop] : llvm::enumerate(loops)) {
+      LoopPipeliner pipeliner(loop, stages, ringBuilder);
+      if (n == 0)
+        for (auto &[load, ring] : early) {
+          OpBuilder builder(load);
+          Value zero = arith::ConstantIndexOp::create(builder, load.getLoc(), 0);
+          FillOp::create(builder, load.getLoc(), ring, zero, load.getView(), load.getAt(), Value());
+        }
+      if (!pipeliner.empty())
+        pipeliner.emitPrologue();
+      if (n == 0)
+        awaitEarly(early, loop, pipeliner.empty() ? 0 : pipeliner.fillsAhead());
+      if (!pipeliner.empty())
+        pipeliner.rewriteBody();
+    }
+  }
+
+  void awaitEarly(ArrayRef<std::pair<LoadOp, Value>> early, scf::ForOp loop, int64_t younger) {
+    OpBuilder builder(loop);
+    for (auto [i, entry] : llvm::enumerate(early)) {
+      auto [load, ring] = entry;
+      Value zero = arith::ConstantIndexOp::create(builder, load.getLoc(), 0);
+      int64_t leaving = younger + static_cast<int64_t>(early.size() - 1 - i);
+      auto await = AwaitOp::create(builder, load.getLoc(), load.getTile().getType(), ring, zero, leaving);
+      load.getTile().replaceAllUsesWith(await.getTile());
+      load.erase();
+    }
+  }
+};
+
+} // namespace
+} // namespace attn

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lowering of one scheduled function from tiles to the threads of a program; shared by the Lower*.cpp files.
+//
+// A tile in registers is a list of scalars, the registers of one thread, in the order that its encoding defines:
+//   acc       (atom of 16 rows, atom of 8 columns, v) -> f32, v = 0..3: rows g, g, g + 8, g + 8, columns 2c, 2c + 1
+//   acc, 16 bit and operand 0: the same with v in pairs -> i32
+//   slice     (atom of 16 rows, half) -> f32 or i1: rows g and g + 8
+// where lane = 4 g + c. Scalars of type index are 32-bit: sizes and positions are below 2^30 (the launcher checks).
+#pragma once
+
+#include "dialect/Tile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace attn::tile {
+
+using Registers = llvm::SmallVector<mlir::Value, 0>;
+
+/// What a tile.view became: the address of row 0 of its sequence and head, and what its rows are called.
+struct LoweredView {
+  mlir::Value address;    ///< ptr<1>, row 0
+  mlir::Value rowBytes;   ///< i64, distance of rows
+  mlir::Value length;     ///< i32, rows that exist
+  mlir::Value position;   ///< i32, position of row 0; null for 0
+  mlir::Value batch, head; ///< i32
+  int64_t columns;
+  mlir::Type element;
+  mlir::Operation *uniformPoint; ///< where values that depend on batch and head alone are computed: before this
+};
+
+/// A launch argument of the lowered function, in the words of the kernel file ("address q", "stride q 0").
+struct Parameter {
+  std::string text;
+  mlir::Type type;
+};
+
+class TileLowering {
+public:
+  TileLowering(mlir::func::FuncOp source, mlir::Operation *gpuModule, bool wideCopies);
+
+  /// Writes the lowered function behind the module's others. Diagnoses what it cannot lower.
+  mlir::LogicalResult run();
+
+private:
+  // ConvertTileToGpu.cpp: the frame, control flow, scalars.
+  void collectParameters();
+  void createFunction();
+  void createGeometry();
+  mlir::LogicalResult lowerBlock(mlir::Block &block);
+  mlir::LogicalResult lowerOp(mlir::Operation &op);
+  mlir::LogicalResult lowerScalar(mlir::Operation &op);
+  mlir::LogicalResult lowerFor(mlir::scf::ForOp loop);
+  mlir::LogicalResult lowerProgram(ProgramOp op);
+  mlir::LogicalResult lowerScalarLoad(mlir::memref::LoadOp op);
+  std::string describe(mlir::Value value);
+  mlir::Type scalarType(mlir::Type type);
+
+  // LowerElementwise.cpp: arith and math on tiles, reductions, broadcasts, conversions.
+  mlir::LogicalResult lowerElementwise(mlir::Operation &op);
+  mlir::LogicalResult lowerTruncation(mlir::arith::TruncFOp op);
+  mlir::LogicalResult lowerConstant(mlir::arith::ConstantOp op);
+  mlir::LogicalResult lowerReduce(ReduceOp op);
+  mlir::LogicalResult lowerBroadcast(BroadcastOp op);
+  mlir::LogicalResult lowerConvert(ConvertOp op);
+  mlir::Value addAcrossRow(mlir::Value value);
+  mlir::Value maxAcrossRow(mlir::Value value);
+
+  // LowerProducts.cpp: matrix products.
+  mlir::LogicalResult lowerDot(DotOp op);
+
+  // LowerCopies.cpp: views, rings, global memory.
+  mlir::LogicalResult lowerView(ViewOp op);
+  mlir::LogicalResult lowerRing(RingOp op);
+  mlir::LogicalResult lowerFill(FillOp op);
+  mlir::LogicalResult lowerAwait(AwaitOp op);
+  mlir::LogicalResult lowerStore(StoreOp op);
+
+  // LowerFunctions.cpp: score and mask functions.
+  mlir::LogicalResult lowerApply(ApplyOp op);
+  mlir::LogicalResult lowerMask(MaskOp op);
+  friend class FunctionEmitter;
+
+public:
+  // Helpers used by all of them.
+  mlir::Value i32(int64_t value);
+  mlir::Value i64(int64_t value);
+  mlir::Value f32(float value);
+  /// A PTX instruction with one result; pure unless it has effects. Operands and result are registers.
+  mlir::Value ptx(llvm::StringRef text, llvm::StringRef constraints, mlir::Type result, mlir::ValueRange operands,
+                  bool effects = false);
+  /// A PTX instruction with several results of one type.
+  Registers ptxMany(llvm::StringRef text, llvm::StringRef constraints, mlir::Type element, int64_t results,
+                    mlir::ValueRange operands, bool effects = false);
+  void ptxEffect(llvm::StringRef text, llvm::StringRef constraints, mlir::ValueRange operands);
+  /// Register r of the named tile.
+  Registers &registers(mlir::Value tile);
+  mlir::Value scalar(mlir::Value value) { return scalars.lookup(value); }
+  const LoweredView &view(mlir::Value value) { return views.find(value)->second; }
+  mlir::Value byteOffset(mlir::Value pointer, mlir::Value bytes);
+  mlir::Value pointerParameter(mlir::Value argument);
+  mlir::Value strideParameter(mlir::Value argument, int64_t dimension);
+  /// Warps of the program and rows of a tile that one warp holds.
+  int64_t warpCount() const { return warps; }
+
+  mlir::ImplicitLocOpBuilder builder;
+  // Coordinates of this thread: lane = 4 * group + quad; row of slot 0 of a warp's first atom; first column of a pair.
+  mlir::Value thread, lane, warp, group, quadColumn;
+
+private:
+  mlir::func::FuncOp source;
+  mlir::Operation *gpuModule;
+  mlir::LLVM::LLVMFuncOp target;
+  bool wideCopies;
+  int64_t warps = 0, sharedBytes = 0;
+  llvm::MapVector<mlir::Value, int64_t> ringOffsets;
+  llvm::DenseMap<mlir::Value, Registers> tiles;
+  llvm::DenseMap<mlir::Value, mlir::Value> scalars;
+  llvm::DenseMap<mlir::Value, LoweredView> views;
+  llvm::DenseMap<mlir::Value, mlir::Value> awaited; ///< shared tile -> byte address of its buffer, i32
+  std::vector<Parameter> parameters;
+  llvm::StringMap<unsigned> parameterIndex;
+  mlir::Value sharedBase; ///< i32 address of the dynamic shared memory
+};
+
+/// The number of registers each row slot's columns take: columns / 8 atoms.
+inline int64_t columnAtoms(mlir::RankedTensorType type) { return type.getDimSize(1) / 8; }
+
+} // namespace attn::tile
