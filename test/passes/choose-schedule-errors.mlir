@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// RUN: attn-opt --choose-schedule --verify-diagnostics --split-input-file %s
+
+!x = tensor<?x?x8x128xbf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+// expected-error @below {{'attn.kernel' op expects block_q to be a multiple of 16 x num_warps (64), got 48}}
+// expected-error @below {{expects block_kv to be a multiple of 16, got 40}}
+attn.kernel @multiples(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<block_q = 48, block_kv = 40, num_warps = 4> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+// Faults of the second kernel are reported in the same run.
+// expected-error @below {{expects block_q to be a multiple of 16, got 40}}
+attn.kernel @second(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<block_q = 40> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+}
+
+// -----
+
+!x = tensor<?x?x8x128xbf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+// expected-error @below {{expects a schedule that exists (prefill), got 'decode'}}
+// expected-error @below {{expects no num_splits: 'prefill' does not split sequences, got 4}}
+// expected-error @below {{expects overlap to be none: products and softmax of one warp take turns yet, got scores_ahead}}
+// expected-error @below {{expects num_warps of 1, 2, 4 or 8, got 3}}
+// expected-error @below {{expects num_stages of at most 4, got 5}}
+// expected-error @below {{expects block_q to be a multiple of 16 x num_warps (48), got 512}}
+// expected-error @below {{expects block_q of at most 256, got 512}}
+// expected-error @below {{expects block_kv of at most 256, got 272}}
+attn.kernel @all(%q: !x, %k: !x, %v: !x) -> (o: !x)
+    schedule<decode, block_q = 512, block_kv = 272, num_stages = 5, num_warps = 3, num_splits = 4,
+             overlap = scores_ahead> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+}
+
+// -----
+
+!x = tensor<?x?x8x256xbf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+// Q has 128 x 256 elements; K and V have 64 x 256 each, twice: 3 x 65536 bytes.
+// expected-error @below {{expects tiles that fit shared memory: needs 196608 bytes, sm_80 has 166912}}
+attn.kernel @shared(%q: !x, %k: !x, %v: !x) -> (o: !x)
+    schedule<block_q = 128, block_kv = 64, num_stages = 2, num_warps = 8> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+// 32 rows a warp: 128 registers of scores, 256 of output, 8 of statistics, 46 others.
+// expected-error @below {{expects tiles that fit registers: needs about 438 per thread, sm_80 has 255}}
+// expected-error @below {{expects tiles that fit shared memory: needs 196608 bytes, sm_80 has 166912}}
+attn.kernel @registers(%q: !x, %k: !x, %v: !x) -> (o: !x)
+    schedule<block_q = 128, block_kv = 128, num_stages = 1, num_warps = 4> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+// What is left open cannot save it. With 16 keys, Q is 128 KB and four stages of K and V 64 KB; 32 rows a warp have 16
+// registers of scores, 256 of output, 8 of statistics, 46 others.
+// expected-error @below {{expects tiles that fit registers: needs about 326 per thread, sm_80 has 255}}
+// expected-error @below {{expects tiles that fit shared memory: needs 196608 bytes, sm_80 has 166912}}
+attn.kernel @part(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<block_q = 256, num_stages = 4, num_warps = 8> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+}
+
+// -----
+
+// A multiprocessor with fewer registers than one program takes.
+!x = tensor<?x?x8x128xbf16>
+module attributes {attn.target = {chip = "sm_80", registers_per_sm = 16384}} {
+// expected-error @below {{expects tiles that fit a multiprocessor: needs about 31488 registers and 65536 bytes of shared memory, sm_80 has 16384 and 167936}}
+attn.kernel @multiprocessor(%q: !x, %k: !x, %v: !x) -> (o: !x)
+    schedule<block_q = 128, block_kv = 64, num_stages = 1, num_warps = 4> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+}
+
+// -----
+
+!q = tensor<?x?x8x68xbf16>
+!k = tensor<?x?x8x68xbf16>
+!v = tensor<?x?x8x264xbf16>
+!o = tensor<?x?x8x264xbf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+attn.kernel @head_dims(%q: !q, %k: !k, %v: !v) -> (o: !o) {
+  // expected-error @below {{'attn.scores' op expects a head_dim of query and keys that is a multiple of 8 up to 256, got 68}}
+  %s = attn.scores %q, %k : !q, !k
+  %p = attn.softmax %s
+  // expected-error @below {{'attn.output' op expects a head_dim of values that is a multiple of 8 up to 256, got 264}}
+  %o = attn.output %p, %v : !v -> !o
+  attn.return %o : !o
+}
+}
+
+// -----
+
+!q = tensor<?x?x8x128xbf16>
+!kv = tensor<?x?x8x128xf16>
+!o = tensor<?x?x8x128xf64>
+module attributes {attn.target = {chip = "sm_80"}} {
+// expected-error @below {{expects arguments that are tensors, f32, i32 or index, got 'i1' for 'flag'}}
+attn.kernel @types(%q: !q, %k: !kv, %v: !kv, %flag: i1) -> (o: !o) {
+  // expected-error @below {{expects query, keys and values of one type, f16 or bf16, got 'bf16', 'f16' and 'f16'}}
+  %s = attn.scores %q, %k : !q, !kv
+  %m = attn.mask %s by @flagged (%flag) : i1
+  %p = attn.softmax %m
+  // expected-error @below {{expects an output of f16, bf16 or f32, got 'f64'}}
+  %o = attn.output %p, %v : !kv -> !o
+  attn.return %o : !o
+}
+func.func @flagged(%b: index, %h: index, %q: index, %kv: index, %flag: i1) -> i1 {
+  return %flag : i1
+}
+}
+
+// -----
+
+!x = tensor<?x?x8x128xf32>
+module attributes {attn.target = {chip = "sm_80"}} {
+attn.kernel @f32(%q: !x, %k: !x, %v: !x) -> (o: !x) {
+  // expected-error @below {{expects query, keys and values of one type, f16 or bf16, got 'f32', 'f32' and 'f32'}}
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+}
+
+// -----
+
+// Keys that are their own values, of which the output takes the first columns.
+!q = tensor<?x?x8x192xbf16>
+!kv = tensor<?x?x1x192xbf16>
+!o = tensor<?x?x8x128xbf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+attn.kernel @latent(%q: !q, %kv: !kv) -> (o: !o) {
+  %s = attn.scores %q, %kv : !q, !kv
+  %p = attn.softmax %s
+  // expected-error @below {{expects an output of the head_dim of the values, 192, got 128}}
+  %o = attn.output %p, %kv : !kv -> !o
+  attn.return %o : !o
+}
+}
+
+// -----
+
+!q = tensor<?x32x128xbf16>
+!kv = tensor<?x8x128xbf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+attn.kernel @ragged(%q: !q, %k: !kv, %v: !kv, %qo: tensor<?xi32>, %kvi: tensor<?xi32>) -> (o: !q) {
+  // expected-error @below {{'attn.ragged' op has no lowering yet: expects queries, keys and values that are tensors or attn.dense}}
+  %qs = attn.ragged %q[%qo] : !q [tensor<?xi32>]
+  // expected-error @below {{'attn.ragged' op has no lowering yet}}
+  %ks = attn.ragged %k, %v[%kvi] : !kv, !kv [tensor<?xi32>]
+  %s = attn.scores %qs, %ks : !attn.seq, !attn.seq
+  %p = attn.softmax %s
+  %o = attn.output %p, %ks : !attn.seq -> !q
+  attn.return %o : !q
+}
+}
+
+// -----
+
+!q = tensor<?x?x32x128xbf16>
+!pool = tensor<?x16x8x128xbf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+attn.kernel @paged(%q: !q, %k: !pool, %v: !pool, %table: tensor<?x?xi32>, %lens: tensor<?xi32>,
+                   %first: tensor<?xi32>) -> (o: !q) {
+  // expected-error @below {{'attn.pages' op has no lowering yet: expects queries, keys and values that are tensors or attn.dense}}
+  %c = attn.pages %k, %v[%table, %lens] : !pool, !pool [tensor<?x?xi32>, tensor<?xi32>]
+  // expected-error @below {{'attn.at' op has no lowering yet}}
+  %qs = attn.at %q from %first : !q from tensor<?xi32>
+  %s = attn.scores %qs, %c : !attn.seq, !attn.seq
+  %p = attn.softmax %s
+  %o = attn.output %p, %c : !attn.seq -> !q
+  attn.return %o : !q
+}
+}
+
+// -----
+
+!o = tensor<?x?x32x128xf32>
+!lse = tensor<?x?x32xf32>
+module attributes {attn.target = {chip = "sm_80"}} {
+attn.kernel @merge(%o1: !o, %o2: !o, %l1: !lse, %l2: !lse) -> (o: !o, lse: !lse) {
+  // expected-error @below {{'attn.merge' op has no lowering yet: expects attn.scores, attn.modify, attn.mask, attn.softmax and attn.output}}
+  %o, %l = attn.merge %o1, %o2 lse %l1, %l2 : (!o, !o, !lse, !lse) -> (!o, !lse)
+  attn.return %o, %l : !o, !lse
+}
+}
+
+// -----
+
+!x = tensor<?x?x8x128xbf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+attn.kernel @listed(%q: !x, %k: !x, %v: !x, %list: tensor<?x?xi32, #attn.dims<batch, listed>>) -> (o: !x) {
+  %s = attn.scores %q, %k : !x, !x
+  %m = attn.mask %s by @listed_keys (%list) : tensor<?x?xi32, #attn.dims<batch, listed>>
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+func.func @listed_keys(%b: index, %h: index, %q: index, %kv: index,
+                       %list: tensor<?x?xi32, #attn.dims<batch, listed>>) -> i1 {
+  // expected-error @below {{'attn.member' op has no lowering yet: expects functions of arith, math, tensor.extract, func.call, attn.row and attn.column}}
+  %found = attn.member %kv of %list[%b] : tensor<?x?xi32, #attn.dims<batch, listed>>
+  return %found : i1
+}
+}

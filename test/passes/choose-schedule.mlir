@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tiles per head dimension, what the user's entries do, and what the target does. The expected tuned rows are those
+// that FlashAttention-2 uses; the others are worked out beside the kernel.
+// RUN: attn-opt --choose-schedule %s | FileCheck %s
+// RUN: sed 's/chip = "sm_80"/chip = "sm_86"/' %s | attn-opt --choose-schedule | FileCheck %s --check-prefix=SM86
+// RUN: sed 's/chip = "sm_80"/chip = "sm_90a"/' %s | attn-opt --choose-schedule | FileCheck %s --check-prefix=SM90A
+// A completed schedule is complete: choosing again changes nothing.
+// RUN: attn-opt --choose-schedule --choose-schedule %s | FileCheck %s
+
+!d64 = tensor<?x?x8x64xf16>
+!d96 = tensor<?x?x8x96xf16>
+!d128 = tensor<?x?x8x128xbf16>
+!d192 = tensor<?x?x8x192xbf16>
+!d256 = tensor<?x?x8x256xbf16>
+!d72 = tensor<?x?x8x72xbf16>
+!short = tensor<?x16x8x128xbf16>
+
+module attributes {attn.target = {chip = "sm_80"}} {
+
+// CHECK: @d64
+// CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 128, num_stages = 1, num_warps = 4>
+attn.kernel @d64(%q: !d64, %k: !d64, %v: !d64) -> (o: !d64) {
+  %s = attn.scores %q, %k : !d64, !d64
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !d64 -> !d64
+  attn.return %o : !d64
+}
+
+// Masks and a score function take registers: 246 and 12 more are more than 255.
+// CHECK: @d64_functions
+// CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 4>
+attn.kernel @d64_functions(%q: !d64, %k: !d64, %v: !d64, %cap: f32) -> (o: !d64) {
+  %s = attn.scores %q, %k : !d64, !d64
+  %c = attn.modify %s by @times (%cap) : f32
+  %m = attn.mask %c by @causal
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !d64 -> !d64
+  attn.return %o : !d64
+}
+
+// CHECK: @d96
+// CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 4>
+attn.kernel @d96(%q: !d96, %k: !d96, %v: !d96) -> (o: !d96) {
+  %s = attn.scores %q, %k : !d96, !d96
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !d96 -> !d96
+  attn.return %o : !d96
+}
+
+// CHECK: @d128
+// CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 4>
+// SM86: @d128
+// SM86-SAME: schedule<prefill, block_q = 128, block_kv = 32, num_stages = 1, num_warps = 4>
+// SM90A: @d128
+// SM90A-SAME: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 4>
+attn.kernel @d128(%q: !d128, %k: !d128, %v: !d128) -> (o: !d128) {
+  %s = attn.scores %q, %k : !d128, !d128
+  %m = attn.mask %s by @causal
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !d128 -> !d128
+  attn.return %o : !d128
+}
+
+// CHECK: @d192
+// CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 8>
+attn.kernel @d192(%q: !d192, %k: !d192, %v: !d192) -> (o: !d192) {
+  %s = attn.scores %q, %k : !d192, !d192
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !d192 -> !d192
+  attn.return %o : !d192
+}
+
+// CHECK: @d192_128
+// CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 8>
+attn.kernel @d192_128(%q: !d192, %k: !d192, %v: !d128) -> (o: !d128) {
+  %s = attn.scores %q, %k : !d192, !d192
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !d128 -> !d128
+  attn.return %o : !d128
+}
+
+// 128 KB fit one program of sm_80 alone, not of sm_86; on sm_90a two programs of 96 KB do better.
+// CHECK: @d256
+// CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 8>
+// SM86: @d256
+// SM86-SAME: schedule<prefill, block_q = 64, block_kv = 64, num_stages = 1, num_warps = 4>
+// SM90A: @d256
+// SM90A-SAME: schedule<prefill, block_q = 64, block_kv = 64, num_stages = 1, num_warps = 4>
+attn.kernel @d256(%q: !d256, %k: !d256, %v: !d256) -> (o: !d256) {
+  %s = attn.scores %q, %k : !d256, !d256
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !d256 -> !d256
+  attn.return %o : !d256
+}
+
+// A head_dim between those that were measured takes the row of the next larger one.
+// CHECK: @d72
+// CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 4>
+attn.kernel @d72(%q: !d72, %k: !d72, %v: !d72) -> (o: !d72) {
+  %s = attn.scores %q, %k : !d72, !d72
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !d72 -> !d72
+  attn.return %o : !d72
+}
+
+// 16 query rows fill no tile of 128: the smallest tile of four warps wastes least.
+// CHECK: @short
+// CHECK-SAME: schedule<prefill, block_q = 64,
+attn.kernel @short(%q: !short, %k: !d128, %v: !d128) -> (o: !short) {
+  %s = attn.scores %q, %k : !short, !d128
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !d128 -> !short
+  attn.return %o : !short
+}
+
+// What is given stands, whole or in part.
+// CHECK: @given
+// CHECK-SAME: schedule<prefill, block_q = 32, block_kv = 48, num_stages = 3, num_warps = 2>
+attn.kernel @given(%q: !d128, %k: !d128, %v: !d128) -> (o: !d128)
+    schedule<prefill, block_q = 32, block_kv = 48, num_stages = 3, num_warps = 2, overlap = none> {
+  %s = attn.scores %q, %k : !d128, !d128
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !d128 -> !d128
+  attn.return %o : !d128
+}
+
+// A tuned row that has it is taken.
+// CHECK: @given_row
+// CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 32, num_stages = 1, num_warps = 4>
+attn.kernel @given_row(%q: !d128, %k: !d128, %v: !d128) -> (o: !d128) schedule<block_kv = 32> {
+  %s = attn.scores %q, %k : !d128, !d128
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !d128 -> !d128
+  attn.return %o : !d128
+}
+
+// 16 rows are what one warp computes.
+// CHECK: @given_rows
+// CHECK-SAME: schedule<prefill, block_q = 16, block_kv = {{[0-9]+}}, num_stages = {{[12]}}, num_warps = 1>
+attn.kernel @given_rows(%q: !d128, %k: !d128, %v: !d128) -> (o: !d128) schedule<block_q = 16> {
+  %s = attn.scores %q, %k : !d128, !d128
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !d128 -> !d128
+  attn.return %o : !d128
+}
+
+func.func @causal(%b: index, %h: index, %q: index, %kv: index) -> i1 {
+  %visible = arith.cmpi sle, %kv, %q : index
+  return %visible : i1
+}
+func.func @times(%s: f32, %b: index, %h: index, %q: index, %kv: index, %f: f32) -> f32 {
+  %t = arith.mulf %s, %f : f32
+  return %t : f32
+}
+}
