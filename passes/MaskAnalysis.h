@@ -33,6 +33,14 @@ struct AffineForm {
 
   bool operator==(const AffineForm &other) const;
   bool isConstant() const { return !query && !key && !row && !column && symbols.empty(); }
+
+  /// This + scale * other, or nothing when a number does not fit into 64 bits.
+  std::optional<AffineForm> plus(const AffineForm &other, int64_t scale = 1) const;
+  /// The same set of integers with the smallest numbers: 2x + 3 >= 0 is x + 1 >= 0.
+  AffineForm reduced() const;
+  /// -form - 1, which is >= 0 exactly where the form is not.
+  std::optional<AffineForm> opposite() const;
+  static AffineForm number(int64_t constant);
 };
 
 /// A condition in negation normal form. And and Or have at least two children, no two alike, none of their own kind
@@ -71,10 +79,21 @@ public:
   unsigned dependence(mlir::Value value) const;
   unsigned dependence(const AffineForm &form) const;
 
+  /// An integer or index of the function as a form; what is not affine is its own symbol, also where it depends on the
+  /// column.
+  AffineForm form(mlir::Value value) const;
+
 private:
   mlir::func::FuncOp function;
   mutable llvm::DenseMap<mlir::Value, unsigned> dependences;
   MaskTree root;
+};
+
+/// floor((dividend + offset) / divisor), however it was spelt.
+struct ConstantDivision {
+  mlir::Value dividend;
+  int64_t offset, divisor;
+  static std::optional<ConstantDivision> match(mlir::Value value);
 };
 
 /// A number for each value of a function that follows its text: arguments first.
