@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+// convert-attn-to-tile: a kernel becomes the schedule's text, instantiated, inside a wrapper that makes the views.
+#include "passes/Passes.h"
+
+#include "dialect/AttnNames.h"
+#include "dialect/Tile.h"
+#include "passes/ScheduleText.h"
+#include "passes/Supported.h"
+#include "passes/TileFunctions.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace attn::tile;
+
+namespace attn {
+#define GEN_PASS_DEF_CONVERTATTNTOTILE
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// The conversion of one kernel.
+class KernelConversion {
+public:
+  KernelConversion(KernelOp kernel, Attention attention)
+      : kernel(kernel), attention(attention), schedule(kernel.getScheduleAttr()),
+        builder(kernel.getLoc(), kernel.getContext()), symbols(kernel->getParentOfType<ModuleOp>()) {}
+
+  LogicalResult run() {
+    if (failed(foldScale()))
+      return failure();
+    ScheduleTypes types = scheduleTypes();
+    text = parseSchedule(types, kernel.getContext());
+    if (!text)
+      return kernel.emitOpError("has a schedule whose text does not parse");
+    createWrapper();
+    if (failed(createFunctions()))
+      return failure();
+    writeBody();
+    return success();
+  }
+
+private:
+  //===-- scale ----------------------------------------------------------------===//
+
+  /// Decides where the scale goes: into the exponent, or in front of the score functions.
+  LogicalResult foldScale() {
+    int64_t headDim = attention.keys.getDimSize(3);
+    scale = 1.0 / std::sqrt(static_cast<double>(headDim));
+    FloatAttr constant;
+    if (Value given = attention.scores.getScale()) {
+      if (matchPattern(given, m_Constant(&constant)))
+        scale = constant.getValueAsDouble();
+      else
+        runtimeScale = given;
+    }
+    scaleInExponent = !runtimeScale && scale > 0 && attention.modifies.empty();
+    return success();
+  }
+
+  ScheduleTypes scheduleTypes() {
+    ScheduleTypes types;
+    types.headDim = attention.query.getDimSize(3);
+    types.headDimV = attention.values.getDimSize(3);
+    types.blockQ = schedule.getBlockQ();
+    types.blockKv = schedule.getBlockKv();
+    types.operand = attention.query.getElementType();
+    types.output = attention.result.getElementType();
+    types.toExp2 = (scaleInExponent ? scale : 1.0) * 1.4426950408889634;
+    return types;
+  }
+
+  //===-- wrapper --------------------------------------------------------------===//
+
+  /// Memory as a launch passes it: any strides, but head_dim contiguous in data of rank 4.
+  Type memoryType(Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor)
+      return type;
+    SmallVector<int64_t> strides(tensor.getRank(), ShapedType::kDynamic);
+    if (isData(tensor))
+      strides.back() = 1;
+    auto layout = StridedLayoutAttr::get(kernel.getContext(), 0, strides);
+    return MemRefType::get(tensor.getShape(), tensor.getElementType(), layout);
+  }
+
+  bool isData(RankedTensorType type) {
+    return llvm::is_contained({attention.query, attention.keys, attention.values, attention.result}, type);
+  }
+
+  void createWrapper() {
+    SmallVector<NamedValue> values = argumentsOf(kernel);
+    size_t inputs = values.size();
+    for (const NamedValue &result : resultsOf(kernel))
+      if (llvm::none_of(values, [&](const NamedValue &value) { return value.name == result.name; }))
+        values.push_back(result);
+    SmallVector<Type> types;
+    for (const NamedValue &value : values)
+      types.push_back(memoryType(value.type));
+    builder.setInsertionPoint(kernel);
+    wrapper = func::FuncOp::create(builder, (kernel.getSymName() + ".tiles").str(), builder.getFunctionType(types, {}));
+    for (auto [i, value] : llvm::enumerate(values)) {
+      wrapper.setArgAttr(i, "attn.name", builder.getStringAttr(value.name));
+      if (i >= inputs)
+        wrapper.setArgAttr(i, "attn.result", builder.getUnitAttr());
+      SmallVector<Attribute> dims;
+      for (const NamedDimension &dimension : value.dimensions)
+        dims.push_back(builder.getStringAttr(dimension.name));
+      if (isa<ShapedType>(value.type))
+        wrapper.setArgAttr(i, "attn.dims", builder.getArrayAttr(dims));
+    }
+    wrapper->setAttr("tile.warps", builder.getI64IntegerAttr(schedule.getNumWarps()));
+    wrapper->setAttr("tile.stages", builder.getI64IntegerAttr(schedule.getNumStages()));
+    Block *body = wrapper.addEntryBlock();
+    for (auto [from, to] : llvm::zip(kernel.getBody().getArguments(), body->getArguments().take_front(inputs)))
+      arguments.map(from, to);
+    builder.setInsertionPointToStart(body);
+    // Constants that the kernel's text computes with (caps, windows) move into the wrapper.
+    for (Operation &op : kernel.getBody().front())
+      if (op.getDialect()->getNamespace() == "arith")
+        builder.clone(op, arguments);
+  }
+
+  Value memoryNamed(StringRef name) {
+    for (BlockArgument argument : wrapper.getArguments())
+      if (wrapper.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "attn.name") == name)
+        return argument;
+    return {};
+  }
+
+  /// Where a result of the chain goes; null if nobody asked for it.
+  Value resultMemory(Value value) {
+    auto results = resultsOf(kernel);
+    if (!value)
+      return {};
+    for (auto [i, returned] : llvm::enumerate(kernel.getBody().front().getTerminator()->getOperands()))
+      if (returned == value)
+        return memoryNamed(results[i].name);
+    return {};
+  }
+
+  Value index(int64_t value) { return arith::ConstantIndexOp::create(builder, value); }
+
+  Value sizeOf(Value memory, int64_t dimension) {
+    auto type = cast<MemRefType>(memory.getType());
+    if (!type.isDynamicDim(dimension))
+      return index(type.getDimSize(dimension));
+    return memref::DimOp::create(builder, memory, dimension);
+  }
+
+  /// Entries of a sequence: what its tensor holds, or its length, clamped to that.
+  Value lengthOf(Value sequence, Value memory, Value batch) {
+    Value most = sizeOf(memory, 1);
+    auto dense = sequence.getDefiningOp<DenseOp>();
+    if (!dense || !dense.getLens())
+      return most;
+    Value loaded = memref::LoadOp::create(builder, arguments.lookup(dense.getLens()), batch);
+    Value length = loaded;
+    if (loaded.getType().isInteger(64)) { // compare before narrowing: a wild length must not wrap
+      Value wideMost = arith::IndexCastOp::create(builder, loaded.getType(), most);
+      length = arith::MinSIOp::create(builder, loaded, wideMost);
+      length = arith::MaxSIOp::create(builder, length, arith::ConstantIntOp::create(builder, loaded.getType(), 0));
+      return arith::IndexCastOp::create(builder, builder.getIndexType(), length);
+    }
+    length = arith::IndexCastOp::create(builder, builder.getIndexType(), loaded);
+    length = arith::MinSIOp::create(builder, length, most);
+    return arith::MaxSIOp::create(builder, length, index(0));
+  }
+
+  Value viewOf(Value memory, Value batch, Value head, Value length, Value position = {}) {
+    auto type = cast<MemRefType>(memory.getType());
+    int64_t columns = type.getRank() == 4 ? type.getDimSize(3) : 1;
+    return ViewOp::create(builder, ViewType::get(kernel.getContext(), columns, type.getElementType()), memory, batch,
+                          head, length, position);
+  }
+
+  Value resultView(Value chainValue, int64_t columns, Type element, Value batch, Value head, Value length) {
+    if (Value memory = resultMemory(chainValue))
+      return viewOf(memory, batch, head, length);
+    return AbsentOp::create(builder, ViewType::get(kernel.getContext(), columns, element));
+  }
+
+  //===-- functions ------------------------------------------------------------===//
+
+  func::FuncOp functionOf(FlatSymbolRefAttr name) { return symbols.lookup<func::FuncOp>(name.getValue()); }
+
+  SmallVector<Value> mapped(ValueRange values) {
+    return llvm::map_to_vector(values, [&](Value value) { return arguments.lookup(value); });
+  }
+
+  LogicalResult createFunctions() {
+    TileFunctionBuilder functions(kernel->getParentOfType<ModuleOp>(), symbols);
+    if (!scaleInExponent) {
+      Value given = runtimeScale ? arguments.lookup(runtimeScale) : Value();
+      if (given)
+        scoreParameters.push_back(given);
+      SmallVector<ScoreStep> steps;
+      for (ModifyOp modify : attention.modifies) {
+        steps.push_back({functionOf(modify.getByAttr()), mapped(modify.getParams())});
+        llvm::append_range(scoreParameters, steps.back().parameters);
+      }
+      score = functions.createScore(kernel.getLoc(), given ? std::nullopt : std::optional<double>(scale), steps);
+    }
+    for (MaskOp mask : attention.masks) {
+      SmallVector<Value> parameters = mapped(mask.getParams());
+      func::FuncOp function = functions.createMask(functionOf(mask.getByAttr()), parameters);
+      maskNames.push_back(FlatSymbolRefAttr::get(function));
+      llvm::append_range(maskParameters, parameters);
+    }
+    maskNames.push_back(FlatSymbolRefAttr::get(kernel.getContext(), kInBounds));
+    if (Value given = attention.softmax.getSink())
+      sink = functions.createSink(kernel.getLoc(), arguments.lookup(given).getType());
+    return success();
+  }
+
+  //===-- body -----------------------------------------------------------------===//
+
+  void writeBody() {
+    Value q = arguments.lookup(tensorOf(attention.scores.getQuery(), false));
+    Value k = arguments.lookup(tensorOf(attention.scores.getKeys(), false));
+    Value v = arguments.lookup(tensorOf(attention.output.getValues(), true));
+    int64_t heads = attention.query.getDimSize(2), kvHeads = attention.keys.getDimSize(2);
+
+    // Programs: row tiles vary fastest, so that programs that run together read the same keys; the rows with the most
+    // keys under a causal mask come first.
+    Value blockQ = index(schedule.getBlockQ());
+    Value blocks = arith::CeilDivUIOp::create(builder, sizeOf(q, 1), blockQ);
+    auto program = ProgramOp::create(builder, SmallVector<Type>(3, builder.getIndexType()),
+                                     ValueRange{blocks, index(heads), sizeOf(q, 0)});
+    Value head = program.getIds()[1], batch = program.getIds()[2];
+    Value last = arith::SubIOp::create(builder, blocks, index(1));
+    Value block = arith::SubIOp::create(builder, last, program.getIds()[0]);
+    Value row = arith::MulIOp::create(builder, block, blockQ);
+    Value kvHead = heads == kvHeads ? head
+                                    : arith::DivUIOp::create(builder, head, index(heads / kvHeads)).getResult();
+
+    Value rows = lengthOf(attention.scores.getQuery(), q, batch);
+    Value keys = lengthOf(attention.scores.getKeys(), k, batch);
+    Value position;
+    if (attention.scores.getAlign() == Align::End)
+      position = arith::SubIOp::create(builder, keys, rows);
+    Value queryView = viewOf(q, batch, head, rows, position);
+    Value keyView = viewOf(k, batch, kvHead, keys), valueView = viewOf(v, batch, kvHead, keys);
+    Value outView = resultView(attention.output.getOutput(), attention.result.getDimSize(3),
+                               attention.result.getElementType(), batch, head, rows);
+    Value lseView = resultView(attention.softmax.getLse(), 1, builder.getF32Type(), batch, head, rows);
+    view = {queryView, row};
+    if (attention.softmax.getSink())
+      sinkMemory = arguments.lookup(attention.softmax.getSink());
+    inlineFunction(text->lookupSymbol<func::FuncOp>("forward"),
+                   {row, index(0), keys, queryView, keyView, valueView, outView, lseView});
+    func::ReturnOp::create(builder);
+    StringAttr name = kernel.getSymNameAttr();
+    symbols.erase(kernel);
+    wrapper.setSymNameAttr(name);
+  }
+
+  /// Clones a function of the schedule here, with what it calls, and links its names. Returns what it returns.
+  SmallVector<Value> inlineFunction(func::FuncOp function, ValueRange operands) {
+    IRMapping mapping;
+    mapping.map(function.getArguments(), operands);
+    cloneBlock(function.getBody().front(), mapping);
+    return llvm::map_to_vector(function.getBody().front().getTerminator()->getOperands(),
+                               [&](Value value) { return mapping.lookup(value); });
+  }
+
+  void cloneBlock(Block &block, IRMapping &mapping) {
+    for (Operation &op : block.without_terminator())
+      cloneOp(op, mapping);
+  }
+
+  void cloneOp(Operation &op, IRMapping &mapping) {
+    auto mappedOperands = [&](Operation &op) {
+      return llvm::map_to_vector(op.getOperands(), [&](Value value) { return mapping.lookup(value); });
+    };
+    if (auto call = dyn_cast<func::CallOp>(op)) {
+      mapping.map(op.getResults(), inlineCall(call, mappedOperands(op)));
+      return;
+    }
+    if (auto apply = dyn_cast<ApplyOp>(op)) {
+      if (!score) {
+        mapping.map(apply.getResult(), mapping.lookup(apply.getTile()));
+        return;
+      }
+      auto clone = cast<ApplyOp>(builder.clone(op, mapping));
+      clone.setCallee(score.getSymName());
+      clone.getParamsMutable().assign(scoreParameters);
+      return;
+    }
+    if (auto mask = dyn_cast<attn::tile::MaskOp>(op)) {
+      auto clone = cast<attn::tile::MaskOp>(builder.clone(op, mapping));
+      clone.setByAttr(builder.getArrayAttr(maskNames));
+      clone.getParamsMutable().assign(maskParameters);
+      return;
+    }
+    if (op.getNumRegions() == 0) {
+      builder.clone(op, mapping);
+      return;
+    }
+    // A region is cloned op by op, so that what it holds is linked too.
+    Operation *clone = op.cloneWithoutRegions(mapping);
+    builder.insert(clone);
+    Block &from = op.getRegion(0).front();
+    Block *to = &clone->getRegion(0).emplaceBlock();
+    for (BlockArgument argument : from.getArguments())
+      mapping.map(argument, to->addArgument(argument.getType(), argument.getLoc()));
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToEnd(to);
+    cloneBlock(from, mapping);
+    builder.clone(*from.getTerminator(), mapping);
+  }
+
+  SmallVector<Value> inlineCall(func::CallOp call, SmallVector<Value> operands) {
+    StringRef callee = call.getCallee();
+    if (callee != "finish" || !sink)
+      return inlineFunction(text->lookupSymbol<func::FuncOp>(callee), operands);
+    // The sink's logit of each row, from its head.
+    auto rowsType = cast<RankedTensorType>(operands[1].getType());
+    Value zero = arith::ConstantOp::create(builder, cast<TypedAttr>(DenseElementsAttr::get(rowsType, 0.0f)));
+    operands.push_back(ApplyOp::create(builder, rowsType, sink.getSymName(), ValueRange{sinkMemory}, zero,
+                                       view.first, view.second, Value(), Value()));
+    return inlineFunction(text->lookupSymbol<func::FuncOp>("finish_with_sink"), operands);
+  }
+
+  KernelOp kernel;
+  Attention attention;
+  ScheduleAttr schedule;
+  ImplicitLocOpBuilder builder;
+  SymbolTable symbols;
+  OwningOpRef<ModuleOp> text;
+  func::FuncOp wrapper, score, sink;
+  IRMapping arguments; ///< of the kernel to those of the wrapper
+  double scale = 1;
+  Value runtimeScale;
+  bool scaleInExponent = false;
+  SmallVector<Value> scoreParameters, maskParameters;
+  SmallVector<Attribute> maskNames;
+  std::pair<Value, Value> view; ///< the query's view and first row
+  Value sinkMemory;
+};
+
+struct ConvertAttnToTile : impl::ConvertAttnToTileBase<ConvertAttnToTile> {
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<TileDialect, arith::ArithDialect, memref::MemRefDialect, func::FuncDialect, scf::SCFDialect,
+                    math::MathDialect>();
+  }
+
+  void runOnOperation() override {
+    SmallVector<func::FuncOp> library(getOperation().getOps<func::FuncOp>());
+    for (auto kernel : llvm::make_early_inc_range(getOperation().getOps<KernelOp>())) {
+      auto attention = findAttention(kernel);
+      if (failed(attention))
+        return signalPassFailure();
+      if (!kernel.getScheduleAttr() || !kernel.getScheduleAttr().getBlockQ())
+        return void(kernel.emitOpError("expects a complete schedule: run choose-schedule first")), signalPassFailure();
+      if (failed(KernelConversion(kernel, *attention).run()))
+        return signalPassFailure();
+    }
+    // What kernels used stands in functions of its own now.
+    for (func::FuncOp function : library)
+      function.erase();
+    OpBuilder builder = OpBuilder::atBlockEnd(getOperation().getBody());
+    Type index = builder.getIndexType();
+    auto inBounds = func::FuncOp::create(builder, getOperation().getLoc(), kInBounds,
+                                         builder.getFunctionType(SmallVector<Type>(6, index), builder.getI1Type()));
+    inBounds.setPrivate();
+  }
+};
+
+} // namespace
+} // namespace attn

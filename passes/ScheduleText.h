@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Schedules are texts: their first paragraph is written anew for each kernel, the rest is parsed as it stands.
+#pragma once
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace attn {
+
+/// What the first paragraph of the forward schedule says.
+struct ScheduleTypes {
+  int64_t headDim, headDimV; ///< elements of a row of queries and keys, and of values
+  int64_t blockQ, blockKv;   ///< rows of a tile
+  mlir::Type operand;        ///< of queries, keys and values
+  mlir::Type output;         ///< of the result
+  double toExp2;             ///< makes a score an exponent of two
+};
+
+/// Columns of a tile that holds rows of that many elements: matrix instructions take 16 at a time.
+int64_t paddedColumns(int64_t elements);
+
+/// The forward schedule for these types; null, with diagnostics, if its text is broken.
+mlir::OwningOpRef<mlir::ModuleOp> parseSchedule(const ScheduleTypes &types, mlir::MLIRContext *context);
+
+} // namespace attn

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rewrites the functions of a spec for tiles.
+#include "passes/TileFunctions.h"
+
+#include "dialect/Attn.h"
+#include "passes/MaskAnalysis.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace attn {
+
+func::FuncOp TileFunctionBuilder::create(Location loc, StringRef name, ArrayRef<Type> inputs, Type result) {
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  auto function = func::FuncOp::create(loc, name, builder.getFunctionType(inputs, result));
+  function.setPrivate();
+  symbols.insert(function); // renames it if the name is taken
+  function.addEntryBlock();
+  return function;
+}
+
+/// Clones a spec's function into another at tile level. `operands` are its arguments there.
+Value TileFunctionBuilder::inlineBody(ImplicitLocOpBuilder &builder, func::FuncOp function, ValueRange operands,
+                                      Value row, Value column) {
+  IRMapping mapping;
+  mapping.map(function.getArguments(), operands);
+  for (Operation &op : function.getBody().front().without_terminator()) {
+    if (isa<RowOp>(op)) {
+      mapping.map(op.getResult(0), row);
+    } else if (isa<ColumnOp>(op)) {
+      mapping.map(op.getResult(0), column);
+    } else if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
+      SmallVector<Value> indices =
+          llvm::map_to_vector(extract.getIndices(), [&](Value value) { return mapping.lookup(value); });
+      mapping.map(extract.getResult(),
+                  memref::LoadOp::create(builder, mapping.lookup(extract.getTensor()), indices).getResult());
+    } else if (auto call = dyn_cast<func::CallOp>(op)) {
+      SmallVector<Value> given =
+          llvm::map_to_vector(call.getOperands(), [&](Value value) { return mapping.lookup(value); });
+      auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+      mapping.map(call.getResult(0), inlineBody(builder, callee, given, row, column));
+    } else {
+      builder.clone(op, mapping);
+    }
+  }
+  return mapping.lookup(function.getBody().front().getTerminator()->getOperand(0));
+}
+
+func::FuncOp TileFunctionBuilder::createScore(Location loc, std::optional<double> scale, ArrayRef<ScoreStep> steps) {
+  Type f32 = Float32Type::get(module.getContext()), index = IndexType::get(module.getContext());
+  SmallVector<Type> inputs{f32};
+  inputs.append(kCoordinates, index);
+  if (!scale)
+    inputs.push_back(f32);
+  for (const ScoreStep &step : steps)
+    llvm::append_range(inputs, ValueRange(step.parameters).getTypes());
+  func::FuncOp function = create(loc, "score", inputs, f32);
+  auto builder = ImplicitLocOpBuilder::atBlockBegin(loc, &function.getBody().front());
+  auto arguments = function.getArguments();
+  auto coordinates = arguments.slice(1, kCoordinates), parameters = arguments.drop_front(1 + kCoordinates);
+  Value factor;
+  if (scale) {
+    factor = arith::ConstantOp::create(builder, builder.getF32FloatAttr(static_cast<float>(*scale)));
+  } else {
+    factor = parameters.front();
+    parameters = parameters.drop_front();
+  }
+  Value score = arith::MulFOp::create(builder, arguments[0], factor);
+  for (const ScoreStep &step : steps) {
+    SmallVector<Value> operands{score, coordinates[kBatch], coordinates[kHead], coordinates[kQuery],
+                                coordinates[kKey]};
+    llvm::append_range(operands, parameters.take_front(step.parameters.size()));
+    parameters = parameters.drop_front(step.parameters.size());
+    score = inlineBody(builder, step.function, operands, coordinates[kRow], coordinates[kColumn]);
+  }
+  func::ReturnOp::create(builder, score);
+  return function;
+}
+
+func::FuncOp TileFunctionBuilder::createMask(func::FuncOp mask, ValueRange parameters) {
+  SmallVector<Type> inputs(kCoordinates, IndexType::get(module.getContext()));
+  llvm::append_range(inputs, parameters.getTypes());
+  func::FuncOp function =
+      create(mask.getLoc(), ("visible_" + mask.getSymName()).str(), inputs, IntegerType::get(module.getContext(), 1));
+  auto builder = ImplicitLocOpBuilder::atBlockBegin(mask.getLoc(), &function.getBody().front());
+  auto arguments = function.getArguments();
+  SmallVector<Value> operands{arguments[kBatch], arguments[kHead], arguments[kQuery], arguments[kKey]};
+  llvm::append_range(operands, arguments.drop_front(kCoordinates));
+  func::ReturnOp::create(builder, inlineBody(builder, mask, operands, arguments[kRow], arguments[kColumn]));
+  return function;
+}
+
+func::FuncOp TileFunctionBuilder::createSink(Location loc, Type memory) {
+  Type f32 = Float32Type::get(module.getContext()), index = IndexType::get(module.getContext());
+  func::FuncOp function = create(loc, "sink", {f32, index, index, index, index, memory}, f32);
+  auto builder = ImplicitLocOpBuilder::atBlockBegin(loc, &function.getBody().front());
+  Value logit = memref::LoadOp::create(builder, function.getArgument(5), function.getArgument(2));
+  func::ReturnOp::create(builder, logit);
+  return function;
+}
+
+} // namespace attn
