@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiles score and mask functions to the interpreter's code: operations of func, arith, math and tensor.extract, calls
+// put in place.
+#include "compiler/Interpreter.h"
+
+#include "dialect/Attn.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+
+namespace attn {
+
+std::string placeOf(Operation *operation) {
+  auto file = operation->getLoc()->findInstanceOf<FileLineColLoc>();
+  if (!file)
+    return "";
+  return file.getFilename().str() + ":" + std::to_string(file.getLine()) + ":" + std::to_string(file.getColumn()) +
+         ": ";
+}
+
+namespace {
+
+/// Calls are put in place, so a few lines could become any number of them: more than this is refused.
+constexpr size_t MaxInstructions = 1 << 18;
+
+struct Simple {
+  Opcode code;
+  unsigned operands;
+};
+
+const llvm::StringMap<Simple> &simpleOperations() {
+  static const auto *table = new llvm::StringMap<Simple>{
+#define ATTN_REAL(code, name, operands, expression) {name, {Opcode::code, operands}},
+#define ATTN_TEST(code, name, expression) {name, {Opcode::code, 1}},
+#define ATTN_SIGNED(code, name, operands, expression) {name, {Opcode::code, operands}},
+#define ATTN_UNSIGNED(code, name, operands, expression) {name, {Opcode::code, operands}},
+#define ATTN_DIVIDE(code, name, expression) {name, {Opcode::code, 2}},
+#define ATTN_UDIVIDE(code, name, expression) {name, {Opcode::code, 2}},
+#include "compiler/FunctionOps.def"
+      {"arith.extsi", {Opcode::SignExtend, 1}},     {"arith.trunci", {Opcode::SignExtend, 1}},
+      {"arith.index_cast", {Opcode::SignExtend, 1}}, {"arith.extui", {Opcode::ZeroExtend, 1}},
+      {"arith.index_castui", {Opcode::ZeroExtend, 1}}, {"arith.extf", {Opcode::ExtF, 1}},
+      {"arith.truncf", {Opcode::TruncF, 1}},        {"arith.sitofp", {Opcode::SIToFP, 1}},
+      {"arith.uitofp", {Opcode::UIToFP, 1}},        {"arith.fptosi", {Opcode::FPToSI, 1}},
+      {"arith.fptoui", {Opcode::FPToUI, 1}},        {"arith.select", {Opcode::Select, 3}},
+      {"arith.cmpi", {Opcode::CmpI, 2}},            {"arith.cmpf", {Opcode::CmpF, 2}},
+      {"math.fpowi", {Opcode::FPowI, 2}},           {"math.ipowi", {Opcode::IPowI, 2}},
+  };
+  return *table;
+}
+
+std::optional<DType> realType(Type type) {
+  std::optional<DType> element = elementTypeOf(type);
+  return element && isFloat(*element) ? element : std::nullopt;
+}
+
+/// Bits of an integer or index; 0 for any other type and for integers that no slot holds.
+unsigned widthOf(Type type) {
+  if (type.isIndex())
+    return 64;
+  auto integer = dyn_cast<IntegerType>(type);
+  return integer && integer.getWidth() <= 64 ? integer.getWidth() : 0;
+}
+
+bool isNumber(Type type) { return realType(type) || widthOf(type); }
+
+} // namespace
+
+class FunctionCompiler {
+public:
+  FunctionCompiler() { program.slots.resize(FunctionProgram::NumInputs); }
+
+  llvm::Error function(func::FuncOp function, bool takesScore, ArrayRef<FunctionParameter> parameters);
+  llvm::Error operation(Operation *operation, StringRef function);
+  void bind(Value value, Slot number) { slotOf[value] = constant(number); }
+  uint32_t slot(Value value) const { return slotOf.lookup(value); }
+  FunctionProgram take() { return std::move(program); }
+
+private:
+  llvm::Error refuse(Operation *operation, const llvm::Twine &why) {
+    return llvm::createStringError(placeOf(operation) + "'" + operation->getName().getStringRef() + "' op " + why);
+  }
+  uint32_t constant(Slot value) {
+    program.slots.push_back(value);
+    return program.slots.size() - 1;
+  }
+  bool bindParameter(Value argument, const FunctionParameter &parameter);
+  llvm::Error body(func::FuncOp function);
+  llvm::Error call(func::CallOp call);
+  llvm::Error constantOperation(arith::ConstantOp constant);
+  llvm::Error load(tensor::ExtractOp extract, uint32_t source);
+  llvm::Error bitcast(Operation *operation, Instruction instruction);
+  llvm::Error simple(Operation *operation, Instruction instruction);
+  bool twoResults(Operation *operation, Instruction instruction);
+  Instruction describe(Operation *operation, StringRef function);
+  void emit(Instruction instruction, Value result) {
+    instruction.to = constant(Slot{0});
+    slotOf[result] = instruction.to;
+    program.code.push_back(instruction);
+  }
+
+  FunctionProgram program;
+  llvm::DenseMap<Value, uint32_t> slotOf, tensorOf;
+  llvm::DenseMap<Operation *, uint32_t> sourceOf;
+  SmallVector<func::FuncOp> path; ///< functions being put in place, outermost first
+};
+
+/// Everything of an instruction that follows from the types alone.
+Instruction FunctionCompiler::describe(Operation *operation, StringRef function) {
+  Instruction instruction;
+  auto [known, added] = sourceOf.try_emplace(operation, program.sources.size());
+  if (added)
+    program.sources.push_back(
+        {operation->getName().getStringRef().str(), function.str(), placeOf(operation)});
+  instruction.source = known->second;
+  if (operation->getNumOperands())
+    instruction.fromWidth = widthOf(operation->getOperand(0).getType());
+  if (operation->getNumResults()) {
+    instruction.width = widthOf(operation->getResult(0).getType());
+    instruction.real = realType(operation->getResult(0).getType()).value_or(DType::F32);
+  }
+  if (auto compare = dyn_cast<arith::CmpIOp>(operation))
+    instruction.predicate = static_cast<uint8_t>(compare.getPredicate());
+  if (auto compare = dyn_cast<arith::CmpFOp>(operation))
+    instruction.predicate = static_cast<uint8_t>(compare.getPredicate());
+  return instruction;
+}
+
+llvm::Error FunctionCompiler::constantOperation(arith::ConstantOp constant) {
+  Slot value{0};
+  if (auto number = dyn_cast<FloatAttr>(constant.getValue()))
+    value.f = number.getValueAsDouble();
+  else if (auto number = dyn_cast<IntegerAttr>(constant.getValue()); number && widthOf(number.getType()))
+    value.i = number.getValue().sextOrTrunc(64).getSExtValue();
+  else
+    return refuse(constant, "is not supported by the interpreter for this type");
+  slotOf[constant.getResult()] = this->constant(value);
+  return llvm::Error::success();
+}
+
+llvm::Error FunctionCompiler::load(tensor::ExtractOp extract, uint32_t source) {
+  auto tensor = tensorOf.find(extract.getTensor());
+  if (tensor == tensorOf.end())
+    return refuse(extract, "is supported by the interpreter on parameters only");
+  Instruction instruction;
+  instruction.code = Opcode::Load;
+  instruction.source = source;
+  instruction.a = tensor->second;
+  instruction.b = program.indices.size();
+  instruction.c = extract.getIndices().size();
+  for (Value index : extract.getIndices())
+    program.indices.push_back(slot(index));
+  emit(instruction, extract.getResult());
+  return llvm::Error::success();
+}
+
+llvm::Error FunctionCompiler::bitcast(Operation *operation, Instruction instruction) {
+  auto from = realType(operation->getOperand(0).getType()), to = realType(operation->getResult(0).getType());
+  instruction.a = slot(operation->getOperand(0));
+  if (from && to && from != to)
+    return refuse(operation, "is not supported by the interpreter between two float types");
+  if (from && !to) {
+    instruction.code = Opcode::RealToBits;
+    instruction.real = *from;
+  } else {
+    instruction.code = from ? Opcode::ExtF : to ? Opcode::BitsToReal : Opcode::SignExtend;
+  }
+  emit(instruction, operation->getResult(0));
+  return llvm::Error::success();
+}
+
+/// Operations with a low and a high half, and math.sincos: one instruction for each result.
+bool FunctionCompiler::twoResults(Operation *operation, Instruction instruction) {
+  StringRef name = operation->getName().getStringRef();
+  std::optional<std::pair<Opcode, Opcode>> codes;
+  if (name == "arith.mulsi_extended")
+    codes = {Opcode::MulI, Opcode::MulHighSigned};
+  else if (name == "arith.mului_extended")
+    codes = {Opcode::MulI, Opcode::MulHighUnsigned};
+  else if (name == "arith.addui_extended")
+    codes = {Opcode::AddI, Opcode::Carry};
+  else if (name == "math.sincos")
+    codes = {Opcode::Sin, Opcode::Cos};
+  if (!codes)
+    return false;
+  instruction.a = slot(operation->getOperand(0));
+  instruction.b = operation->getNumOperands() > 1 ? slot(operation->getOperand(1)) : 0;
+  instruction.code = codes->first;
+  emit(instruction, operation->getResult(0));
+  instruction.code = codes->second;
+  emit(instruction, operation->getResult(1));
+  return true;
+}
+
+llvm::Error FunctionCompiler::simple(Operation *operation, Instruction instruction) {
+  auto known = simpleOperations().find(operation->getName().getStringRef());
+  if (known == simpleOperations().end() || operation->getNumOperands() != known->second.operands ||
+      operation->getNumResults() != 1)
+    return refuse(operation, "is not supported by the interpreter");
+  instruction.code = known->second.code;
+  uint32_t *operands[] = {&instruction.a, &instruction.b, &instruction.c};
+  for (auto [to, operand] : llvm::zip(operands, operation->getOperands()))
+    *to = slot(operand);
+  emit(instruction, operation->getResult(0));
+  return llvm::Error::success();
+}
+
+llvm::Error FunctionCompiler::operation(Operation *operation, StringRef function) {
+  if (program.code.size() >= MaxInstructions)
+    return refuse(operation, "is one of more than " + llvm::Twine(MaxInstructions) +
+                                 " operations that this function has once its calls are put in place");
+  if (auto constant = dyn_cast<arith::ConstantOp>(operation))
+    return constantOperation(constant);
+  if (auto call = dyn_cast<func::CallOp>(operation))
+    return this->call(call);
+  Instruction instruction = describe(operation, function);
+  if (auto extract = dyn_cast<tensor::ExtractOp>(operation))
+    return load(extract, instruction.source);
+  if (operation->hasAttr("roundingmode"))
+    return refuse(operation, "is not supported by the interpreter with a rounding mode of its own");
+  for (Type type : llvm::concat<const Type>(operation->getOperandTypes(), operation->getResultTypes()))
+    if (!isNumber(type)) {
+      std::string text;
+      llvm::raw_string_ostream(text) << type;
+      return refuse(operation, "is not supported by the interpreter for type " + text);
+    }
+  if (isa<attn::RowOp, attn::ColumnOp>(operation)) {
+    slotOf[operation->getResult(0)] = isa<attn::RowOp>(operation) ? FunctionProgram::Row : FunctionProgram::Column;
+    return llvm::Error::success();
+  }
+  if (isa<arith::BitcastOp>(operation))
+    return bitcast(operation, instruction);
+  if (twoResults(operation, instruction))
+    return llvm::Error::success();
+  return simple(operation, instruction);
+}
+
+/// The operations of a function whose arguments have their slots and tensors; afterwards `path` is as before.
+llvm::Error FunctionCompiler::body(func::FuncOp function) {
+  if (function.isExternal())
+    return refuse(function, "expects a body for @" + function.getSymName());
+  if (llvm::is_contained(path, function))
+    return refuse(function, "expects functions that do not call themselves, got @" + function.getSymName());
+  if (!function.getBody().hasOneBlock())
+    return refuse(function, "expects one block in @" + function.getSymName());
+  path.push_back(function);
+  for (Operation &operation : function.getBody().front().without_terminator())
+    if (llvm::Error error = this->operation(&operation, function.getSymName()))
+      return error;
+  path.pop_back();
+  return llvm::Error::success();
+}
+
+llvm::Error FunctionCompiler::call(func::CallOp call) {
+  auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
+  if (!callee)
+    return refuse(call, "expects a function @" + call.getCallee() + " in this file or the library");
+  if (callee.isExternal())
+    return refuse(callee, "expects a body for @" + callee.getSymName());
+  if (callee.getNumArguments() != call.getNumOperands())
+    return refuse(call, "expects as many operands as @" + call.getCallee() + " has arguments");
+  for (auto [argument, operand] : llvm::zip(callee.getArguments(), call.getOperands())) {
+    if (auto tensor = tensorOf.find(operand); tensor != tensorOf.end())
+      tensorOf[argument] = tensor->second;
+    else
+      slotOf[argument] = slot(operand);
+  }
+  if (llvm::Error error = body(callee))
+    return error;
+  auto end = cast<func::ReturnOp>(callee.getBody().front().getTerminator());
+  for (auto [result, value] : llvm::zip(call.getResults(), end.getOperands()))
+    slotOf[result] = slot(value);
+  return llvm::Error::success();
+}
+
+bool FunctionCompiler::bindParameter(Value argument, const FunctionParameter &parameter) {
+  auto type = dyn_cast<RankedTensorType>(argument.getType());
+  if (auto *number = std::get_if<Slot>(&parameter)) {
+    bind(argument, *number);
+    return !type;
+  }
+  const auto &bound = std::get<FunctionProgram::BoundTensor>(parameter);
+  if (!type || type.getRank() != bound.tensor.rank() || elementTypeOf(type.getElementType()) != bound.tensor.type)
+    return false;
+  tensorOf[argument] = program.tensors.size();
+  program.tensors.push_back(bound);
+  return true;
+}
+
+llvm::Error FunctionCompiler::function(func::FuncOp function, bool takesScore,
+                                       ArrayRef<FunctionParameter> parameters) {
+  if (function.isExternal())
+    return refuse(function, "expects a body for @" + function.getSymName());
+  unsigned coordinates = takesScore ? 5 : 4, first = takesScore ? FunctionProgram::Score : FunctionProgram::Batch;
+  if (function.getNumArguments() != coordinates + parameters.size() || function.getNumResults() != 1)
+    return refuse(function, "expects @" + function.getSymName() + " to have " + (takesScore ? "a score, " : "") +
+                                "b, h, q, kv and the parameters given to it, and one result");
+  for (unsigned n = 0; n < coordinates; ++n)
+    slotOf[function.getArgument(n)] = first + n;
+  for (auto [argument, parameter] : llvm::zip(function.getArguments().drop_front(coordinates), parameters))
+    if (!bindParameter(argument, parameter))
+      return refuse(function, "expects its parameters to be of the types given to @" + function.getSymName());
+  if (llvm::Error error = body(function))
+    return error;
+  program.result = slot(function.getBody().front().getTerminator()->getOperand(0));
+  return llvm::Error::success();
+}
+
+llvm::Expected<FunctionProgram> compileFunction(func::FuncOp function, bool takesScore,
+                                                ArrayRef<FunctionParameter> parameters) {
+  FunctionCompiler compiler;
+  if (llvm::Error error = compiler.function(function, takesScore, parameters))
+    return error;
+  return compiler.take();
+}
+
+llvm::Expected<std::vector<Slot>> evaluateScalars(Operation *operation, Arithmetic arithmetic,
+                                                  llvm::function_ref<Slot(Value)> operand) {
+  FunctionCompiler compiler;
+  for (Value value : operation->getOperands())
+    compiler.bind(value, operand(value));
+  auto kernel = operation->getParentOfType<SymbolOpInterface>();
+  if (llvm::Error error = compiler.operation(operation, kernel ? kernel.getName() : ""))
+    return error;
+  std::vector<uint32_t> results;
+  for (Value value : operation->getResults())
+    results.push_back(compiler.slot(value));
+  FunctionProgram program = compiler.take();
+  std::vector<Slot> frame = program.frame(), values;
+  FunctionFailure failure;
+  bool fine = arithmetic == Arithmetic::Exact ? program.run<Arithmetic::Exact>(frame.data(), failure)
+                                              : program.run<Arithmetic::Own>(frame.data(), failure);
+  if (!fine)
+    return llvm::createStringError(program.describe(failure));
+  for (uint32_t result : results)
+    values.push_back(frame[result]);
+  return values;
+}
+
+} // namespace attn
