@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SPECS = [
     ("llama3_prefill", "batch=1,seq_q=2048,seq_kv=2048", "batch=1,seq_q=77,seq_kv=203"),
     ("gemma2_local", "batch=1,seq_q=2048,seq_kv=2048", "batch=1,seq_q=77,seq_kv=203"),
-    ("vit_encoder", "batch=8,seq=577", "batch=1,seq=197"),
+    ("vit_encoder", "batch=8,seq_q=577,seq_kv=577", "batch=1,seq_q=197,seq_kv=197"),
     ("mpt_alibi", "batch=1,seq_q=2048,seq_kv=2048", "batch=1,seq_q=77,seq_kv=203"),
 ]
 
@@ -53,11 +53,6 @@ def targets_of_file(check, path):
     return check.targets_of(path.read_text(), [])[:1]
 
 
-def sizes_for(names, text):
-    """Keeps the sizes that the kernel has."""
-    return ",".join(part for part in text.split(",") if part.split("=")[0] in names)
-
-
 def demonstrate(name, real, small, options, check):
     """One line of the table."""
     programs, folder = options.build_dir / "bin", options.build_dir / "demo"
@@ -81,10 +76,10 @@ def demonstrate(name, real, small, options, check):
     else:
         command += ["--sizes", small, "--check"]
     status, output, _ = run(command)
-    if device := re.search(r"^device:? (.*)$", output, re.M):
+    if device := re.search(r"^\S+ on (.*): [\d.]+ s$", output, re.M):
         row["device"] = device[1]
     errors = [(float(match[1]), float(match[2])) for match in
-              re.finditer(r"largest error (\S+?),? .*?allowed (\S+)", output)]
+              re.finditer(r"largest error ([^\s,]+), allowed ([^\s,]+)", output)]
     if errors:
         # Of several results the one nearest to what it may be.
         row["largest error"], row["allowed"] = (f"{number:.2g}" for number in max(errors, key=lambda e: e[0] / e[1]))
