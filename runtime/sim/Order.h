@@ -190,6 +190,7 @@ struct GlobalPage {
   struct Word {
     Touch writer, reader;
     uint32_t serial = 0; ///< of the instruction that wrote it last
+    uint8_t stored = 0;  ///< which bytes that instruction stored
   };
   std::array<Word, kWords> words;
 };

@@ -83,6 +83,8 @@ struct Form {
   bool to = false;                  // cvta.to
   bool cg = false;                  // cp.async.cg
   bool tile = false, bulkGroup = false, all = false;
+  bool exactWidths = false;         // registers are exactly as wide as the types
+  bool worst = false;               // approximations are off by half their documented bound
 
   Type type() const { return types[0]; }
 };
@@ -139,7 +141,7 @@ struct Op {
   int32_t dst = kNoRow, dst2 = kNoRow, a = kNoRow, b = kNoRow, c = kNoRow, e = kNoRow;
   /// Guard predicate, kNoPredicate if none.
   int32_t guard = kNoPredicate;
-  uint32_t line = 0;
+  uint32_t line = 0, column = 0;
   /// First element of the vector operands in Module::lists, one vector after the other in the order written.
   uint32_t list = 0;
   /// Elements of each vector operand; 0 behind the last.
@@ -151,6 +153,9 @@ struct Op {
   uint8_t wideAddress = 0;
   /// Operands are present: bit of the letter, 1 a, 2 b, 4 c, 8 e, 16 d, 32 q.
   uint8_t present = 0;
+  /// Bits of the destination registers, and of the first register or constant read as a value: instructions that allow
+  /// registers wider than their type need them.
+  uint8_t dstBits = 0, srcBits = 0;
   uint16_t flags = 0; // RowFlag; FlagAligned is set by `.aligned` too
 };
 

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copies that run on their own: cp.async and its groups.
+#include "runtime/sim/Grid.h"
+#include "runtime/sim/Handlers.h"
+#include "runtime/sim/Warp.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+
+namespace attn::sim {
+
+/// Performs a copy: the bytes become visible to the lane, and to others behind a barrier.
+static void land(Warp &w, const PendingCopy &copy) {
+  Actor actor{&w.clocks, copy.pc, copy.lane, w.block().serial};
+  uint8_t bytes[16] = {};
+  ByteMask poison = 0;
+  for (uint32_t done = 0; done < copy.sourceBytes;) {
+    // A source of a size that is no power of two is read in pieces.
+    uint32_t piece = 16;
+    while (piece > copy.sourceBytes - done || ((copy.source + done) & (piece - 1)))
+      piece /= 2;
+    poison |= w.context().memory.load(actor, copy.source + done, piece, bytes + done) << done;
+    done += piece;
+  }
+  if (poison)
+    w.notePoison(w.context().module.ops[copy.pc], copy.lane, copy.source);
+  w.block().shared.land(actor, copy.destination, copy.bytes, bytes, poison);
+}
+
+/// Lands the copies of `lanes` in all but the last `open` groups that each has closed; with `all` whatever is pending.
+static void landGroups(Warp &w, Mask lanes, uint32_t open, bool all) {
+  CopyQueue &queue = w.copies;
+  size_t kept = 0;
+  for (size_t i = 0; i < queue.pending.size(); ++i) {
+    const PendingCopy &copy = queue.pending[i];
+    uint32_t closed = queue.groups[copy.lane];
+    bool due = (lanes >> copy.lane & 1) && (all || (closed > open && copy.group < closed - open));
+    if (!due) {
+      if (kept != i)
+        queue.pending[kept] = copy;
+      ++kept;
+      continue;
+    }
+    land(w, copy);
+  }
+  queue.pending.resize(kept);
+}
+
+namespace async {
+
+void copy(Warp &w, const Op &op, Mask lanes) {
+  uint64_t destination[kLanes], source[kLanes];
+  w.addresses(op, op.a, op.wideAddress & 1, op.imm, lanes, destination);
+  const uint32_t bytes = uint32_t(w.registers.read(op.e)[0]);
+  Mask ignored = 0;
+  if (op.present & 32) {
+    if (w.checks().poison)
+      w.requireDefinedPredicate(op, op.dst2, lanes, "the condition of a copy");
+    ignored = w.registers.predicate(op.dst2);
+  }
+  const uint32_t *sizes = nullptr;
+  if (op.present & 4) {
+    if (w.checks().poison)
+      w.requireDefined(op, op.c, lanes, "the size of a copy");
+    sizes = w.registers.read(op.c);
+  }
+  // The source of a lane that copies nothing is not looked at.
+  Mask reading = lanes & ~ignored;
+  if (sizes)
+    for (unsigned lane = 0; lane < kLanes; ++lane)
+      if (!sizes[lane])
+        reading &= ~(Mask(1) << lane);
+  w.addresses(op, op.b, op.wideAddress & 2, op.imm2, reading, source);
+  CopyQueue &queue = w.copies;
+  Actor actor = w.actor(op);
+  for (unsigned lane = 0; lane < kLanes; ++lane) {
+    if (!(lanes >> lane & 1))
+      continue;
+    actor.lane = lane;
+    uint32_t sourceBytes = reading >> lane & 1 ? (sizes ? sizes[lane] : bytes) : 0;
+    if (sourceBytes > bytes)
+      throw Fault{"param", fmt::format("expects a source size of at most {}, got {}", bytes, sourceBytes), {}, int(lane)};
+    if (sourceBytes) {
+      if ((source[lane] & (bytes - 1)) && w.checks().alignment)
+        throw Fault{"align", fmt::format("expects a source address that is a multiple of {}, got {}", bytes,
+                                         w.context().memory.describe(source[lane])), {}, int(lane)};
+      w.context().memory.checkReadable(actor, source[lane], sourceBytes);
+    }
+    if (w.block().shared.beginCopy(actor, destination[lane], bytes))
+      queue.pending.push_back({source[lane], uint32_t(destination[lane]), actor.pc, queue.groups[lane], uint8_t(lane),
+                               uint8_t(bytes), uint8_t(sourceBytes)});
+  }
+}
+
+void commitGroup(Warp &w, const Op &, Mask lanes) {
+  for (unsigned lane = 0; lane < kLanes; ++lane)
+    w.copies.groups[lane] += lanes >> lane & 1;
+}
+
+void waitGroup(Warp &w, const Op &op, Mask lanes) {
+  bool all = op.form->all;
+  landGroups(w, lanes, all ? 0 : w.registers.read(op.a)[0], all);
+}
+
+} // namespace async
+
+/// For diagnostics: the instruction whose copy still owns a byte of shared memory.
+uint32_t pendingCopyAt(const void *owner, uint32_t address) {
+  const Cta &cta = *static_cast<const Cta *>(owner);
+  for (unsigned i = 0; i < cta.warpCount; ++i)
+    for (const PendingCopy &copy : cta.warps[i].copies.pending)
+      if (address - copy.destination < copy.bytes)
+        return copy.pc;
+  return kNoPc;
+}
+
+} // namespace attn::sim

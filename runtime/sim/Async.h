@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copies that a warp has issued and not yet waited for (cp.async).
+#pragma once
+
+#include "runtime/sim/Registers.h"
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace attn::sim {
+
+/// One lane's copy from global to shared memory.
+struct PendingCopy {
+  uint64_t source;      ///< global address; not read if sourceBytes is 0
+  uint32_t destination; ///< shared window offset
+  uint32_t pc;
+  uint32_t group;       ///< of the lane
+  uint8_t lane, bytes, sourceBytes;
+};
+
+/// The copies of a warp in the order of issue, and how many groups each lane has closed.
+struct CopyQueue {
+  std::vector<PendingCopy> pending;
+  std::array<uint32_t, kLanes> groups{};
+  void reset() {
+    pending.clear();
+    groups.fill(0);
+  }
+};
+
+} // namespace attn::sim

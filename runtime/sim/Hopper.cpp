@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Instructions of clusters, mbarriers, bulk copies and warpgroups. The table knows them; running one is refused by name.
+#include "runtime/sim/Handlers.h"
+#include "runtime/sim/Warp.h"
+
+#include <fmt/format.h>
+
+namespace attn::sim {
+
+[[noreturn]] static void refuse(const Op &op) {
+  throw Fault{"unsupported", fmt::format("'{}' is not supported by this simulator", op.form->text)};
+}
+
+#define ATTN_REFUSED(name)                                                                                             \
+  void name(Warp &, const Op &op, Mask) { refuse(op); }
+
+namespace memory {
+ATTN_REFUSED(proxyFence)
+ATTN_REFUSED(mbarrierInitFence)
+} // namespace memory
+
+namespace async {
+ATTN_REFUSED(mbarrierArriveOn)
+ATTN_REFUSED(bulkCopy)
+ATTN_REFUSED(bulkReduce)
+ATTN_REFUSED(bulkPrefetch)
+ATTN_REFUSED(tensorLoad)
+ATTN_REFUSED(tensorStore)
+ATTN_REFUSED(tensorReduce)
+ATTN_REFUSED(tensorPrefetch)
+ATTN_REFUSED(prefetchMap)
+ATTN_REFUSED(bulkCommit)
+ATTN_REFUSED(bulkWait)
+ATTN_REFUSED(mbarrierInit)
+ATTN_REFUSED(mbarrierInvalidate)
+ATTN_REFUSED(mbarrierArrive)
+ATTN_REFUSED(mbarrierExpectTx)
+ATTN_REFUSED(mbarrierCompleteTx)
+ATTN_REFUSED(mbarrierTestWait)
+ATTN_REFUSED(mbarrierTryWait)
+ATTN_REFUSED(mbarrierPendingCount)
+} // namespace async
+
+namespace grid {
+ATTN_REFUSED(clusterArrive)
+ATTN_REFUSED(clusterWait)
+ATTN_REFUSED(setMaxRegisters)
+ATTN_REFUSED(dependentsLaunch)
+ATTN_REFUSED(dependentsWait)
+} // namespace grid
+
+namespace matrix {
+ATTN_REFUSED(wgmma)
+ATTN_REFUSED(wgmmaFence)
+ATTN_REFUSED(wgmmaCommit)
+ATTN_REFUSED(wgmmaWait)
+} // namespace matrix
+
+} // namespace attn::sim

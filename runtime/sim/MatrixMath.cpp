@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matrix products of fragments: decoding of elements and the inner loops.
+#include "runtime/sim/MatrixMath.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define ATTN_HAVE_AVX2 1
+#endif
+
+namespace attn::sim {
+
+#define ATTN_INLINE inline __attribute__((always_inline))
+
+//===-- Elements -----------------------------------------------------------------------------------------------------===//
+
+static ATTN_INLINE float fromBrain(uint16_t bits) { return std::bit_cast<float>(uint32_t(bits) << 16); }
+
+static ATTN_INLINE float fromHalf(uint16_t bits) {
+  // The scaling moves the exponent's bias and normalises subnormals at once; infinities and NaNs need their exponent back.
+  float magnitude = std::bit_cast<float>(uint32_t(bits & 0x7fff) << 13) * 0x1p112f;
+  uint32_t value = std::bit_cast<uint32_t>(magnitude);
+  value |= (bits & 0x7c00) == 0x7c00 ? 0x7f800000u : 0u;
+  return std::bit_cast<float>(value | uint32_t(bits & 0x8000) << 16);
+}
+
+static double fromQuarter(uint8_t bits, int exponentBits) {
+  int mantissaBits = 7 - exponentBits, bias = (1 << (exponentBits - 1)) - 1;
+  int exponent = bits >> mantissaBits & ((1 << exponentBits) - 1), mantissa = bits & ((1 << mantissaBits) - 1);
+  double value;
+  if (exponentBits == 4 ? (bits & 0x7f) == 0x7f : exponent == 31)
+    value = exponentBits == 5 && mantissa == 0 ? INFINITY : NAN;
+  else if (exponent == 0)
+    value = std::ldexp(mantissa, 1 - bias - mantissaBits);
+  else
+    value = std::ldexp((1 << mantissaBits) + mantissa, exponent - bias - mantissaBits);
+  return bits & 0x80 ? -value : value;
+}
+
+static std::array<double, 256> quarterTable(int exponentBits) {
+  std::array<double, 256> table;
+  for (unsigned i = 0; i < 256; ++i)
+    table[i] = fromQuarter(uint8_t(i), exponentBits);
+  return table;
+}
+
+template <class Element, class Decode>
+static ATTN_INLINE void decodeEach(const uint32_t *words, double *to, unsigned stride, bool transposed, Decode decode) {
+  constexpr unsigned perRow = 16 / sizeof(Element);
+  Element elements[8 * perRow];
+  std::memcpy(elements, words, sizeof elements);
+  if (transposed) {
+    for (unsigned column = 0; column < perRow; ++column)
+      for (unsigned row = 0; row < 8; ++row)
+        to[column * stride + row] = double(decode(elements[row * perRow + column]));
+    return;
+  }
+  for (unsigned row = 0; row < 8; ++row)
+    for (unsigned column = 0; column < perRow; ++column)
+      to[row * stride + column] = double(decode(elements[row * perRow + column]));
+}
+
+static ATTN_INLINE void decodeAny(const uint32_t *words, Type type, double *to, unsigned stride, bool transposed) {
+  static const std::array<double, 256> e4m3 = quarterTable(4), e5m2 = quarterTable(5);
+  switch (type) {
+  case Type::BF16:
+    return decodeEach<uint16_t>(words, to, stride, transposed, [](uint16_t v) { return fromBrain(v); });
+  case Type::F16:
+    return decodeEach<uint16_t>(words, to, stride, transposed, [](uint16_t v) { return fromHalf(v); });
+  case Type::TF32:
+    // The low 13 bits are ignored.
+    return decodeEach<uint32_t>(words, to, stride, transposed,
+                                [](uint32_t v) { return std::bit_cast<float>(v & ~0x1fffu); });
+  case Type::E4M3:
+    return decodeEach<uint8_t>(words, to, stride, transposed, [](uint8_t v) { return e4m3[v]; });
+  case Type::E5M2:
+    return decodeEach<uint8_t>(words, to, stride, transposed, [](uint8_t v) { return e5m2[v]; });
+  case Type::S8:
+    return decodeEach<uint8_t>(words, to, stride, transposed, [](uint8_t v) { return int8_t(v); });
+  default:
+    return decodeEach<uint8_t>(words, to, stride, transposed, [](uint8_t v) { return v; });
+  }
+}
+
+uint16_t roundToHalf(double value) {
+  if (value != value)
+    return 0x7fff;
+  uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  double magnitude = std::fabs(value);
+  if (magnitude >= 65520.0)
+    return sign | 0x7c00;
+  // In units of the last place, which is fixed below the smallest normal number.
+  int exponent = magnitude < 0x1p-14 ? -14 : std::ilogb(magnitude);
+  double units = std::nearbyint(std::ldexp(magnitude, 10 - exponent));
+  // Rounding up to the next power of two carries into the exponent by itself.
+  return uint16_t(sign + (exponent + 14) * 1024 + uint32_t(units));
+}
+
+//===-- Inner loops --------------------------------------------------------------------------------------------------===//
+
+/// Four rows of sums at a time, so that no addition waits for the one before it.
+static void multiplyPlain(MatrixPanels &panels) {
+  for (unsigned row = 0; row < 16; ++row) {
+    double sum[8];
+    std::memcpy(sum, panels.sum + row * 8, sizeof sum);
+    for (unsigned k = 0; k < panels.depth; ++k) {
+      double a = panels.a[row * kMaxDepth + k];
+      for (unsigned n = 0; n < 8; ++n)
+        sum[n] += a * panels.b[k * 8 + n];
+    }
+    std::memcpy(panels.sum + row * 8, sum, sizeof sum);
+  }
+}
+
+#if ATTN_HAVE_AVX2
+#define ATTN_AVX2 __attribute__((target("avx2,fma")))
+
+ATTN_AVX2 static void multiplyAvx2(MatrixPanels &panels) {
+  for (unsigned row = 0; row < 16; row += 4) {
+    __m256d sum[4][2];
+    for (unsigned i = 0; i < 4; ++i)
+      for (unsigned j = 0; j < 2; ++j)
+        sum[i][j] = _mm256_load_pd(panels.sum + (row + i) * 8 + 4 * j);
+    for (unsigned k = 0; k < panels.depth; ++k) {
+      __m256d low = _mm256_load_pd(panels.b + k * 8), high = _mm256_load_pd(panels.b + k * 8 + 4);
+      for (unsigned i = 0; i < 4; ++i) {
+        // Fused or not is the same here: a product of two elements is exact.
+        __m256d a = _mm256_broadcast_sd(panels.a + (row + i) * kMaxDepth + k);
+        sum[i][0] = _mm256_fmadd_pd(a, low, sum[i][0]);
+        sum[i][1] = _mm256_fmadd_pd(a, high, sum[i][1]);
+      }
+    }
+    for (unsigned i = 0; i < 4; ++i)
+      for (unsigned j = 0; j < 2; ++j)
+        _mm256_store_pd(panels.sum + (row + i) * 8 + 4 * j, sum[i][j]);
+  }
+}
+
+ATTN_AVX2 static void decodeAvx2(const uint32_t *words, Type type, double *to, unsigned stride, bool transposed) {
+  decodeAny(words, type, to, stride, transposed);
+}
+
+static const bool haveAvx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+
+void decodeBlock(const uint32_t *words, Type type, double *to, unsigned stride, bool transposed) {
+#if ATTN_HAVE_AVX2
+  if (haveAvx2)
+    return decodeAvx2(words, type, to, stride, transposed);
+#endif
+  decodeAny(words, type, to, stride, transposed);
+}
+
+void multiplyPanels(MatrixPanels &panels) {
+#if ATTN_HAVE_AVX2
+  if (haveAvx2)
+    return multiplyAvx2(panels);
+#endif
+  multiplyPlain(panels);
+}
+
+void multiplyTruncated(MatrixPanels &panels, int bits) {
+  for (unsigned row = 0; row < 16; ++row)
+    for (unsigned n = 0; n < 8; ++n) {
+      double addends[kMaxDepth + 1];
+      double &sum = panels.sum[row * 8 + n];
+      unsigned count = 0;
+      for (unsigned k = 0; k < panels.depth; ++k)
+        addends[count++] = panels.a[row * kMaxDepth + k] * panels.b[k * 8 + n];
+      addends[count++] = sum;
+      double largest = 0, exact = 0;
+      for (unsigned i = 0; i < count; ++i) {
+        largest = std::max(largest, std::fabs(addends[i]));
+        exact += addends[i];
+      }
+      if (!std::isfinite(exact) || largest == 0) {
+        sum = exact;
+        continue;
+      }
+      double unit = std::ldexp(1.0, std::ilogb(largest) - bits + 1);
+      double total = 0;
+      for (unsigned i = 0; i < count; ++i)
+        total += std::trunc(addends[i] / unit) * unit;
+      sum = total;
+    }
+}
+
+} // namespace attn::sim

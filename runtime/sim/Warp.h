@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// One warp: 32 lanes with a program counter each, run in lock step where they agree, and what they wait for.
+#pragma once
+
+#include "runtime/sim/Async.h"
+#include "runtime/sim/Fault.h"
+#include "runtime/sim/Memory.h"
+#include "runtime/sim/Module.h"
+#include "runtime/sim/Order.h"
+#include "runtime/sim/Registers.h"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace attn::sim {
+
+struct Cta;
+struct Launch;
+
+/// The local memory of the lanes of a warp: a stack of frames each. Offsets count from the start of a lane's stack.
+class LocalMemory {
+public:
+  void reset(uint32_t frameBytes);
+  /// Makes room for a callee of the lane: zero-sized frames are fine. The new frame's start.
+  uint32_t push(unsigned lane, uint32_t frameBytes);
+  void pop(unsigned lane, uint32_t oldBase);
+  uint32_t base(unsigned lane) const { return bases[lane]; }
+  ByteMask load(unsigned lane, uint64_t offset, uint32_t bytes, void *to, const Checks &checks);
+  void store(unsigned lane, uint64_t offset, uint32_t bytes, const void *from, ByteMask poison, const Checks &checks);
+  /// Copies between frames of a lane, undefined bytes as such.
+  void copy(unsigned lane, uint32_t to, uint32_t from, uint32_t bytes);
+  std::string describe(unsigned lane, uint64_t offset) const;
+  uint8_t *bytes(unsigned lane, uint64_t offset, uint32_t count, bool &valid, const Checks &checks);
+
+private:
+  void check(unsigned lane, uint64_t &offset, uint32_t bytes, const Checks &checks, bool &inside) const;
+  std::array<uint32_t, kLanes> bases{}, ends{};
+  std::vector<uint8_t> data[kLanes], valid[kLanes];
+};
+
+class Warp {
+public:
+  /// What keeps a warp from running, apart from its own lanes.
+  enum class Wait : uint8_t { None, Barrier, Spin };
+
+  Warp() = default;
+  Warp(Warp &&) = default;
+  Warp &operator=(Warp &&) = default;
+
+  /// Prepares for a CTA. `lanes` are the threads that exist.
+  void start(Launch &launch, Cta &cta, unsigned index, Mask lanes, Epoch epoch);
+  /// Runs up to `limit` instructions, less when the warp must wait or ends or asks for a switch. How many it ran.
+  uint64_t run(uint64_t limit);
+  bool done() const { return live == 0; }
+  /// A warp that spins becomes runnable when anything in the grid has changed since.
+  bool runnable();
+
+  //===-- For handlers ---------------------------------------------------------------------------------------------===//
+
+  Launch &context() const { return *launch; }
+  Cta &block() const { return *cta; }
+  unsigned number() const { return clocks.warp; }
+  Mask lanesLive() const { return live; }
+  uint32_t pcOf(const Op &op) const { return uint32_t(&op - ops); }
+  Actor actor(const Op &op);
+  const Checks &checks() const;
+
+  /// Addresses of `lanes` for an address operand: base register (or none) and offset. Poison is an error.
+  void addresses(const Op &op, Row base, bool wide, uint64_t offset, Mask lanes, uint64_t *out);
+  /// Throws if the register is poison in some of `lanes`; `what` completes "... depends on an uninitialised value".
+  void requireDefined(const Op &op, Row row, Mask lanes, const char *what) {
+    if (Mask poison = registers.poison(row) & lanes) [[unlikely]]
+      failPoison(op, row, false, poison, what);
+  }
+  void requireDefinedPredicate(const Op &op, Predicate predicate, Mask lanes, const char *what) {
+    if (Mask poison = registers.predicatePoison(predicate) & lanes) [[unlikely]]
+      failPoison(op, predicate, true, poison, what);
+  }
+  /// A value that all of `lanes` must agree on.
+  uint64_t uniformValue(const Op &op, Row row, bool wide, Mask lanes, const char *what);
+  bool isWide(const Op &op, Row row) const;
+  /// Notes that a load gave poison, so that a later use of it can say where it came from.
+  void notePoison(const Op &op, unsigned lane, uint64_t address);
+
+  void jump(Mask lanes, uint32_t target);
+  void exit(Mask lanes);
+  void call(const Op &op, Mask lanes);
+  void ret(Mask lanes);
+  /// The warp has arrived at a barrier that is not complete.
+  void waitFor(Wait reason) { wait = reason; }
+  void release() { wait = Wait::None; }
+  Wait waitingFor() const { return wait; }
+  /// Ends the quantum: another warp may run before the next instruction.
+  void yieldSoon() { switchSoon = true; }
+  /// Something changed that others may wait for: a store, an arrival.
+  void progressed();
+  /// A value of the clock.
+  uint64_t tick();
+
+  /// Lanes that take part in the collective instruction under way, by instruction. Usually one.
+  struct Party {
+    const Op *op;
+    Mask lanes;
+  };
+  const std::vector<Party> &parties() const { return meeting; }
+  /// Where the lanes stand, for reports: "lanes 0-15 at line 210 (mma.sync...), ...".
+  std::string position() const;
+  /// The instruction that runs, or ran last.
+  uint32_t currentPc() const { return at; }
+  static std::string laneRange(Mask lanes);
+
+  Registers registers;
+  WarpClocks clocks;
+  LocalMemory local;
+  CopyQueue copies;
+  /// The barrier it waits at, and the instruction that brought it there.
+  uint32_t barrier = 0;
+  const Op *barrierOp = nullptr;
+
+private:
+  struct Waiting {
+    const Op *op;
+    Mask need; ///< membership mask
+    Mask lanes;
+  };
+  struct Frame {
+    uint32_t returnTo, callSite, oldBase;
+  };
+
+  void stepDiverged();
+  void execute(const Op &op, Mask here);
+  void collective(const Op &op, Mask here, Mask lanes);
+  void arrive(const Op &op, Mask need, Mask lanes);
+  bool tryComplete(size_t index);
+  void recheck();
+  Row membership(const Op &op) const;
+  void diverge();
+  void converge();
+  void advance(Mask lanes, uint32_t to);
+  Mask guarded(const Op &op, Mask here);
+  void traceLine(const Op &op, Mask lanes);
+  [[noreturn]] void failPoison(const Op &op, int32_t index, bool predicate, Mask lanes, const char *what);
+  [[noreturn]] void failStuck();
+  void checkSpin();
+  uint64_t hashState() const;
+  void explainPoison(uint32_t at, int32_t index, bool predicate, unsigned lane, Fault &fault) const;
+
+  Launch *launch = nullptr;
+  Cta *cta = nullptr;
+  const Op *ops = nullptr;
+  Mask live = 0, blocked = 0;
+  Wait wait = Wait::None;
+  bool uniform = true, switchSoon = false;
+  uint32_t at = 0;  ///< the instruction that runs
+  uint32_t pc0 = 0; ///< of all live lanes while uniform
+  std::array<uint32_t, kLanes> pc{};
+  uint32_t streak = 0; ///< steps of the lowest group while others could run
+  std::vector<Waiting> waiting;
+  std::vector<Party> meeting;
+  std::vector<Frame> stacks[kLanes];
+  // Spinning: the state at an earlier visit of a backward branch.
+  uint64_t ownProgress = 0, lastProgress = 0, parkedAt = 0, spinHash = 0;
+  uint32_t backward = 0;
+  std::vector<uint64_t> poisonLoads; ///< by instruction: lane << 56 | address of the last load that gave poison
+};
+
+} // namespace attn::sim
