@@ -43,6 +43,7 @@ struct SymbolInitializer {
   uint32_t variable = 0;
   int64_t addend = 0;
   bool generic = false; // written generic(symbol)
+  uint32_t shift = 0;   // of a single byte: which byte of the address it is
 };
 
 /// A module variable in .global or .const space. (Shared, local and parameter variables are resolved to offsets.)
@@ -74,8 +75,8 @@ struct Function {
   std::vector<Parameter> parameters, results;
   uint32_t parameterBytes = 0; // of an entry's parameter space
   uint32_t frameBytes = 0;     // .local variables and call parameters of one lane
-  /// Registers used, in the file of a warp that runs any entry: rows [firstRow, lastRow), predicates likewise. An entry
-  /// starts after the reserved ones; device functions come after the largest entry and never overlap.
+  /// Registers used: rows [firstRow, lastRow), predicates likewise. Without device functions each entry starts after the
+  /// reserved ones; in a module with device functions no two functions overlap.
   Row firstRow = kFirstRow, lastRow = kFirstRow;
   Predicate firstPredicate = kFirstPredicate, lastPredicate = kFirstPredicate;
   std::array<uint32_t, 3> maxntid{}, reqntid{}; // zeros if not given
@@ -166,6 +167,7 @@ struct Module {
     bool inOp = false;      // Op::imm of ops[index]; else constant row
     uint32_t index = 0;
     Row row = kNoRow;
+    int slot = 0;           // 0 Op::imm, 1 imm2, 2 imm3
   };
   std::vector<Relocation> relocations;
 };

@@ -2,8 +2,8 @@
 // The rows of the instruction table, and the list of instructions that are refused by name.
 //
 // Modifiers: groups in order, `a|b` alternatives, `@set` a set of Table.cpp, leading `?` optional, `( ... )` any order.
-// Operands: `d q` destinations, `a b c e` sources, `x:T` with type T (t0..t3 the form's types, t0 when not said; `wide`
-// twice t0; or a PTX type), `x!` must be a constant, `x?` may be absent, `d|q` the second may be absent when `q?`, `[a]`
+// Operands: `d q` destinations, `a b c e` sources, `x:T` with type T (t0..t3 the form's types, t0 when not said; `r0`..
+// registers that hold them packed; `h2` `h4` a half or quarter of t0; `wide` twice t0; or a PTX type), `x!` must be a constant, `x?` may be absent, `d|q` the second may be absent when `q?`, `[a]`
 // an address, `[a,{}]` an address and a vector of coordinates, `{d}*N` a vector of N elements (a number; v the form's
 // vector; n its dimensions; A B D the fragments of a matrix shape; R accumulators of wgmma), `S` a special register,
 // `F` a variable of the frame, `L` a label, `T` a label of .branchtargets, `C` the operands of a call.
@@ -133,10 +133,10 @@ void addCompare(std::vector<TableRow> &t) {
   t.push_back(scalarRow("selp", "@move", "d,a,b,c:pred", selp, "selp"));
   t.push_back(scalarRow("mov", "@move", "d,a", mov, "mov"));
   t.push_back(scalarRow("mov", "pred", "d,a", predicateMov, "mov"));
-  t.push_back(scalarRow("mov", "b32|b64", "d,{a}*2", pack, "mov-vector"));
-  t.push_back(scalarRow("mov", "b32|b64", "{d}*2,a", unpack, "mov-vector"));
-  t.push_back(scalarRow("mov", "b64", "d,{a}*4", pack, "mov-vector"));
-  t.push_back(scalarRow("mov", "b64", "{d}*4,a", unpack, "mov-vector"));
+  t.push_back(scalarRow("mov", "b32|b64", "d,{a:h2}*2", pack, "mov-vector"));
+  t.push_back(scalarRow("mov", "b32|b64", "{d:h2}*2,a", unpack, "mov-vector"));
+  t.push_back(scalarRow("mov", "b64", "d,{a:h4}*4", pack, "mov-vector"));
+  t.push_back(scalarRow("mov", "b64", "{d:h4}*4,a", unpack, "mov-vector"));
   t.push_back(row("mov", "@move", "d,S", warp::special, "special-registers"));
   t.push_back(row("mov", "b32|b64|u32|u64|s32|s64", "d,F", memory::addressOf, "local"));
 }
@@ -303,7 +303,7 @@ void addControl(std::vector<TableRow> &t) {
 
 void addMatrix(std::vector<TableRow> &t) {
   using namespace matrix;
-  const char *operands = "{d:t0}*D,{a:t1}*A,{b:t2}*B,{c:t3}*D";
+  const char *operands = "{d:r0}*D,{a:r1}*A,{b:r2}*B,{c:r3}*D";
   t.push_back(row("mma", "sync aligned m16n8k16|m16n8k8 row col f32 bf16 bf16 f32", operands, multiply, "mma", kMatrix));
   t.push_back(row("mma", "sync aligned m16n8k16|m16n8k8 row col f32 f16 f16 f32", operands, multiply, "mma", kMatrix));
   t.push_back(row("mma", "sync aligned m16n8k16|m16n8k8 row col f16 f16 f16 f16", operands, multiply, "mma-f16", kMatrix));
@@ -322,12 +322,12 @@ void addMatrix(std::vector<TableRow> &t) {
   const char *half = "sync aligned @wgmma16 f32|f16 f16 f16", *brain = "sync aligned @wgmma16 f32 bf16 bf16";
   const char *tf32 = "sync aligned @wgmma8 f32 tf32 tf32", *fp8 = "sync aligned @wgmma32 f32|f16 e4m3|e5m2 e4m3|e5m2";
   for (const char *modifiers : {half, brain}) {
-    t.push_back(row("wgmma.mma_async", modifiers, "{d:t0}*R,a:b64,b:b64,c:pred,I1,I2,I4,I8", wgmma, "wgmma", flags));
-    t.push_back(row("wgmma.mma_async", modifiers, "{d:t0}*R,{a:b32}*4,b:b64,c:pred,I1,I2,I8", wgmma, "wgmma-rs", flags));
+    t.push_back(row("wgmma.mma_async", modifiers, "{d:r0}*R,a:b64,b:b64,c:pred,I1,I2,I4,I8", wgmma, "wgmma", flags));
+    t.push_back(row("wgmma.mma_async", modifiers, "{d:r0}*R,{a:b32}*4,b:b64,c:pred,I1,I2,I8", wgmma, "wgmma-rs", flags));
   }
   for (const char *modifiers : {tf32, fp8}) {
-    t.push_back(row("wgmma.mma_async", modifiers, "{d:t0}*R,a:b64,b:b64,c:pred,I1,I2", wgmma, "wgmma-tf32", flags));
-    t.push_back(row("wgmma.mma_async", modifiers, "{d:t0}*R,{a:b32}*4,b:b64,c:pred,I1,I2", wgmma, "wgmma-tf32", flags));
+    t.push_back(row("wgmma.mma_async", modifiers, "{d:r0}*R,a:b64,b:b64,c:pred,I1,I2", wgmma, "wgmma-tf32", flags));
+    t.push_back(row("wgmma.mma_async", modifiers, "{d:r0}*R,{a:b32}*4,b:b64,c:pred,I1,I2", wgmma, "wgmma-tf32", flags));
   }
 }
 
