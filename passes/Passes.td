@@ -5,6 +5,32 @@
 
 include "mlir/Pass/PassBase.td"
 
+def LinkLibrary : Pass<"link-library", "::mlir::ModuleOp"> {
+  let summary = "Bring the functions that a module names and does not hold from the library";
+  let description = [{
+    `by @f` and `func.func private @f(...)` mean the function of that name in the file, else the one in
+    `templates/variants/`. The library's functions may declare others, which are brought as well. What is added is
+    private. A name that neither the file nor the library has is an error, with the nearest name beside it. The module
+    is verified afterwards: signatures and bodies of library functions keep the same rules as the user's own.
+
+    Before:
+    ```
+      %m = attn.mask %s by @causal
+    ```
+    After:
+    ```
+      %m = attn.mask %s by @causal
+      ...
+    func.func private @causal(%b: index, %h: index, %q: index, %kv: index) -> i1 {
+      %visible = arith.cmpi sle, %kv, %q : index
+      return %visible : i1
+    }
+    ```
+  }];
+  let dependentDialects = ["::attn::AttnDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def ChooseSchedule : Pass<"choose-schedule", "::mlir::ModuleOp"> {
   let summary = "Complete the schedule of each kernel for the target";
   let description = [{
@@ -28,6 +54,20 @@ def ChooseSchedule : Pass<"choose-schedule", "::mlir::ModuleOp"> {
     attn.kernel @narrow(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
         schedule<prefill, block_q = 128, block_kv = 32, num_stages = 1, num_warps = 4> { ... }
     ```
+  }];
+}
+
+def AddFallback : Pass<"add-fallback", "::mlir::ModuleOp"> {
+  let summary = "A second kernel for tensors that the fast copies cannot take";
+  let description = [{
+    Copies of 16 bytes need bases and strides that are multiples of 16 bytes, and only a launch knows them. Each kernel
+    gets a twin, marked `attn.unaligned`, that copies element by element; the kernel file names both and what the first
+    requires. The twin has the smallest tiles, because it is there to be right and its code should cost little.
+
+    Before: `attn.kernel @prefill(...) schedule<prefill, block_q = 128, block_kv = 64, ...>`
+
+    After: the same, and `attn.kernel @prefill_unaligned(...) schedule<prefill, block_q = 64, block_kv = 16, ...>
+    attributes {attn.unaligned = "prefill"}`
   }];
 }
 
@@ -190,10 +230,17 @@ def ConvertTileToGpu : Pass<"convert-tile-to-gpu", "::mlir::ModuleOp"> {
     The function's arguments become what the kernel is launched with, listed in `attn.parameters` in the terms of the
     kernel file; `attn.grid`, `attn.block` and `attn.shared` say how it is launched.
   }];
-  let options = [
-    Option<"wideCopies", "wide-copies", "bool", "true",
-           "Copy 16 bytes at a time; needs bases and strides that are multiples of 16 bytes">
-  ];
+}
+
+def ConvertGpuToLlvm : Pass<"convert-gpu-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "Control flow and scalars to the LLVM dialect";
+  let description = [{
+    Upstream's patterns for `scf`, `cf`, `arith` and `math`, in one conversion.
+
+    Before: `%x = math.fma %s, %c, %shift : f32`
+
+    After: `%x = llvm.intr.fma(%s, %c, %shift) : (f32, f32, f32) -> f32`
+  }];
 }
 
 #endif
