@@ -93,11 +93,11 @@ def run_lit(options, tally):
             tally.add(failures=[test["name"]])
 
 
-def run_driver(name, arguments, options, tally):
+def run_driver(name, arguments, options, tally, build_dir=None):
     """One process per core, each with its share of the cases."""
 
     def share(index):
-        command = [options.build_dir / "bin" / name, *arguments, "--shard", f"{index}/{options.jobs}"]
+        command = [(build_dir or options.build_dir) / "bin" / name, *arguments, "--shard", f"{index}/{options.jobs}"]
         if options.filter:
             command += ["--filter", options.filter]
         if options.all:
@@ -141,6 +141,23 @@ def run_cases(options, tally):
     run_driver("attn-cases", ["--save-ptx", folder], options, tally)
 
 
+def run_unit(options, tally):
+    run_driver("attn-unit", [], options, tally)
+
+
+def run_fuzz(options, tally):
+    """Damaged inputs, on builds of our own code that stop at the first wrong access or undefined result."""
+    names = sorted(path.name for path in (options.build_dir / "bin").glob("attn-fuzz-*"))
+    sanitized = options.build_dir / "sanitize"
+    status = stream([ROOT / "tools/build", "--sanitize", "--build-dir", sanitized, *names], lambda line: say("  " + line))
+    if status:
+        tally.add(failures=["fuzz: the build with sanitisers failed"])
+        return
+    for name in names:
+        say(f"  {name}")
+        run_driver(name, [], options, tally, sanitized)
+
+
 def run_ptxas(options, tally):
     """Assembles every kernel that the cases compiled."""
     check = load_check_ptxas()
@@ -167,11 +184,13 @@ def run_ptxas(options, tally):
     say(f"  {state['done']} assembled: {len(files)} kernels, each for one chip or two")
 
 
-# In this order; a part whose program is not in this build does not exist.
+# In this order; each needs a program of the build, whose absence is a failure.
 PARTS = {
     "lit": (None, run_lit),
+    "unit": ("attn-unit", run_unit),
     "cases": ("attn-cases", run_cases),
     "ptxas": ("attn-cases", run_ptxas),
+    "fuzz": ("attn-fuzz-kernel-file", run_fuzz),
 }
 
 
