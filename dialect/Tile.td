@@ -330,7 +330,8 @@ def Tile_MaskOp : Tile_Op<"mask", [Pure, AttrSizedOperandSegments, AllTypesMatch
     `by` lists conjuncts f(b, h, row, column, q, kv, params...) -> i1; `params` holds those of all functions, one after
     another. The function `@in_bounds` is known to the dialect: the column exists.
 
-    After `trim-walks` the mask may name the tiles that need none of it: `unless %t in [%a to %b]`.
+    After `trim-walks` the mask may name the tiles that need none of it: `unless %t in [%a to %b]`, where %a <= %t < %b.
+    Both lie between the bounds of the loop over %t, %a not behind %b.
 
     ```mlir
     func.func private @visible(index, index, index, index, index, index) -> i1

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// split-loops: a loop whose mask names the tiles that need none becomes one loop for each kind of tile.
+#include "dialect/Tile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Pass/Pass.h"
+
+using namespace mlir;
+
+namespace attn {
+#define GEN_PASS_DEF_SPLITLOOPS
+#include "passes/Passes.h.inc"
+
+namespace {
+
+constexpr StringLiteral kPart = "tile.part", kMasked = "masked", kFull = "full";
+
+bool sameNumber(Value a, Value b) {
+  APInt x, y;
+  return a == b || (matchPattern(a, m_ConstantInt(&x)) && matchPattern(b, m_ConstantInt(&y)) && x == y);
+}
+
+struct Masks {
+  SmallVector<tile::MaskOp> all;
+  Value from, to; // of the clause; null without one
+};
+
+/// The masks of the loop's own body.
+FailureOr<Masks> masksOf(scf::ForOp loop) {
+  Masks masks;
+  WalkResult result = loop.getBody()->walk([&](tile::MaskOp mask) {
+    if (mask->getParentOfType<scf::ForOp>() != loop)
+      return WalkResult::advance();
+    bool first = masks.all.empty();
+    masks.all.push_back(mask);
+    if (mask.getNumber() && mask.getNumber() != loop.getInductionVar()) {
+      mask.emitOpError("expects the tile number of its loop in the unless clause");
+      return WalkResult::interrupt();
+    }
+    if (first) {
+      masks.from = mask.getFreeFrom();
+      masks.to = mask.getFreeTo();
+    }
+    if (masks.from == mask.getFreeFrom() && masks.to == mask.getFreeTo())
+      return WalkResult::advance();
+    InFlightDiagnostic error = mask.emitOpError("expects the unless clause of the other mask in its loop");
+    error.attachNote(masks.all.front().getLoc()) << "the other mask";
+    return WalkResult::interrupt();
+  });
+  if (result.wasInterrupted())
+    return failure();
+  return masks;
+}
+
+bool hasTiles(scf::ForOp loop) {
+  return llvm::any_of(loop.getBody()->getOperations(), [](Operation &op) { return isa<tile::DotOp, tile::MaskOp>(op); });
+}
+
+void dropClauses(ArrayRef<tile::MaskOp> masks) {
+  for (tile::MaskOp mask : masks) {
+    mask.getNumberMutable().clear();
+    mask.getFreeFromMutable().clear();
+    mask.getFreeToMutable().clear();
+  }
+}
+
+void dropMasks(ArrayRef<tile::MaskOp> masks) {
+  for (tile::MaskOp mask : masks) {
+    mask.getResult().replaceAllUsesWith(mask.getTile());
+    mask.erase();
+  }
+}
+
+/// A copy of the loop over [from, to), begun with `inits`.
+scf::ForOp clonePart(OpBuilder &builder, scf::ForOp loop, Value from, Value to, ValueRange inits, bool masked) {
+  auto part = cast<scf::ForOp>(builder.clone(*loop));
+  part.setLowerBound(from);
+  part.setUpperBound(to);
+  part.getInitArgsMutable().assign(inits);
+  part->setDiscardableAttr(kPart, builder.getStringAttr(masked ? kMasked : kFull));
+  SmallVector<tile::MaskOp> masks;
+  part.getBody()->walk([&](tile::MaskOp mask) {
+    if (mask->getParentOfType<scf::ForOp>() == part)
+      masks.push_back(mask);
+  });
+  if (masked)
+    dropClauses(masks);
+  else
+    dropMasks(masks);
+  return part;
+}
+
+LogicalResult split(scf::ForOp loop) {
+  FailureOr<Masks> masks = masksOf(loop);
+  if (failed(masks))
+    return failure();
+  OpBuilder builder(loop);
+  if (!masks->from || sameNumber(masks->from, masks->to)) {
+    if (hasTiles(loop) || !masks->all.empty())
+      loop->setDiscardableAttr(kPart, builder.getStringAttr(masks->all.empty() ? kFull : kMasked));
+    dropClauses(masks->all);
+    return success();
+  }
+  APInt step;
+  if (!matchPattern(loop.getStep(), m_ConstantInt(&step)) || !step.isOne())
+    return masks->all.front().emitOpError("expects a loop over tile numbers, so a step of 1");
+  Value first = loop.getLowerBound(), end = loop.getUpperBound(), from = masks->from, to = masks->to;
+  ValueRange carried = loop.getInitArgs();
+  auto add = [&](Value from, Value to, bool masked) {
+    if (!sameNumber(from, to))
+      carried = clonePart(builder, loop, from, to, carried, masked).getResults();
+  };
+  add(first, from, true);
+  add(from, to, false);
+  add(to, end, true);
+  loop.replaceAllUsesWith(carried);
+  loop.erase();
+  return success();
+}
+
+struct SplitLoops : impl::SplitLoopsBase<SplitLoops> {
+  using SplitLoopsBase::SplitLoopsBase;
+
+  void runOnOperation() override {
+    SmallVector<scf::ForOp> loops;
+    getOperation().walk([&](scf::ForOp loop) { loops.push_back(loop); });
+    for (scf::ForOp loop : loops)
+      if (failed(split(loop)))
+        return signalPassFailure();
+  }
+};
+
+} // namespace
+} // namespace attn
