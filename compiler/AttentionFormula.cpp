@@ -33,7 +33,7 @@ template <typename P> class Formula {
   using Real = typename P::Real;
 
 public:
-  Formula(const Attention &attention, const AttentionResults &results)
+  Formula(const AttentionFormula &attention, const AttentionResults &results)
       : attention(attention), results(results), size(attention.keys->keySize()),
         outputSize(results.output ? results.output->shape.back() : 0) {
     for (const auto &program : attention.modifications)
@@ -220,7 +220,7 @@ private:
     }
   }
 
-  const Attention &attention;
+  const AttentionFormula &attention;
   const AttentionResults &results;
   const int64_t size, outputSize;
   std::vector<Stage> modifications, masks;
@@ -232,7 +232,7 @@ private:
 
 } // namespace
 
-std::optional<std::string> computeAttention(const Attention &attention, Precision precision,
+std::optional<std::string> computeAttention(const AttentionFormula &attention, Precision precision,
                                             const std::optional<std::vector<int64_t>> &rows,
                                             const AttentionResults &results) {
   if (precision == Precision::Exact)

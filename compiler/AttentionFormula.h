@@ -19,7 +19,7 @@ namespace attn {
 enum class Precision { Exact, Kernel };
 
 /// What the lines up to the softmax say.
-struct Attention {
+struct AttentionFormula {
   std::shared_ptr<const Sequence> query, keys;
   double scale = 1;
   bool alignStart = false;
@@ -44,7 +44,7 @@ struct AttentionResults {
 
 /// Computes the rows of these query indices (all without), for every batch and head. A sentence when a function has no
 /// value for some pair: the results are then unspecified.
-std::optional<std::string> computeAttention(const Attention &attention, Precision precision,
+std::optional<std::string> computeAttention(const AttentionFormula &attention, Precision precision,
                                             const std::optional<std::vector<int64_t>> &rows,
                                             const AttentionResults &results);
 

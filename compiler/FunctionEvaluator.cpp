@@ -70,6 +70,16 @@ unsigned widthOf(Type type) {
   return integer && integer.getWidth() <= 64 ? integer.getWidth() : 0;
 }
 
+/// The value of a constant of a type that is a number.
+Slot valueOf(Attribute constant) {
+  Slot value{0};
+  if (auto number = dyn_cast<FloatAttr>(constant))
+    value.f = number.getValueAsDouble();
+  else
+    value.i = cast<IntegerAttr>(constant).getValue().sextOrTrunc(64).getSExtValue();
+  return value;
+}
+
 bool isNumber(Type type) { return realType(type) || widthOf(type); }
 
 } // namespace
@@ -95,13 +105,12 @@ private:
   bool bindParameter(Value argument, const FunctionParameter &parameter);
   llvm::Error body(func::FuncOp function);
   llvm::Error call(func::CallOp call);
-  llvm::Error constantOperation(arith::ConstantOp constant);
   llvm::Error load(tensor::ExtractOp extract, uint32_t source);
-  llvm::Error bitcast(Operation *operation, Instruction instruction);
-  llvm::Error simple(Operation *operation, Instruction instruction);
-  bool twoResults(Operation *operation, Instruction instruction);
-  Instruction describe(Operation *operation, StringRef function);
-  void emit(Instruction instruction, Value result) {
+  llvm::Error bitcast(Operation *operation, FunctionInstruction instruction);
+  llvm::Error simple(Operation *operation, FunctionInstruction instruction);
+  bool twoResults(Operation *operation, FunctionInstruction instruction);
+  FunctionInstruction describe(Operation *operation, StringRef function);
+  void emit(FunctionInstruction instruction, Value result) {
     instruction.to = constant(Slot{0});
     slotOf[result] = instruction.to;
     program.code.push_back(instruction);
@@ -114,8 +123,8 @@ private:
 };
 
 /// Everything of an instruction that follows from the types alone.
-Instruction FunctionCompiler::describe(Operation *operation, StringRef function) {
-  Instruction instruction;
+FunctionInstruction FunctionCompiler::describe(Operation *operation, StringRef function) {
+  FunctionInstruction instruction;
   auto [known, added] = sourceOf.try_emplace(operation, program.sources.size());
   if (added)
     program.sources.push_back(
@@ -134,23 +143,11 @@ Instruction FunctionCompiler::describe(Operation *operation, StringRef function)
   return instruction;
 }
 
-llvm::Error FunctionCompiler::constantOperation(arith::ConstantOp constant) {
-  Slot value{0};
-  if (auto number = dyn_cast<FloatAttr>(constant.getValue()))
-    value.f = number.getValueAsDouble();
-  else if (auto number = dyn_cast<IntegerAttr>(constant.getValue()); number && widthOf(number.getType()))
-    value.i = number.getValue().sextOrTrunc(64).getSExtValue();
-  else
-    return refuse(constant, "is not supported by the interpreter for this type");
-  slotOf[constant.getResult()] = this->constant(value);
-  return llvm::Error::success();
-}
-
 llvm::Error FunctionCompiler::load(tensor::ExtractOp extract, uint32_t source) {
   auto tensor = tensorOf.find(extract.getTensor());
   if (tensor == tensorOf.end())
     return refuse(extract, "is supported by the interpreter on parameters only");
-  Instruction instruction;
+  FunctionInstruction instruction;
   instruction.code = Opcode::Load;
   instruction.source = source;
   instruction.a = tensor->second;
@@ -162,7 +159,7 @@ llvm::Error FunctionCompiler::load(tensor::ExtractOp extract, uint32_t source) {
   return llvm::Error::success();
 }
 
-llvm::Error FunctionCompiler::bitcast(Operation *operation, Instruction instruction) {
+llvm::Error FunctionCompiler::bitcast(Operation *operation, FunctionInstruction instruction) {
   auto from = realType(operation->getOperand(0).getType()), to = realType(operation->getResult(0).getType());
   instruction.a = slot(operation->getOperand(0));
   if (from && to && from != to)
@@ -178,7 +175,7 @@ llvm::Error FunctionCompiler::bitcast(Operation *operation, Instruction instruct
 }
 
 /// Operations with a low and a high half, and math.sincos: one instruction for each result.
-bool FunctionCompiler::twoResults(Operation *operation, Instruction instruction) {
+bool FunctionCompiler::twoResults(Operation *operation, FunctionInstruction instruction) {
   StringRef name = operation->getName().getStringRef();
   std::optional<std::pair<Opcode, Opcode>> codes;
   if (name == "arith.mulsi_extended")
@@ -200,7 +197,7 @@ bool FunctionCompiler::twoResults(Operation *operation, Instruction instruction)
   return true;
 }
 
-llvm::Error FunctionCompiler::simple(Operation *operation, Instruction instruction) {
+llvm::Error FunctionCompiler::simple(Operation *operation, FunctionInstruction instruction) {
   auto known = simpleOperations().find(operation->getName().getStringRef());
   if (known == simpleOperations().end() || operation->getNumOperands() != known->second.operands ||
       operation->getNumResults() != 1)
@@ -217,11 +214,9 @@ llvm::Error FunctionCompiler::operation(Operation *operation, StringRef function
   if (program.code.size() >= MaxInstructions)
     return refuse(operation, "is one of more than " + llvm::Twine(MaxInstructions) +
                                  " operations that this function has once its calls are put in place");
-  if (auto constant = dyn_cast<arith::ConstantOp>(operation))
-    return constantOperation(constant);
   if (auto call = dyn_cast<func::CallOp>(operation))
     return this->call(call);
-  Instruction instruction = describe(operation, function);
+  FunctionInstruction instruction = describe(operation, function);
   if (auto extract = dyn_cast<tensor::ExtractOp>(operation))
     return load(extract, instruction.source);
   if (operation->hasAttr("roundingmode"))
@@ -232,6 +227,10 @@ llvm::Error FunctionCompiler::operation(Operation *operation, StringRef function
       llvm::raw_string_ostream(text) << type;
       return refuse(operation, "is not supported by the interpreter for type " + text);
     }
+  if (auto constant = dyn_cast<arith::ConstantOp>(operation)) {
+    slotOf[constant.getResult()] = this->constant(valueOf(constant.getValue()));
+    return llvm::Error::success();
+  }
   if (isa<attn::RowOp, attn::ColumnOp>(operation)) {
     slotOf[operation->getResult(0)] = isa<attn::RowOp>(operation) ? FunctionProgram::Row : FunctionProgram::Column;
     return llvm::Error::success();

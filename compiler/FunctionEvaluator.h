@@ -59,7 +59,7 @@ enum class Opcode : uint8_t {
   Load,
 };
 
-struct Instruction {
+struct FunctionInstruction {
   Opcode code = Opcode::Select;
   DType real = DType::F32;      ///< float type of the result, where it is a float
   uint8_t width = 64;           ///< bits of an integer result
@@ -107,9 +107,9 @@ public:
 
 private:
   friend class FunctionCompiler;
-  bool load(const Instruction &instruction, Slot *frame, FunctionFailure &failure) const;
+  bool load(const FunctionInstruction &instruction, Slot *frame, FunctionFailure &failure) const;
 
-  std::vector<Instruction> code;
+  std::vector<FunctionInstruction> code;
   std::vector<Slot> slots;
   std::vector<uint32_t> indices; ///< slots of the indices of loads
   std::vector<BoundTensor> tensors;

@@ -142,7 +142,7 @@ int64_t integerPower(int64_t x, int64_t power) {
 
 } // namespace
 
-bool FunctionProgram::load(const Instruction &instruction, Slot *frame, FunctionFailure &failure) const {
+bool FunctionProgram::load(const FunctionInstruction &instruction, Slot *frame, FunctionFailure &failure) const {
   const HostTensor &tensor = tensors[instruction.a].tensor;
   const uint32_t *first = indices.data() + instruction.b;
   int64_t offset = 0;
@@ -166,7 +166,7 @@ bool FunctionProgram::load(const Instruction &instruction, Slot *frame, Function
 }
 
 template <Arithmetic A> bool FunctionProgram::run(Slot *frame, FunctionFailure &failure) const {
-  for (const Instruction &in : code) {
+  for (const FunctionInstruction &in : code) {
     const Slot a = in.code == Opcode::Load ? Slot{0} : frame[in.a];
     const Slot b = in.code == Opcode::Load ? Slot{0} : frame[in.b];
     Slot &to = frame[in.to];
@@ -306,7 +306,7 @@ static std::string listed(const std::vector<int64_t> &numbers, const char *separ
 }
 
 std::string FunctionProgram::describe(const FunctionFailure &failure) const {
-  const Instruction &in = code[failure.instruction];
+  const FunctionInstruction &in = code[failure.instruction];
   const Source &source = sources[in.source];
   std::string text = source.location + "'" + source.operation + "' op in @" + source.function + " expects ";
   if (in.code != Opcode::Load)

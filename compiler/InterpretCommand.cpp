@@ -192,7 +192,7 @@ int runInterpretCommand(ModuleOp module, const InterpretCommandOptions &options,
     SmallVector<StringRef> lines;
     fault.split(lines, '\n');
     for (StringRef line : lines)
-      messages << "error: " << line << "\n";
+      messages << "attnc: error: " << line << "\n";
   }
   return faults.empty() ? 0 : 1;
 }

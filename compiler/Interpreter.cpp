@@ -29,7 +29,7 @@ public:
 private:
   /// What is known of a value of type !attn.probs beside its scores.
   struct Weights {
-    Attention attention;
+    AttentionFormula attention;
     SoftmaxOp line;
   };
   using SequencePointer = std::shared_ptr<const Sequence>;
@@ -53,7 +53,7 @@ private:
   BoundArguments bound; ///< grows by what the lines compute
   const InterpretOptions &options;
   llvm::DenseMap<Value, SequencePointer> sequences;
-  llvm::DenseMap<Value, Attention> scores;
+  llvm::DenseMap<Value, AttentionFormula> scores;
   llvm::DenseMap<Value, Weights> weights;
   llvm::DenseMap<Value, HostResult> results;
 };
@@ -121,7 +121,7 @@ llvm::Error KernelInterpreter::line(ScoresOp op) {
     return refuse(op, "expects query and keys with the same batch and head_dim, and a multiple of the key heads");
   if (llvm::Error error = checkRows(op, **query))
     return error;
-  Attention &attention = scores[op.getScores()];
+  AttentionFormula &attention = scores[op.getScores()];
   attention.query = *query;
   attention.keys = *keys;
   attention.alignStart = op.getAlign() == Align::Start;
@@ -149,7 +149,7 @@ llvm::Error KernelInterpreter::change(Operation *operation, Value from, FlatSymb
   llvm::Expected<FunctionProgram> program = compileFunction(function, modifies, values);
   if (!program)
     return program.takeError();
-  Attention attention = scores.lookup(from);
+  AttentionFormula attention = scores.lookup(from);
   (modifies ? attention.modifications : attention.masks)
       .push_back(std::make_shared<FunctionProgram>(std::move(*program)));
   scores[operation->getResult(0)] = std::move(attention);

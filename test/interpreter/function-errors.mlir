@@ -1,0 +1,97 @@
+// S31: a load outside its tensor is an error for every pair that exists, also for one that a mask hides or a select
+// drops; a division by zero is one too. Both name the function, the operation and its place.
+// RUN: %python %S/make_inputs.py %t q=f32:1x3x2x8 k=f32:1x5x2x8 table=i32:3 zeros=i32:1
+// RUN: not attnc --interpret %s --kernel beyond --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
+// RUN:   --input table=%t/table.npy --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=BEYOND
+// RUN: not attnc --interpret %s --kernel hidden --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
+// RUN:   --input table=%t/table.npy --kernel-output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=HIDDEN
+// RUN: not attnc --interpret %s --kernel divides --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
+// RUN:   --scalar block=0 --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=DIVIDES
+// RUN: not attnc --interpret %s --kernel unknown --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
+// RUN:   --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// RUN: not ls %t/o.npy
+
+!x     = tensor<?x?x2x8xf32>
+!table = tensor<?xi32, #attn.dims<entries>>
+
+// BEYOND: attnc: error: {{.*}}function-errors.mlir:[[#@LINE+4]]:8: 'tensor.extract' op in @listed expects an index inside
+// BEYOND-SAME: 'table' of shape [3], got [3] for batch 0, head 0, query row 0 and key entry 3
+func.func @listed(%b: index, %h: index, %q: index, %kv: index, %table: tensor<?xi32>) -> i1 {
+  %one = arith.constant 1 : i32
+  %x = tensor.extract %table[%kv] : tensor<?xi32>
+  %visible = arith.cmpi eq, %x, %one : i32
+  return %visible : i1
+}
+attn.kernel @beyond(%q: !x, %k: !x, %v: !x, %table: !table) -> (o: !x) {
+  %s = attn.scores %q, %k : !x, !x
+  %m = attn.mask %s by @listed(%table) : !table
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+
+// Keys 3 and 4 are hidden, and what the function would load for them lies before the table.
+// HIDDEN: 'tensor.extract' op in @behind expects an index inside 'table' of shape [3], got [-2] for batch 0, head 0,
+// HIDDEN-SAME: query row 0 and key entry 3
+func.func @behind(%score: f32, %b: index, %h: index, %q: index, %kv: index, %table: tensor<?xi32>) -> f32 {
+  %two = arith.constant 2 : index
+  %three = arith.constant 3 : index
+  %far = arith.cmpi slt, %kv, %three : index
+  %other = arith.subi %three, %kv : index
+  %at = arith.subi %other, %two : index
+  %safe = arith.select %far, %two, %at : index
+  %x = tensor.extract %table[%safe] : tensor<?xi32>
+  %f = arith.sitofp %x : i32 to f32
+  %y = arith.addf %score, %f : f32
+  return %y : f32
+}
+func.func @first_three(%b: index, %h: index, %q: index, %kv: index) -> i1 {
+  %three = arith.constant 3 : index
+  %visible = arith.cmpi slt, %kv, %three : index
+  return %visible : i1
+}
+attn.kernel @hidden(%q: !x, %k: !x, %v: !x, %table: !table) -> (o: !x) {
+  %s = attn.scores %q, %k : !x, !x
+  %m = attn.mask %s by @first_three
+  %t = attn.modify %m by @behind(%table) : !table
+  %p = attn.softmax %t
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+
+// DIVIDES: attnc: error: {{.*}}function-errors.mlir:[[#@LINE+3]]:8: 'arith.floordivsi' op in @part expects a divisor other
+// DIVIDES-SAME: than 0 for batch 0, head 0, query row 0 and key entry 0
+func.func @part(%q: index, %block: index) -> index {
+  %i = arith.floordivsi %q, %block : index
+  return %i : index
+}
+func.func @same_part(%b: index, %h: index, %q: index, %kv: index, %block: index) -> i1 {
+  %i = func.call @part(%q, %block) : (index, index) -> index
+  %j = func.call @part(%kv, %block) : (index, index) -> index
+  %visible = arith.cmpi eq, %i, %j : index
+  return %visible : i1
+}
+attn.kernel @divides(%q: !x, %k: !x, %v: !x, %block: index) -> (o: !x) {
+  %s = attn.scores %q, %k : !x, !x
+  %m = attn.mask %s by @same_part(%block) : index
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+
+// UNKNOWN: attnc: error: {{.*}}function-errors.mlir:[[#@LINE+4]]:11: 'arith.extsi' op is not supported by the interpreter
+// UNKNOWN-SAME: for type i128
+func.func @wide(%b: index, %h: index, %q: index, %kv: index) -> i1 {
+  %i = arith.index_cast %q : index to i64
+  %wide = arith.extsi %i : i64 to i128
+  %zero = arith.constant 0 : i128
+  %visible = arith.cmpi sge, %wide, %zero : i128
+  return %visible : i1
+}
+attn.kernel @unknown(%q: !x, %k: !x, %v: !x) -> (o: !x) {
+  %s = attn.scores %q, %k : !x, !x
+  %m = attn.mask %s by @wide
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
