@@ -114,6 +114,8 @@ private:
     }
     wrapper->setAttr("tile.warps", builder.getI64IntegerAttr(schedule.getNumWarps()));
     wrapper->setAttr("tile.stages", builder.getI64IntegerAttr(schedule.getNumStages()));
+    if (Attribute unaligned = kernel->getAttr("attn.unaligned"))
+      wrapper->setAttr("attn.unaligned", unaligned);
     Block *body = wrapper.addEntryBlock();
     for (auto [from, to] : llvm::zip(kernel.getBody().getArguments(), body->getArguments().take_front(inputs)))
       arguments.map(from, to);
@@ -253,9 +255,27 @@ private:
     inlineFunction(text->lookupSymbol<func::FuncOp>("forward"),
                    {row, index(0), keys, queryView, keyView, valueView, outView, lseView});
     func::ReturnOp::create(builder);
+    describeLengths();
     StringAttr name = kernel.getSymNameAttr();
     symbols.erase(kernel);
     wrapper.setSymNameAttr(name);
+  }
+
+  /// Which tensors of lengths bound which dimension, for those who make or check data: (lengths, tensor, dimension).
+  void describeLengths() {
+    SmallVector<Attribute> all;
+    auto nameOf = [&](Value value) { return builder.getStringAttr(kernel.argName(cast<BlockArgument>(value).getArgNumber())); };
+    for (auto dense : kernel.getBody().front().getOps<DenseOp>()) {
+      if (!dense.getLens())
+        continue;
+      for (Value tensor : dense.getTensors()) {
+        unsigned number = cast<BlockArgument>(tensor).getArgNumber();
+        auto dims = wrapper.getArgAttrOfType<ArrayAttr>(number, "attn.dims");
+        all.push_back(builder.getArrayAttr({nameOf(dense.getLens()), nameOf(tensor), dims[1]}));
+      }
+    }
+    if (!all.empty())
+      wrapper->setAttr("attn.lengths", builder.getArrayAttr(all));
   }
 
   /// Clones a function of the schedule here, with what it calls, and links its names. Returns what it returns.

@@ -2,6 +2,7 @@
 // convert-tile-to-gpu: the frame of the lowering: launch arguments, thread coordinates, scalars and control flow.
 #include "passes/Passes.h"
 
+#include "passes/FunctionEmitter.h"
 #include "passes/TileLowering.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -17,8 +18,9 @@ namespace tile {
 
 static constexpr StringLiteral kSharedSymbol = "shared_memory";
 
-TileLowering::TileLowering(func::FuncOp source, Operation *module, bool wideCopies)
-    : builder(source.getLoc(), source.getContext()), source(source), gpuModule(module), wideCopies(wideCopies),
+TileLowering::TileLowering(func::FuncOp source, Operation *module)
+    : builder(source.getLoc(), source.getContext()), source(source), module(module),
+      wideCopies(!source->hasAttr("attn.unaligned")),
       warps(source->getAttrOfType<IntegerAttr>("tile.warps").getInt()) {}
 
 //===-- small helpers --------------------------------------------------------===//
@@ -105,6 +107,32 @@ void TileLowering::collectParameters() {
           isa<IndexType>(argument.getType()) ? wide : argument.getType());
 }
 
+/// The arguments as the kernel file lists them: role, name, element type, names and sizes (-1: bound at launch).
+ArrayAttr TileLowering::describeArguments() {
+  SmallVector<Attribute> all;
+  for (BlockArgument argument : source.getArguments()) {
+    unsigned number = argument.getArgNumber();
+    auto memory = dyn_cast<MemRefType>(argument.getType());
+    bool result = source.getArgAttr(number, "attn.result") != nullptr;
+    SmallVector<NamedAttribute> entry;
+    auto add = [&](StringRef name, Attribute value) { entry.push_back(builder.getNamedAttr(name, value)); };
+    add("name", source.getArgAttr(number, "attn.name"));
+    add("role", builder.getStringAttr(!memory ? "scalar" : result ? "output" : "input"));
+    add("type", TypeAttr::get(memory ? memory.getElementType() : argument.getType()));
+    if (memory) {
+      SmallVector<int64_t> sizes;
+      for (int64_t size : memory.getShape())
+        sizes.push_back(ShapedType::isDynamic(size) ? -1 : size);
+      add("dims", source.getArgAttr(number, "attn.dims"));
+      add("sizes", builder.getI64ArrayAttr(sizes));
+      if (memory.getRank() == 4 && memory.getStridesAndOffset().first.back() == 1)
+        add("rows", builder.getUnitAttr());
+    }
+    all.push_back(builder.getDictionaryAttr(entry));
+  }
+  return builder.getArrayAttr(all);
+}
+
 Value TileLowering::pointerParameter(Value argument) {
   return target.getArgument(parameterIndex.lookup(("address " + argumentName(source, argument)).str()));
 }
@@ -153,9 +181,9 @@ void TileLowering::createFunction() {
     texts.push_back(builder.getStringAttr(parameter.text));
   }
   MLIRContext *context = builder.getContext();
-  Block &body = gpuModule->getRegion(0).front();
+  Block &body = module->getRegion(0).front();
   builder.setInsertionPointToEnd(&body);
-  if (!SymbolTable::lookupSymbolIn(gpuModule, kSharedSymbol))
+  if (!SymbolTable::lookupSymbolIn(module, kSharedSymbol))
     LLVM::GlobalOp::create(builder, LLVM::LLVMArrayType::get(builder.getI8Type(), 0), /*isConstant=*/false,
                            LLVM::Linkage::External, kSharedSymbol, Attribute(), /*alignment=*/1024, /*addrSpace=*/3);
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), types);
@@ -163,6 +191,10 @@ void TileLowering::createFunction() {
   target->setAttr("nvvm.kernel", builder.getUnitAttr());
   target->setAttr("nvvm.reqntid", builder.getDenseI32ArrayAttr({static_cast<int32_t>(warps * 32), 1, 1}));
   target->setAttr("attn.parameters", builder.getArrayAttr(texts));
+  target->setAttr("attn.arguments", describeArguments());
+  for (StringRef name : {"attn.unaligned", "attn.lengths"})
+    if (Attribute attribute = source->getAttr(name))
+      target->setAttr(name, attribute);
   target->setAttr("attn.block", builder.getI64IntegerAttr(warps * 32));
   builder.setInsertionPointToStart(target.addEntryBlock(builder));
 }
@@ -270,6 +302,17 @@ LogicalResult TileLowering::lowerScalar(Operation &op) {
     for (Value &operand : operands)
       if (operand.getType().isInteger(32))
         operand = arith::ExtSIOp::create(builder, builder.getI64Type(), operand);
+  if (isa<arith::FloorDivSIOp>(op)) {
+    scalars[result] = floorDivide(builder, operands[0], operands[1]);
+    return success();
+  }
+  if (isa<arith::CeilDivUIOp, arith::CeilDivSIOp>(op)) {
+    // What is divided here is a size or a position: -floor(-a / b) does not overflow.
+    Value zero = arith::ConstantOp::create(builder, builder.getIntegerAttr(operands[0].getType(), 0));
+    Value down = floorDivide(builder, arith::SubIOp::create(builder, zero, operands[0]), operands[1]);
+    scalars[result] = arith::SubIOp::create(builder, zero, down);
+    return success();
+  }
   Type type = isa<arith::CmpIOp>(op) ? result.getType()
               : wide                 ? builder.getI64Type()
                                      : scalarType(result.getType());
@@ -359,13 +402,15 @@ LogicalResult TileLowering::lowerFor(scf::ForOp loop) {
 
 namespace {
 struct ConvertTileToGpu : impl::ConvertTileToGpuBase<ConvertTileToGpu> {
-  using Base::Base;
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<LLVM::LLVMDialect, NVVM::NVVMDialect>();
+  }
   void runOnOperation() override {
     SmallVector<func::FuncOp> kernels, others;
     for (auto function : getOperation().getOps<func::FuncOp>())
       (function->hasAttr("tile.warps") ? kernels : others).push_back(function);
     for (func::FuncOp kernel : kernels)
-      if (failed(tile::TileLowering(kernel, getOperation(), wideCopies).run()))
+      if (failed(tile::TileLowering(kernel, getOperation()).run()))
         return signalPassFailure();
     for (func::FuncOp function : llvm::concat<func::FuncOp>(kernels, others))
       function.erase();

@@ -40,7 +40,7 @@ struct Parameter {
 
 class TileLowering {
 public:
-  TileLowering(mlir::func::FuncOp source, mlir::Operation *gpuModule, bool wideCopies);
+  TileLowering(mlir::func::FuncOp source, mlir::Operation *module);
 
   /// Writes the lowered function behind the module's others. Diagnoses what it cannot lower.
   mlir::LogicalResult run();
@@ -48,6 +48,7 @@ public:
 private:
   // ConvertTileToGpu.cpp: the frame, control flow, scalars.
   void collectParameters();
+  mlir::ArrayAttr describeArguments();
   void createFunction();
   void createGeometry();
   mlir::LogicalResult lowerBlock(mlir::Block &block);
@@ -112,7 +113,7 @@ public:
 
 private:
   mlir::func::FuncOp source;
-  mlir::Operation *gpuModule;
+  mlir::Operation *module;
   mlir::LLVM::LLVMFuncOp target;
   bool wideCopies;
   int64_t warps = 0, sharedBytes = 0;

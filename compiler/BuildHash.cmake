@@ -1,0 +1,18 @@
+# Writes SourceHash.h with a hash of everything that decides what code is emitted; leaves it alone if it is the same.
+file(GLOB files ${ROOT}/compiler/*.cpp ${ROOT}/compiler/*.h ${ROOT}/passes/* ${ROOT}/dialect/*.td ${ROOT}/dialect/*.cpp
+     ${ROOT}/dialect/*.h ${ROOT}/templates/schedules/*.mlir ${ROOT}/templates/variants/*.mlir ${ROOT}/runtime/KernelFile*)
+list(SORT files)
+set(all "")
+foreach(file ${files})
+  file(SHA1 ${file} hash)
+  string(APPEND all ${hash})
+endforeach()
+string(SHA1 hash "${all}")
+set(text "#define ATTN_SOURCE_HASH \"${hash}\"\n")
+set(old "")
+if(EXISTS ${OUT})
+  file(READ ${OUT} old)
+endif()
+if(NOT old STREQUAL text)
+  file(WRITE ${OUT} "${text}")
+endif()

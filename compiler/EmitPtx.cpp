@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// Code generation by LLVM's NVPTX back end, and the header of the kernel file.
+#include "compiler/EmitPtx.h"
+
+#include "compiler/Compiler.h"
+#include "runtime/KernelFile.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Triple.h"
+#include "llvm/Transforms/Scalar.h"
+#include "llvm/Transforms/Scalar/GVN.h"
+
+using namespace mlir;
+
+// Only this back end is needed; initialising all of LLVM's costs start-up time.
+extern "C" {
+void LLVMInitializeNVPTXTargetInfo();
+void LLVMInitializeNVPTXTarget();
+void LLVMInitializeNVPTXTargetMC();
+void LLVMInitializeNVPTXAsmPrinter();
+}
+
+namespace attn {
+namespace {
+
+std::unique_ptr<llvm::TargetMachine> createMachine(const Target &target) {
+  static const bool once = [] {
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+    return true;
+  }();
+  (void)once;
+  std::string error;
+  llvm::Triple triple("nvptx64-nvidia-cuda");
+  const llvm::Target *backEnd = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!backEnd)
+    return nullptr;
+  std::string features = "+ptx" + std::to_string(target.ptxVersion);
+  llvm::TargetOptions options;
+  return std::unique_ptr<llvm::TargetMachine>(backEnd->createTargetMachine(
+      triple, target.chip, features, options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Default));
+}
+
+llvm::Expected<std::string> generatePtx(ModuleOp module, const Target &target) {
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, context);
+  auto machine = createMachine(target);
+  if (!code || !machine)
+    return llvm::createStringError("error: LLVM has no NVPTX back end, or refused the module");
+  code->setTargetTriple(machine->getTargetTriple());
+  code->setDataLayout(machine->createDataLayout());
+  llvm::SmallString<0> text;
+  llvm::raw_svector_ostream os(text);
+  llvm::legacy::PassManager passes;
+  // The only optimisation on LLVM IR: what MLIR's own passes cannot see, because addresses appear in translation.
+  passes.add(llvm::createEarlyCSEPass());
+  if (machine->addPassesToEmitFile(passes, os, nullptr, llvm::CodeGenFileType::AssemblyFile, /*DisableVerify=*/true))
+    return llvm::createStringError("error: LLVM cannot emit PTX text");
+  passes.run(*code);
+  return std::string(text);
+}
+
+//===-- readable text ----------------------------------------------------------===//
+
+/// Where a marker `// part NAME` says that the block it stands in is the body of a loop, that block's label gets the
+/// part's name. `$L__BB0_3` becomes `full_tiles`; the next one of that name in the file `full_tiles_2`.
+class LabelNames {
+public:
+  void visit(StringRef line) {
+    line = line.trim();
+    if (line.starts_with("$L__BB") && line.contains(':'))
+      label = line.take_until([](char c) { return c == ':'; });
+    else if (line.consume_front("// part ") && !label.empty() && !names.count(label)) {
+      unsigned count = ++uses[line];
+      names[label] = (line + "_tiles" + (count > 1 ? "_" + Twine(count) : Twine())).str();
+    }
+  }
+
+  std::string apply(StringRef line) const {
+    std::string result;
+    while (true) {
+      size_t at = line.find("$L__BB");
+      if (at == StringRef::npos)
+        return result + line.str();
+      result += line.take_front(at);
+      line = line.drop_front(at);
+      StringRef found = line.take_while([](char c) { return llvm::isAlnum(c) || c == '_' || c == '$'; });
+      auto name = names.find(found);
+      result += name == names.end() ? found.str() : name->second;
+      line = line.drop_front(found.size());
+    }
+  }
+
+private:
+  StringRef label;
+  llvm::StringMap<std::string> names;
+  llvm::StringMap<unsigned> uses;
+};
+
+/// Drops the code generator's comments, names the labels of loops, and begins at `.version`.
+std::string tidy(StringRef ptx) {
+  SmallVector<StringRef, 0> lines;
+  ptx.drop_front(ptx.find(".version")).split(lines, '\n');
+  LabelNames labels;
+  for (StringRef line : lines)
+    labels.visit(line);
+  std::string text;
+  text.reserve(ptx.size());
+  for (StringRef line : lines) {
+    StringRef trimmed = line.trim();
+    if (trimmed.starts_with("//"))
+      continue;
+    size_t comment = line.find("//");
+    text += labels.apply(line.take_front(comment).rtrim());
+    text += "\n";
+  }
+  return text;
+}
+
+//===-- header -----------------------------------------------------------------===//
+
+DType typeOf(Type type) {
+  if (type.isBF16())
+    return DType::BF16;
+  if (type.isF16())
+    return DType::F16;
+  if (type.isF64())
+    return DType::F64;
+  if (type.isInteger(32))
+    return DType::I32;
+  if (type.isInteger(64))
+    return DType::I64;
+  if (type.isInteger(1))
+    return DType::Bool;
+  if (isa<IndexType>(type))
+    return DType::Index;
+  return DType::F32;
+}
+
+KernelArgument argumentOf(DictionaryAttr entry) {
+  KernelArgument argument;
+  argument.name = entry.getAs<StringAttr>("name").str();
+  StringRef role = entry.getAs<StringAttr>("role");
+  argument.kind = role == "scalar"   ? KernelArgument::Role::Scalar
+                  : role == "output" ? KernelArgument::Role::Output
+                                     : KernelArgument::Role::Input;
+  argument.type = typeOf(entry.getAs<TypeAttr>("type").getValue());
+  if (auto dims = entry.getAs<ArrayAttr>("dims"))
+    for (auto [name, size] : llvm::zip(dims, entry.getAs<ArrayAttr>("sizes"))) {
+      Dimension dimension{cast<StringAttr>(name).str(), {}};
+      if (int64_t number = cast<IntegerAttr>(size).getInt(); number >= 0)
+        dimension.size = number;
+      argument.shape.push_back(dimension);
+    }
+  return argument;
+}
+
+KernelParameter parameterOf(StringRef text) {
+  auto [kind, rest] = text.split(' ');
+  KernelParameter parameter;
+  auto [name, dimension] = rest.split(' ');
+  parameter.name = name.str();
+  if (kind == "size")
+    parameter.what = KernelParameter::Kind::Size;
+  else if (kind == "scalar")
+    parameter.what = KernelParameter::Kind::Scalar;
+  else if (kind == "stride") {
+    parameter.what = KernelParameter::Kind::Stride;
+    dimension.getAsInteger(10, parameter.dimension);
+  }
+  return parameter;
+}
+
+KernelEntry entryOf(LLVM::LLVMFuncOp function) {
+  KernelEntry entry;
+  entry.name = function.getName().str();
+  entry.grid = Expression::parse(function->getAttrOfType<StringAttr>("attn.grid").str());
+  entry.block = function->getAttrOfType<IntegerAttr>("attn.block").getInt();
+  entry.shared = function->getAttrOfType<IntegerAttr>("attn.shared").getInt();
+  for (auto text : function->getAttrOfType<ArrayAttr>("attn.parameters").getAsRange<StringAttr>())
+    entry.parameters.push_back(parameterOf(text));
+  if (!function->hasAttr("attn.unaligned"))
+    for (auto argument : function->getAttrOfType<ArrayAttr>("attn.arguments").getAsRange<DictionaryAttr>())
+      if (argument.get("rows"))
+        entry.required.push_back({argument.getAs<StringAttr>("name").str(), 16});
+  return entry;
+}
+
+/// A function is a kernel of its own, or, as a fallback, the next alternative of the kernel before it.
+std::vector<KernelSection> sectionsOf(ModuleOp module) {
+  std::vector<KernelSection> sections;
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+    if (!function->hasAttr("attn.arguments"))
+      continue;
+    if (function->hasAttr("attn.unaligned") && !sections.empty()) {
+      sections.back().steps.back().alternatives.push_back(entryOf(function));
+      continue;
+    }
+    KernelSection section;
+    section.name = function.getName().str();
+    for (auto argument : function->getAttrOfType<ArrayAttr>("attn.arguments").getAsRange<DictionaryAttr>())
+      section.arguments.push_back(argumentOf(argument));
+    if (auto lengths = function->getAttrOfType<ArrayAttr>("attn.lengths"))
+      for (auto fact : lengths.getAsRange<ArrayAttr>()) {
+        auto word = [&](unsigned i) { return cast<StringAttr>(fact[i]).str(); };
+        section.facts.push_back({DataFact::Kind::Length, word(0), word(1), word(2)});
+      }
+    section.workspace = Expression::parse("0");
+    section.steps.push_back({{entryOf(function)}});
+    sections.push_back(std::move(section));
+  }
+  return sections;
+}
+
+} // namespace
+
+void registerPtxTranslation(DialectRegistry &registry) {
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
+}
+
+llvm::Expected<std::string> emitKernelFile(ModuleOp module, const Target &target, StringRef source) {
+  auto ptx = generatePtx(module, target);
+  if (!ptx)
+    return ptx.takeError();
+  KernelFile file;
+  file.build = compilerBuild();
+  file.target = target.chip;
+  file.specHash = hexadecimal(hashOf(source.str()));
+  file.source = source.str();
+  if (!file.source.empty() && file.source.back() != '\n')
+    file.source += '\n';
+  file.kernels = sectionsOf(module);
+  return printKernelFile(file, tidy(*ptx));
+}
+
+} // namespace attn

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// add-fallback: a twin of each kernel for tensors whose bases or strides are no multiples of 16 bytes.
+#include "passes/Passes.h"
+
+#include "dialect/Attn.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+
+namespace attn {
+#define GEN_PASS_DEF_ADDFALLBACK
+#include "passes/Passes.h.inc"
+
+namespace {
+struct AddFallback : impl::AddFallbackBase<AddFallback> {
+  void runOnOperation() override {
+    for (auto kernel : llvm::make_early_inc_range(getOperation().getOps<KernelOp>())) {
+      ScheduleAttr given = kernel.getScheduleAttr();
+      OpBuilder builder(kernel);
+      builder.setInsertionPointAfter(kernel);
+      auto twin = cast<KernelOp>(builder.clone(*kernel));
+      twin.setSymName((kernel.getSymName() + "_unaligned").str());
+      constexpr int64_t kWarps = 4, kRows = 16 * kWarps, kKeys = 16, kStages = 1;
+      twin.setScheduleAttr(ScheduleAttr::get(&getContext(), given.getName(), kRows, kKeys, kStages, kWarps,
+                                             given.getNumSplits(), given.getOverlap()));
+      twin->setAttr("attn.unaligned", builder.getStringAttr(kernel.getSymName()));
+    }
+  }
+};
+} // namespace
+} // namespace attn
