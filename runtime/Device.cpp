@@ -43,7 +43,7 @@ std::shared_ptr<Kernel> Device::loadText(const std::string &text, const std::str
   if (section == file->kernels.size())
     throw Error(fmt::format("{} has no kernel '{}', it has {}", fileName, kernelName, names));
   if (std::string refusal = refusalOf(file->target); !refusal.empty())
-    throw Error(fmt::format("{}: {}", fileName, refusal));
+    throw Error(fmt::format("{} {}", fileName, refusal));
   std::shared_ptr<Module> module = loadModule(text, *file, fileName);
   return std::make_shared<Kernel>(shared_from_this(), std::move(module), std::move(file), section);
 }

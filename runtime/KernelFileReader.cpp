@@ -270,6 +270,7 @@ private:
       return;
     if (std::string_view sign = word(); sign != "=") {
       fault(fmt::format("expects '=' after the name of a dimension, got '{}'", shown(sign)));
+      rest = {};
       return;
     }
     dimension.size = numberWord("a size", 0, largestDimension);
@@ -317,11 +318,10 @@ private:
       startEntry(kernel, keyword == "launch");
     } else if (keyword == "requires" || keyword == "grid" || keyword == "block" || keyword == "shared" ||
                keyword == "cooperative" || keyword == "param") {
-      if (kernel.steps.empty()) {
-        fault(fmt::format("expects 'launch' before '{}'", keyword));
-        return true;
-      }
-      readEntryFact(keyword, kernel.steps.back().alternatives.back());
+      if (kernel.steps.empty())
+        missLaunch(keyword);
+      else
+        readEntryFact(keyword, kernel.steps.back().alternatives.back());
     } else {
       return false;
     }
@@ -334,9 +334,17 @@ private:
     if (first)
       kernel.steps.emplace_back();
     if (kernel.steps.empty())
-      fault("expects 'launch' before 'or'");
+      missLaunch("or");
     else
       kernel.steps.back().alternatives.emplace_back().name = std::move(entry);
+  }
+
+  /// Said once for a kernel: all its lines would have the same fault.
+  void missLaunch(std::string_view keyword) {
+    if (launchless != file.kernels.size())
+      fault(fmt::format("expects 'launch' before '{}'", keyword));
+    launchless = file.kernels.size();
+    rest = {};
   }
 
   void readEntryFact(std::string_view keyword, KernelEntry &entry) {
@@ -393,6 +401,7 @@ private:
   std::string_view rest;  ///< what is left of it
   int lineNumber = 0;
   bool inSource = false;
+  size_t launchless = 0; ///< number of the kernel whose missing 'launch' was said
   KernelFile file;
   std::vector<std::string> faults;
 };

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Specs compiled on demand, with a shell script as the compiler: what is cached, what is rebuilt, who races whom.
+#include "runtime/Jit.h"
+#include "runtime/Files.h"
+#include "runtime/Process.h"
+#include "test/unit/Samples.h"
+#include "test/unit/Test.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace attn;
+using namespace attn::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A folder with a spec, a compiler that counts its runs, and an empty cache.
+struct Workshop {
+  Workshop() {
+    std::string pattern = (fs::temp_directory_path() / "attn-jit-test-XXXXXX").string();
+    folder = mkdtemp(pattern.data());
+    writeFile(path("spec.mlir"), "a spec");
+    writeFile(path("kernel.ptx"), sampleWith());
+    writeCompiler("build 1", "cp " + path("kernel.ptx") + " \"$3\"");
+    options = {"sm_80", path("cache"), path("attnc")};
+  }
+  ~Workshop() { fs::remove_all(folder); }
+
+  std::string path(const std::string &name) const { return (folder / name).string(); }
+
+  /// The arguments are: SPEC -o OUTPUT --target TARGET.
+  void writeCompiler(const std::string &build, const std::string &action) {
+    writeFile(path("attnc"), fmt::format("#!/bin/sh\n"
+                                         "if [ \"$1\" = --version ]; then echo '{}'; exit 0; fi\n"
+                                         "echo \"$1 $2 $4 $5\" >> {}\n{}\n",
+                                         build, path("log"), action));
+    fs::permissions(path("attnc"), fs::perms::owner_all);
+  }
+
+  std::string compile() { return compileSpec(path("spec.mlir"), options); }
+
+  size_t runs() const {
+    if (!fs::exists(path("log")))
+      return 0;
+    std::string log = readFile(path("log"));
+    return static_cast<size_t>(std::count(log.begin(), log.end(), '\n'));
+  }
+
+  std::vector<fs::path> entries() const {
+    std::vector<fs::path> found;
+    if (fs::exists(options.cache))
+      for (const fs::directory_entry &entry : fs::directory_iterator(options.cache))
+        found.push_back(entry.path());
+    return found;
+  }
+
+  fs::path folder;
+  LoadOptions options;
+};
+
+} // namespace
+
+TEST(jitCompilesOnce) {
+  Workshop shop;
+  EXPECT_EQ(shop.compile(), sampleWith());
+  EXPECT_EQ(shop.compile(), sampleWith());
+  EXPECT_EQ(shop.runs(), 1u);
+  EXPECT_EQ(readFile(shop.path("log")), shop.path("spec.mlir") + " -o --target sm_80\n");
+  EXPECT_EQ(shop.entries().size(), 1u);
+}
+
+TEST(jitKeyHasTextTargetAndBuild) {
+  Workshop shop;
+  shop.compile();
+  writeFile(shop.path("spec.mlir"), "another spec");
+  shop.compile();
+  EXPECT_EQ(shop.runs(), 2u);
+  shop.options.target = "sm_90";
+  writeFile(shop.path("kernel.ptx"), sampleWith("target sm_80", "target sm_90"));
+  shop.compile();
+  EXPECT_EQ(shop.runs(), 3u);
+  shop.writeCompiler("a newer build", "cp " + shop.path("kernel.ptx") + " \"$3\"");
+  shop.compile();
+  EXPECT_EQ(shop.runs(), 4u);
+  EXPECT_EQ(shop.entries().size(), 4u);
+  shop.compile();
+  EXPECT_EQ(shop.runs(), 4u);
+}
+
+TEST(jitRebuildsDamagedEntries) {
+  Workshop shop;
+  shop.compile();
+  fs::path entry = shop.entries().at(0);
+  std::string text = sampleWith(), edited = text;
+  edited[text.size() / 2] ^= 1;
+  for (const std::string &damaged : {std::string(), text.substr(0, text.size() / 2), edited, std::string("junk")}) {
+    size_t before = shop.runs();
+    writeFile(entry.string(), damaged);
+    EXPECT_EQ(shop.compile(), text);
+    EXPECT_EQ(shop.runs(), before + 1);
+    EXPECT_EQ(readFile(entry.string()), text);
+  }
+  // An intact file for another target, as after a copy by hand.
+  writeFile(entry.string(), sampleWith("target sm_80", "target sm_70"));
+  EXPECT_EQ(shop.compile(), text);
+  fs::remove(entry);
+  fs::create_directory(entry);
+  EXPECT_FAULTS(shop.compile(), fmt::format("cannot write '{}': Is a directory", entry.string()));
+}
+
+TEST(jitRacingProcesses) {
+  Workshop shop;
+  shop.writeCompiler("build 1", "sleep 0.2; head -c 300 " + shop.path("kernel.ptx") + " > \"$3\"; sleep 0.1; cp " +
+                                    shop.path("kernel.ptx") + " \"$3\"");
+  std::vector<pid_t> children;
+  for (int i = 0; i < 6; ++i) {
+    pid_t child = fork();
+    if (child == 0) {
+      // Each looks again and again while the others write.
+      for (int j = 0; j < 3; ++j)
+        if (faultsIn([&] { shop.compile(); }).size() || shop.compile() != sampleWith())
+          _exit(1);
+      _exit(0);
+    }
+    children.push_back(child);
+  }
+  for (pid_t child : children) {
+    int status = -1;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT(shop.runs() >= 1 && shop.runs() <= 6);
+  EXPECT_EQ(shop.entries().size(), 1u);
+  EXPECT_EQ(readFile(shop.entries()[0].string()), sampleWith());
+}
+
+TEST(jitPassesErrorsOn) {
+  Workshop shop;
+  shop.writeCompiler("build 1", "printf \"spec.mlir:1:1: error: 'attn.mask' op expects A\\nsource\\n^\\n\" >&2\n"
+                                "printf \"spec.mlir:2:1: error: second\\nspec.mlir:3:1: note: here\\n\" >&2\nexit 1");
+  EXPECT_FAULTS(shop.compile(), "spec.mlir:1:1: error: 'attn.mask' op expects A\nsource\n^",
+                "spec.mlir:2:1: error: second\nspec.mlir:3:1: note: here");
+  EXPECT_EQ(shop.entries().size(), 0u);
+  shop.writeCompiler("build 1", "exit 3");
+  EXPECT_FAULTS(shop.compile(), fmt::format("cannot compile '{}': '{}' ended with status 3 and said nothing",
+                                            shop.path("spec.mlir"), shop.path("attnc")));
+  shop.writeCompiler("build 1", "kill -9 $$");
+  EXPECT_FAULTS(shop.compile(), fmt::format("cannot compile '{}': '{}' ended with status 137 and said nothing",
+                                            shop.path("spec.mlir"), shop.path("attnc")));
+}
+
+TEST(jitRefusesWhatIsNoKernelFile) {
+  Workshop shop;
+  shop.writeCompiler("build 1", "echo .version > \"$3\"");
+  EXPECT_FAULTS(shop.compile(),
+                fmt::format("what '{}' made of '{}' is no kernel file: expects '//! attn-kernel-file 1' "
+                            "as its first line, got '.version'",
+                            shop.path("attnc"), shop.path("spec.mlir")));
+}
+
+TEST(jitFaultsOfFoldersAndPrograms) {
+  Workshop shop;
+  LoadOptions good = shop.options;
+  shop.options.compiler = shop.path("none");
+  EXPECT_FAULTS(shop.compile(), fmt::format("cannot run '{}': No such file or directory", shop.path("none")));
+  shop.options = good;
+  shop.options.cache = shop.path("spec.mlir") + "/cache";
+  EXPECT_FAULTS(shop.compile(), fmt::format("cannot make the cache folder '{}': Not a directory", shop.options.cache));
+  shop.options = good;
+  fs::remove(shop.path("spec.mlir"));
+  EXPECT_FAULTS(shop.compile(), fmt::format("cannot read '{}': No such file or directory", shop.path("spec.mlir")));
+}
+
+TEST(jitThroughDevice) {
+  Workshop shop;
+  auto device = std::make_shared<NoHostWorkDevice>();
+  std::shared_ptr<Kernel> kernel = device->load(shop.path("spec.mlir"), "prefill", shop.options);
+  EXPECT_EQ(kernel->section().name, "prefill");
+  // The target is the device's own when none is given.
+  shop.options.target.clear();
+  device->load(shop.path("spec.mlir"), "", shop.options);
+  EXPECT_EQ(shop.runs(), 1u);
+}
+
+TEST(jitDefaultCache) {
+  std::string kept = std::getenv("XDG_CACHE_HOME") ? std::getenv("XDG_CACHE_HOME") : "";
+  std::string home = std::getenv("HOME") ? std::getenv("HOME") : "";
+  setenv("XDG_CACHE_HOME", "/xdg", 1);
+  EXPECT_EQ(defaultCache(), "/xdg/attn");
+  unsetenv("XDG_CACHE_HOME");
+  setenv("HOME", "/home/u", 1);
+  EXPECT_EQ(defaultCache(), "/home/u/.cache/attn");
+  setenv("HOME", home.c_str(), 1);
+  if (!kept.empty())
+    setenv("XDG_CACHE_HOME", kept.c_str(), 1);
+}
+
+TEST(processCollectsBothStreams) {
+  // More than a pipe holds on both, so that reading one after the other would hang.
+  ProcessResult result =
+      runProcess({"/bin/sh", "-c", "head -c 200000 /dev/zero; head -c 200000 /dev/zero >&2; cat; exit 7"});
+  EXPECT_EQ(result.status, 7);
+  EXPECT_EQ(result.output.size(), 200000u);
+  EXPECT_EQ(result.errors.size(), 200000u);
+}

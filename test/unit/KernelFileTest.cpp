@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel files: what is read from one written by hand, the way back, and a sentence for each thing that can be wrong.
+#include "runtime/KernelFile.h"
+#include "test/unit/Samples.h"
+#include "test/unit/Test.h"
+
+using namespace attn;
+using namespace attn::test;
+
+TEST(kernelFileHash) {
+  // Published values of FNV-1a with 64 bits.
+  EXPECT_EQ(hexadecimal(hashOf("")), "cbf29ce484222325");
+  EXPECT_EQ(hexadecimal(hashOf("a")), "af63dc4c8601ec8c");
+  EXPECT_EQ(hexadecimal(hashOf("foobar")), "85944171f73967e8");
+}
+
+TEST(kernelFileIsRead) {
+  KernelFile file = parseKernelFile(sampleWith(), "K.ptx");
+  EXPECT_EQ(file.build, "3f2a91c0");
+  EXPECT_EQ(file.target, "sm_80");
+  EXPECT_EQ(file.specHash, "0123456789abcdef");
+  EXPECT_EQ(file.source, "// A comment.\n\n  attn.kernel @prefill\n");
+  EXPECT_EQ(file.kernels.size(), 1u);
+  const KernelSection &kernel = file.kernels[0];
+  EXPECT_EQ(kernel.name, "prefill");
+  EXPECT_EQ(kernel.arguments.size(), 8u);
+  EXPECT((kernel.arguments[0] ==
+          KernelArgument{
+              KernelArgument::Role::Input, "q", DType::BF16, {{"batch"}, {"seq_q"}, {"heads", 8}, {"head_dim", 64}}}));
+  EXPECT((kernel.arguments[4] == KernelArgument{KernelArgument::Role::Scalar, "shift", DType::Index, {}}));
+  EXPECT((kernel.arguments[7] == KernelArgument{KernelArgument::Role::InOut, "state", DType::F32, {{"heads", 8}}}));
+  EXPECT((kernel.facts == std::vector<DataFact>{{DataFact::Kind::Length, "kv_lens", "k", "seq_kv"}}));
+  EXPECT_EQ(kernel.workspace.text(), "batch * seq_q * 4");
+  EXPECT_EQ(kernel.steps.size(), 2u);
+  EXPECT_EQ(kernel.steps[0].alternatives.size(), 2u);
+  const KernelEntry &fast = kernel.steps[0].alternatives[0];
+  EXPECT_EQ(fast.name, "fast");
+  EXPECT((fast.required == std::vector<Alignment>{{"q", 16}, {"k", 16}}));
+  EXPECT_EQ(fast.grid.text(), "ceildiv(seq_q, 128) * 8 * batch");
+  EXPECT_EQ(fast.block, 128);
+  EXPECT_EQ(fast.shared, 65536);
+  EXPECT(!fast.cooperative);
+  EXPECT_EQ(fast.parameters.size(), 7u);
+  EXPECT(fast.parameters[2].what == KernelParameter::Kind::Stride && fast.parameters[2].dimension == 1);
+  EXPECT_EQ(fast.parameters[6].offset.text(), "seq_q * 4");
+  EXPECT(kernel.steps[1].alternatives[0].cooperative);
+}
+
+TEST(kernelFileRoundTrip) {
+  std::string text = sampleWith();
+  std::string ptx = text.substr(text.find(".version"));
+  EXPECT_EQ(printKernelFile(parseKernelFile(text), ptx), text);
+}
+
+TEST(kernelFileOfTwoKernelsRoundTrip) {
+  KernelFile file;
+  file.build = "b";
+  file.target = "sm_90a";
+  file.specHash = "ffffffffffffffff";
+  for (const char *name : {"first", "second"}) {
+    KernelSection &kernel = file.kernels.emplace_back();
+    kernel.name = name;
+    kernel.arguments.push_back({KernelArgument::Role::Input, "list", DType::I64, {}});
+    kernel.facts.push_back({DataFact::Kind::Increasing, "list"});
+    KernelEntry &entry = kernel.steps.emplace_back().alternatives.emplace_back();
+    entry.name = name;
+    entry.block = 32;
+  }
+  std::string text = printKernelFile(file, ".version 8.0\n.entry first() { ret; }\n.entry second() { ret; }");
+  KernelFile again = parseKernelFile(text);
+  EXPECT_EQ(printKernelFile(again, text.substr(text.find(".version"))), text);
+  EXPECT_EQ(again.kernels[1].name, "second");
+  EXPECT(again.kernels[0].arguments == file.kernels[0].arguments);
+  EXPECT(again.kernels[0].facts == file.kernels[0].facts);
+}
+
+static std::string faultOf(const std::string &text) {
+  std::vector<std::string> faults = faultsIn([&] { parseKernelFile(text, "K.ptx"); });
+  return fmt::format("{}", fmt::join(faults, " | "));
+}
+
+TEST(kernelFileDamage) {
+  EXPECT_EQ(faultOf(""), "K.ptx is no kernel file: expects '//! attn-kernel-file 1' as its first line, got ''");
+  EXPECT_EQ(faultOf(".version 8.0\n"),
+            "K.ptx is no kernel file: expects '//! attn-kernel-file 1' as its first line, got '.version 8.0'");
+  EXPECT_EQ(faultOf(sampleWith("file 1", "file 2")),
+            "K.ptx has kernel file format '2', this runtime reads 1: compile it again");
+  EXPECT_EQ(faultOf(sampleWith("build 3f2a91c0", "built 3f2a91c0")),
+            "K.ptx:2: expects '//! build' and its value, got '//! built 3f2a91c0'");
+  EXPECT_EQ(faultOf(sampleWith("sm_80", "sm_80 sm_90")), "K.ptx:3: expects the end of the line, got 'sm_90'");
+  EXPECT_EQ(faultOf(sampleWith("0123456789abcdef", "0123")),
+            "K.ptx:4: expects 16 hexadecimal digits after 'spec-hash', got '0123'");
+  std::string text = sampleWith(), content = text.substr(text.find("//! kernel"));
+  std::string hash = hexadecimal(hashOf(content));
+  std::string shorter = text.substr(0, text.size() - 10);
+  std::string shorterHash = hexadecimal(hashOf(content.substr(0, content.size() - 10)));
+  EXPECT_EQ(faultOf(shorter), fmt::format("K.ptx is truncated, damaged or was edited: its content has the hash {}, its "
+                                          "check line says {}; compile it again",
+                                          shorterHash, hash));
+}
+
+struct Replacement {
+  const char *old, *replacement, *fault;
+};
+
+static void checkReplacements(std::initializer_list<Replacement> table) {
+  std::string wrong;
+  for (const Replacement &row : table)
+    if (std::string got = faultOf(sampleWith(row.old, row.replacement)); got != row.fault)
+      wrong +=
+          fmt::format("\n  '{}' -> '{}'\n    expects {}\n    got     {}", row.old, row.replacement, row.fault, got);
+  EXPECT_EQ(wrong, "");
+}
+
+TEST(kernelFileFaultsOfKernelLines) {
+  checkReplacements({
+      {"//! kernel prefill", "//! kernel 1st", "K.ptx:6: expects the name of a kernel, got '1st'"},
+      {"//! kernel prefill\n", "//! workspace 0\n//! kernel prefill\n", "K.ptx:6: expects 'kernel', got 'workspace'"},
+      {"input q bf16", "input q* bf16", "K.ptx:7: expects the name of an argument, got 'q*'"},
+      {"input q bf16", "input q f8",
+       "K.ptx:7: expects a type (f16, bf16, f32, f64, i8, i32, i64, bool, index), got 'f8'"},
+      {"kv_lens i32 [batch]", "kv_lens index [batch]",
+       "K.ptx:9: expects elements of a type with a size in memory, got 'index'"},
+      {"kv_lens i32 [batch]", "kv_lens i32 batch", "K.ptx:9: expects a shape in brackets, got 'batch'"},
+      {"[batch, seq_kv,", "[batch, ,", "K.ptx:8: expects the name of a dimension, got ''"},
+      {"heads = 8,", "heads : 8,", "K.ptx:7: expects '=' after the name of a dimension, got ':'"},
+      {"heads = 8,", "heads = -8,", "K.ptx:7: expects a size from 0 to 1073741823, got '-8'"},
+      {"heads = 8,", "heads = 8 8,", "K.ptx:7: expects the end of the line, got '8'"},
+      {"scale f32", "scale f16", "K.ptx:10: expects a scalar of f32, i32 or index, got f16"},
+      {"data length", "data width", "K.ptx:15: expects length, increasing or pointers, got 'width'"},
+      {"workspace batch * seq_q", "workspace batch * ",
+       "K.ptx:16: expects a number, a name or '(', got '*' in 'batch *  * 4'"},
+      {"//! launch fast", "//! start fast",
+       "K.ptx:17: expects kernel, input, scalar, output, inout, data, workspace, launch, or, requires, grid, block, "
+       "shared, cooperative, param or source, got 'start'"},
+      {"//! | // A comment.", "// A comment.",
+       "K.ptx:41: expects '//! end' after the source, got the end of the header lines"},
+      {"//! | // A comment.", "//! // A comment.",
+       "K.ptx:42: expects '//! | ' and a line of the spec, or '//! end', got '//! // A comment.'"},
+  });
+}
+
+TEST(kernelFileFaultsOfEntryLines) {
+  checkReplacements({
+      {"//! launch fast", "//! grid 1", "K.ptx:17: expects 'launch' before 'grid'"},
+      {"//! launch fast", "//! or fast", "K.ptx:17: expects 'launch' before 'or'"},
+      {"aligned q 16", "padded q 16", "K.ptx:18: expects 'aligned', got 'padded'"},
+      {"aligned q 16", "aligned q 0", "K.ptx:18: expects a number of bytes from 1 to 4096, got '0'"},
+      {"block 128", "block 2048", "K.ptx:21: expects a number of threads from 1 to 1024, got '2048'"},
+      {"block 128", "block 12x", "K.ptx:21: expects a number of threads from 1 to 1024, got '12x'"},
+      {"shared 65536", "shared -1", "K.ptx:22: expects a number of bytes from 0 to 1048576, got '-1'"},
+      {"param address q", "param place q", "K.ptx:23: expects address, size, stride, scalar or workspace, got 'place'"},
+      {"stride q 1", "stride q 99", "K.ptx:25: expects the number of a dimension from 0 to 31, got '99'"},
+  });
+}
+
+TEST(kernelFileFaultsBetweenLines) {
+  checkReplacements({
+      {"input k bf16 [batch, seq_kv, kv_heads = 2", "input k bf16 [batch, seq_kv, heads = 2",
+       "K.ptx: kernel 'prefill': expects one size for dimension 'heads', got 8 in 'q' and 2 in 'k'"},
+      {"[batch, seq_kv, kv_heads = 2", "[batch, seq_kv, batch",
+       "K.ptx: kernel 'prefill': expects every dimension of 'k' to have its own name, got 'batch' twice"},
+      {"scalar count i32", "scalar scale i32",
+       "K.ptx: kernel 'prefill': expects arguments with different names, got 'scale' twice | K.ptx: kernel 'prefill': "
+       "expects the name of a scalar in entry 'fast', got 'count' | K.ptx: kernel 'prefill': expects parameter 5 of "
+       "entry 'fast' to be 8 bytes in the PTX, got 4"},
+      {"data length kv_lens", "data length q", "K.ptx: kernel 'prefill': expects data about integers, got 'q' of bf16"},
+      {"data length kv_lens k", "data length kv_lens j",
+       "K.ptx: kernel 'prefill': expects the name of a tensor in data, got 'j'"},
+      {"data length kv_lens k seq_kv", "data length kv_lens k seq_q",
+       "K.ptx: kernel 'prefill': expects a dimension of 'k' in data, got 'seq_q'"},
+      {"data length kv_lens k seq_kv", "data pointers kv_lens pages",
+       "K.ptx: kernel 'prefill': expects the name of a dimension in data, got 'pages'"},
+      {"workspace batch *", "workspace pages *",
+       "K.ptx: kernel 'prefill': expects names of dimensions in workspace, got 'pages'"},
+      {"grid ceildiv(seq_q, 128)", "grid ceildiv(rows, 128)",
+       "K.ptx: kernel 'prefill': expects names of dimensions in the grid of entry 'fast', got 'rows'"},
+      {"//! block 32\n", "", "K.ptx: kernel 'prefill': expects a block in entry 'last', got none"},
+      {"aligned q 16", "aligned r 16",
+       "K.ptx: kernel 'prefill': expects the name of a tensor in entry 'fast', got 'r'"},
+      {"aligned q 16", "aligned q 12",
+       "K.ptx: kernel 'prefill': expects an alignment that is a power of two in entry 'fast', got 12"},
+      {"param address q", "param address scale",
+       "K.ptx: kernel 'prefill': expects the name of a tensor in entry 'fast', got 'scale'"},
+      {"stride q 1", "stride q 4",
+       "K.ptx: kernel 'prefill': expects a dimension of 'q' below 4 in entry 'fast', got 4"},
+      {"param size seq_q", "param size rows",
+       "K.ptx: kernel 'prefill': expects the name of a dimension in entry 'fast', got 'rows'"},
+      {"param workspace seq_q", "param workspace rows",
+       "K.ptx: kernel 'prefill': expects names of dimensions in a workspace offset of entry 'fast', got 'rows'"},
+      {"//! launch last", "//! launch lost", "K.ptx: kernel 'prefill': expects an .entry 'lost' in the PTX, got none"},
+      {"//! param size batch\n", "",
+       "K.ptx: kernel 'prefill': expects as many parameters in entry 'last' as the PTX declares, 1, got 0"},
+      {".param .u32 fast_param_1", ".param .u64 fast_param_1",
+       "K.ptx: kernel 'prefill': expects parameter 1 of entry 'fast' to be 4 bytes in the PTX, got 8"},
+      {"//! source", "//! kernel prefill\n//! launch last\n//! grid 1\n//! block 32\n//! param workspace 0\n//! source",
+       "K.ptx: expects kernels with different names, got 'prefill' twice | K.ptx: kernel 'prefill': expects parameter "
+       "0 "
+       "of entry 'last' to be 8 bytes in the PTX, got 4"},
+      {"//! source", "//! kernel empty\n//! source", "K.ptx: kernel 'empty': expects at least one launch, got none"},
+  });
+  std::string text = sampleWith();
+  size_t begin = text.find("//! kernel"), end = text.find("//! source");
+  EXPECT_EQ(faultOf(repairCheck(text.erase(begin, end - begin))), "K.ptx: expects at least one kernel, got none");
+}
+
+TEST(kernelFileFaultsComeTogether) {
+  std::string text = sampleWith("aligned q 16", "aligned q 0");
+  text.replace(text.find("block 64"), 8, "block 0 ");
+  EXPECT_EQ(faultOf(repairCheck(text)), "K.ptx:18: expects a number of bytes from 1 to 4096, got '0' | K.ptx:32: "
+                                        "expects a number of threads from 1 to 1024, got '0'");
+}
