@@ -158,6 +158,9 @@ KernelArgument argumentOf(DictionaryAttr entry) {
   if (auto dims = entry.getAs<ArrayAttr>("dims"))
     for (auto [name, size] : llvm::zip(dims, entry.getAs<ArrayAttr>("sizes"))) {
       Dimension dimension{cast<StringAttr>(name).str(), {}};
+      // A number that nothing names still needs one in the kernel file: that of its tensor and place.
+      if (dimension.name.empty())
+        dimension.name = argument.name + "_" + std::to_string(argument.shape.size());
       if (int64_t number = cast<IntegerAttr>(size).getInt(); number >= 0)
         dimension.size = number;
       argument.shape.push_back(dimension);
