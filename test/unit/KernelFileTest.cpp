@@ -130,8 +130,8 @@ TEST(kernelFileFaultsOfKernelLines) {
       {"data length", "data width", "K.ptx:15: expects length, increasing or pointers, got 'width'"},
       {"workspace batch * seq_q", "workspace batch * ",
        "K.ptx:16: expects a number, a name or '(', got '*' in 'batch *  * 4'"},
-      {"//! launch fast", "//! start fast",
-       "K.ptx:17: expects kernel, input, scalar, output, inout, data, workspace, launch, or, requires, grid, block, "
+      {"//! launch last", "//! start last",
+       "K.ptx:35: expects kernel, input, scalar, output, inout, data, workspace, launch, or, requires, grid, block, "
        "shared, cooperative, param or source, got 'start'"},
       {"//! | // A comment.", "// A comment.",
        "K.ptx:41: expects '//! end' after the source, got the end of the header lines"},
