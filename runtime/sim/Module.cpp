@@ -69,4 +69,14 @@ void Module::bind(uint32_t variable, uint64_t address) {
   }
 }
 
+void Module::setWorstApproximation(bool worst) {
+  if (forms.empty() || forms.front().worst == worst)
+    return;
+  for (Form &form : forms)
+    form.worst = worst;
+  for (Op &op : ops)
+    if (op.scalar)
+      op.scalar = op.form->row->choose(*op.form);
+}
+
 } // namespace attn::sim

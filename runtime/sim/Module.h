@@ -160,6 +160,8 @@ struct Module {
   uint32_t functionOf(uint32_t op) const;
   /// Tells the address of a .global or .const variable: patches every instruction and constant that mentions it.
   void bind(uint32_t variable, uint64_t address);
+  /// Whether approximate instructions add -1, 0 or 1 times half their documented bound, by a hash of opcode and input.
+  void setWorstApproximation(bool worst);
 
   struct Relocation {
     uint32_t variable = 0;

@@ -18,8 +18,8 @@ struct Abandon {};
 
 class Parser : Names {
 public:
-  Parser(std::string_view text, std::string_view file, ParseOptions options)
-      : options(options), tokens(tokenize(text)), module(std::make_shared<Module>()), binder(*module, *this) {
+  Parser(std::string_view text, std::string_view file)
+      : tokens(tokenize(text)), module(std::make_shared<Module>()), binder(*module, *this) {
     module->file = std::string(file);
     blocks.emplace_back();
     hasDeviceFunctions = std::any_of(tokens.begin(), tokens.end(), [](const Token &t) {
@@ -145,7 +145,9 @@ private:
     }
     if (take(".version")) {
       const Token &number = next();
-      module->version = std::string(number.text) + (peek().kind == Token::Modifier ? std::string(next().text) : "");
+      // A version without a space before its point comes as one token, else the point belongs to a second one.
+      bool split = number.kind == Token::Integer && peek().kind == Token::Modifier && peek().line == number.line;
+      module->version = std::string(number.text) + (split ? std::string(next().text) : "");
       if (number.kind != Token::Float64 && number.kind != Token::Integer)
         fail(number, fmt::format("expects a version number, got {}", spelled(number)));
     } else if (take(".target")) {
@@ -713,8 +715,6 @@ private:
     Matches &m = known->second;
     if (fresh)
       m.candidates = matchForm(text, m.error);
-    for (Candidate &c : m.candidates)
-      c.form.worst = options.worstApproximation;
     if (m.candidates.empty())
       fail(mnemonic, m.error);
     std::string message;
@@ -1083,7 +1083,6 @@ private:
     std::string error;
   };
 
-  const ParseOptions options;
   std::vector<Token> tokens;
   size_t at = 0;
   std::shared_ptr<Module> module;
@@ -1104,8 +1103,6 @@ private:
 
 } // namespace
 
-ParseResult parse(std::string_view text, std::string_view file, ParseOptions options) {
-  return Parser(text, file, options).run();
-}
+ParseResult parse(std::string_view text, std::string_view file) { return Parser(text, file).run(); }
 
 } // namespace attn::sim

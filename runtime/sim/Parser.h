@@ -24,12 +24,7 @@ struct ParseResult {
   std::vector<Diagnostic> errors; // at most 20
 };
 
-struct ParseOptions {
-  /// Approximate instructions add -1, 0 or 1 times half their documented bound, by a hash of opcode and input.
-  bool worstApproximation = false;
-};
-
 /// Parses and decodes `text`. `file` appears in messages only. Lines that start with `//!` are comments here.
-ParseResult parse(std::string_view text, std::string_view file, ParseOptions options = {});
+ParseResult parse(std::string_view text, std::string_view file);
 
 } // namespace attn::sim
