@@ -69,6 +69,7 @@ void Inequalities::noteDefinition(Value value, unsigned number) {
       return;
     fact(self.plus(other, -1));
     fact(other.plus(self, -1));
+    equalities.push_back(self.plus(other, -1));
   };
   auto operand = [&](unsigned i) { return linear(op->getOperand(i)); };
   if (isa<tile::ProgramOp, tile::ExtentOp, arith::IndexCastUIOp>(op))
@@ -116,6 +117,25 @@ bool Inequalities::implies(const Linear &linear, ArrayRef<Linear> assumed) const
   return contradict(system);
 }
 
+/// The expression with fewest variables among those that definitions make equal: `keys - rows + rows` is `keys`.
+Linear Inequalities::simplest(Linear linear) const {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const Linear &zero : equalities)
+      for (auto [number, coefficient] : zero.terms) {
+        int64_t own = linear.coefficient(number);
+        if (own == 0 || own % coefficient != 0)
+          continue;
+        Linear other = linear.plus(zero, -own / coefficient);
+        if (other.terms.size() < linear.terms.size() && other.isSmall()) {
+          linear = other;
+          changed = true;
+        }
+      }
+  }
+  return linear;
+}
+
 /// Drops each bound that another makes superfluous. Longer ones go first, so that the simplest stay.
 void Inequalities::prune(SmallVectorImpl<Interval::Bound> &bounds, bool lower) const {
   llvm::stable_sort(bounds, [](auto &a, auto &b) { return a.linear.terms.size() > b.linear.terms.size(); });
@@ -161,11 +181,11 @@ Interval Inequalities::project(ArrayRef<Linear> system, unsigned unknown) const 
       int64_t own = linear.coefficient(unknown);
       linear.terms.erase(unknown);
       if (own > 0)
-        interval.lower.push_back({own, Linear().add(linear, -1)});
+        interval.lower.push_back({own, simplest(Linear().add(linear, -1))});
       else if (own < 0)
-        interval.upper.push_back({-own, linear});
+        interval.upper.push_back({-own, simplest(linear)});
       else if (!implies(linear) && !llvm::is_contained(interval.conditions, linear))
-        interval.conditions.push_back(linear);
+        interval.conditions.push_back(simplest(linear));
     }
   };
   auto inequality = [&](unsigned i, unsigned j) { return shadow.atIneq64(i, j); };

@@ -67,11 +67,13 @@ public:
 
 private:
   void noteDefinition(mlir::Value value, unsigned number);
+  Linear simplest(Linear linear) const;
   void prune(llvm::SmallVectorImpl<Interval::Bound> &bounds, bool lower) const;
 
   llvm::SmallVector<mlir::Value> values;
   llvm::DenseMap<mlir::Value, unsigned> numbers;
   llvm::SmallVector<Linear> facts;
+  llvm::SmallVector<Linear> equalities; // = 0; among the facts, too
 };
 
 } // namespace attn

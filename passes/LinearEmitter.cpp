@@ -23,7 +23,7 @@ Value LinearEmitter::wide(Value value) {
     return value;
   APInt number;
   if (matchPattern(value, m_ConstantInt(&number)))
-    return arith::ConstantIntOp::create(builder, location, type, number.getSExtValue());
+    return constant(number.getSExtValue(), /*wide=*/true);
   Value &cast = known[std::make_tuple(StringRef("wide"), value.getAsOpaquePointer(), nullptr)];
   if (!cast)
     cast = arith::IndexCastOp::create(builder, location, type, value);
@@ -37,14 +37,14 @@ void LinearEmitter::unify(Value &a, Value &b) {
   }
 }
 
-Value LinearEmitter::constant(int64_t number) {
-  auto key = std::make_tuple(StringRef("constant"), reinterpret_cast<void *>(number), nullptr);
-  Value &value = known[key];
-  bool small = number >= INT32_MIN && number <= INT32_MAX;
-  if (!value && small)
-    value = arith::ConstantIndexOp::create(builder, location, number);
-  else if (!value)
+Value LinearEmitter::constant(int64_t number, bool wide) {
+  wide |= number < INT32_MIN || number > INT32_MAX;
+  auto kind = StringRef(wide ? "i64" : "index");
+  Value &value = known[std::make_tuple(kind, reinterpret_cast<void *>(number), nullptr)];
+  if (!value && wide)
     value = arith::ConstantIntOp::create(builder, location, builder.getI64Type(), number);
+  else if (!value)
+    value = arith::ConstantIndexOp::create(builder, location, number);
   return value;
 }
 
@@ -100,31 +100,37 @@ Value LinearEmitter::emit(const Linear &linear) {
     Value value = operand(system.valueOf(step.variable));
     int64_t magnitude = std::abs(step.coefficient);
     if (magnitude != 1)
-      value = binary<arith::MulIOp>(value, operand(constant(magnitude)));
+      value = binary<arith::MulIOp>(value, magnitude);
     if (step.coefficient > 0)
       sum = sum ? binary<arith::AddIOp>(sum, value) : value;
     else
-      sum = binary<arith::SubIOp>(sum ? sum : operand(constant(0)), value);
+      sum = binary<arith::SubIOp>(sum ? sum : constant(0, !narrow), value);
   }
   return sum ? add(sum, linear.constant) : constant(linear.constant);
 }
 
 Value LinearEmitter::add(Value value, int64_t number) {
-  return number ? binary<arith::AddIOp>(value, constant(number)) : value;
+  return number ? binary<arith::AddIOp>(value, number) : value;
 }
 Value LinearEmitter::floorDivide(Value value, int64_t divisor) {
-  return binary<arith::FloorDivSIOp>(value, constant(divisor));
+  return binary<arith::FloorDivSIOp>(value, divisor);
 }
 Value LinearEmitter::ceilDivide(Value value, int64_t divisor) {
-  return binary<arith::CeilDivSIOp>(value, constant(divisor));
+  return binary<arith::CeilDivSIOp>(value, divisor);
 }
 Value LinearEmitter::least(Value a, Value b) { return binary<arith::MinSIOp>(a, b); }
 Value LinearEmitter::greatest(Value a, Value b) { return binary<arith::MaxSIOp>(a, b); }
+
+Value LinearEmitter::clamp(Value value, int64_t lowest, int64_t highest) {
+  return binary<arith::MinSIOp>(binary<arith::MaxSIOp>(value, lowest), highest);
+}
 
 Value LinearEmitter::less(Value a, Value b) {
   unify(a, b);
   return builder.createOrFold<arith::CmpIOp>(location, arith::CmpIPredicate::slt, a, b);
 }
+
+Value LinearEmitter::notNegative(Value value) { return less(constant(-1, !value.getType().isIndex()), value); }
 
 Value LinearEmitter::select(Value condition, Value a, Value b) {
   unify(a, b);
@@ -140,8 +146,10 @@ Value LinearEmitter::both(Value a, Value b) {
 Value LinearEmitter::index(Value value) {
   if (value.getType().isIndex())
     return value;
-  value = least(greatest(value, constant(-kFarAway)), constant(kFarAway));
-  return arith::IndexCastOp::create(builder, location, builder.getIndexType(), value);
+  Value &cast = known[std::make_tuple(StringRef("narrow"), value.getAsOpaquePointer(), nullptr)];
+  if (!cast)
+    cast = arith::IndexCastOp::create(builder, location, builder.getIndexType(), clamp(value, -kFarAway, kFarAway));
+  return cast;
 }
 
 } // namespace attn

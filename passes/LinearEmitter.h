@@ -23,13 +23,15 @@ public:
   void setPosition(unsigned first, unsigned second) { position = {first, second}; }
 
   mlir::Value emit(const Linear &linear);
-  mlir::Value constant(int64_t number);
+  mlir::Value constant(int64_t number, bool wide = false);
   mlir::Value add(mlir::Value value, int64_t number);
   mlir::Value floorDivide(mlir::Value value, int64_t divisor);
   mlir::Value ceilDivide(mlir::Value value, int64_t divisor);
   mlir::Value least(mlir::Value a, mlir::Value b);
+  mlir::Value clamp(mlir::Value value, int64_t lowest, int64_t highest);
   mlir::Value greatest(mlir::Value a, mlir::Value b);
   mlir::Value less(mlir::Value a, mlir::Value b);
+  mlir::Value notNegative(mlir::Value value);
   mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b);
   mlir::Value both(mlir::Value a, mlir::Value b); // either may be null, which is true
   /// An index again: what is far away becomes kFarAway.
@@ -47,6 +49,9 @@ private:
   mlir::Value wide(mlir::Value value);
   void unify(mlir::Value &a, mlir::Value &b);
   template <typename Op> mlir::Value binary(mlir::Value a, mlir::Value b);
+  template <typename Op> mlir::Value binary(mlir::Value a, int64_t b) {
+    return binary<Op>(a, constant(b, !a.getType().isIndex()));
+  }
 
   mlir::OpBuilder &builder;
   mlir::Location location;

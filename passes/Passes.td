@@ -109,6 +109,7 @@ def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
 
 def TrimWalks : Pass<"trim-walks", "::mlir::ModuleOp"> {
   let summary = "Turn walks into loops over the tiles that masks admit, and say which tiles need no mask";
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
   let description = [{
     Reads each conjunct of the mask in the walk's body as a tree of affine comparisons of positions. For the rows of
     this program, a comparison holds everywhere up to some tile and nowhere after another (or the other way round).

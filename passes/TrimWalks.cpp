@@ -128,19 +128,25 @@ Columns WalkTrimmer::emit(const Interval &interval) {
     columns.end = columns.end ? emitter.least(columns.end, value) : value;
   }
   for (const Linear &condition : interval.conditions)
-    columns.condition = emitter.both(columns.condition, emitter.less(emitter.constant(-1), emitter.emit(condition)));
+    columns.condition = emitter.both(columns.condition, emitter.notNegative(emitter.emit(condition)));
   return columns;
 }
 
-/// upper + slack >= lower, whatever the values.
-bool neverCross(const Inequalities &system, const Interval &interval, int64_t slack) {
+/// Whether upper + slack(lower) >= lower for each pair of bounds, whatever the values. No slack means not to look.
+bool neverCross(const Inequalities &system, const Interval &interval,
+                llvm::function_ref<std::optional<int64_t>(const Interval::Bound &)> slack) {
   return llvm::all_of(interval.lower, [&](const Interval::Bound &lower) {
-    return llvm::all_of(interval.upper, [&](const Interval::Bound &upper) {
-      Linear distance = Linear(slack * lower.divisor * upper.divisor);
-      distance.add(upper.linear, lower.divisor).add(lower.linear, -upper.divisor);
-      return system.implies(distance);
-    });
+    std::optional<int64_t> by = slack(lower);
+    return !by || llvm::all_of(interval.upper, [&](const Interval::Bound &upper) {
+             Linear distance(*by * lower.divisor * upper.divisor);
+             distance.add(upper.linear, lower.divisor).add(lower.linear, -upper.divisor);
+             return system.implies(distance);
+           });
   });
+}
+
+bool neverEmpty(const Inequalities &system, const Interval &interval) {
+  return neverCross(system, interval, [](auto &) { return 0; });
 }
 
 void WalkTrimmer::findVisited() {
@@ -155,21 +161,23 @@ void WalkTrimmer::findVisited() {
     if (!interval.empty)
       intervals.push_back(std::move(interval));
   }
-  // A part that begins with a tile is empty exactly when its end is not beyond its beginning, also in tile numbers.
-  auto startsTile = [&](const Interval &interval) {
-    const Linear &start = interval.lower.front().linear;
-    return interval.lower.size() == 1 && start.terms.empty() && start.constant % step == 0 &&
-           interval.lower.front().divisor == 1;
+  // Columns from a tile's first column on that end before they begin do so in tile numbers, too.
+  auto startsTile = [&](const Interval::Bound &bound) {
+    return bound.divisor == 1 && bound.linear.terms.empty() && bound.linear.constant % step == 0;
   };
-  bool samePrefix = llvm::all_of(intervals, startsTile) && llvm::all_equal(llvm::map_range(intervals, [](auto &each) {
-                      return each.lower.front().linear.constant;
-                    }));
-  bool mayBeEmpty = intervals.empty();
+  using Slack = std::optional<int64_t>;
+  auto inTiles = [&](const Interval::Bound &bound) { return startsTile(bound) ? Slack() : Slack(0); };
+  auto ordered = [&](const Interval::Bound &bound) { return Slack(startsTile(bound) ? 1 : 0); };
+  bool samePrefix = llvm::all_of(intervals, [&](const Interval &each) {
+    return each.lower.size() == 1 && startsTile(each.lower.front()) &&
+           each.lower.front().linear == intervals.front().lower.front().linear;
+  });
+  bool mayBeEmpty = false, alone = intervals.size() == 1 || samePrefix;
   SmallVector<Columns> parts;
   for (const Interval &interval : intervals) {
     Columns columns = emit(interval);
-    mayBeEmpty |= columns.condition || !neverCross(conditions.system, interval, samePrefix ? 1 : 0);
-    if (!samePrefix && !neverCross(conditions.system, interval, 0))
+    mayBeEmpty |= columns.condition || !neverCross(conditions.system, interval, ordered);
+    if (alone ? !neverCross(conditions.system, interval, inTiles) : !neverEmpty(conditions.system, interval))
       columns.condition = emitter.both(columns.condition, emitter.less(columns.first, columns.end));
     parts.push_back(columns);
   }
@@ -183,13 +191,14 @@ void WalkTrimmer::findVisited() {
 
 /// From the first tile that any part touches to the last.
 void WalkTrimmer::joinVisited(ArrayRef<Columns> parts, bool mayBeEmpty, bool samePrefix) {
-  Value from = emitter.emit(conditions.from), to = emitter.emit(conditions.to);
-  Value firstColumn, endColumn;
+  Value from = emitter.emit(conditions.from), firstColumn, endColumn;
   for (const Columns &part : parts) {
     Value a = part.first, b = part.end;
-    if (part.condition && (parts.size() > 1 || samePrefix)) {
-      a = samePrefix ? a : emitter.select(part.condition, a, to);
-      b = emitter.select(part.condition, b, samePrefix ? a : from);
+    if (part.condition && samePrefix) {
+      b = emitter.select(part.condition, b, a);
+    } else if (part.condition && parts.size() > 1) {
+      a = emitter.select(part.condition, a, emitter.greatest(from, emitter.emit(conditions.to)));
+      b = emitter.select(part.condition, b, from);
     }
     firstColumn = firstColumn ? emitter.least(firstColumn, a) : a;
     endColumn = endColumn ? emitter.greatest(endColumn, b) : b;
@@ -234,7 +243,7 @@ void WalkTrimmer::findFree() {
       }
       Columns hidden = emit(interval);
       if (hidden.first && hidden.end) {
-        if (!neverCross(conditions.system, interval, 0))
+        if (!neverEmpty(conditions.system, interval))
           hidden.condition = emitter.both(hidden.condition, emitter.less(hidden.first, hidden.end));
         middle.push_back(hidden);
       } else if (hidden.first) {

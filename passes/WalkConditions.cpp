@@ -268,7 +268,7 @@ std::optional<Linear> WalkConditions::uniform(Conjunct &conjunct, Value value, b
       wide = arith::IndexCastOp::create(builder, walk.getLoc(), builder.getI64Type(), known);
     if (wide.getType() != builder.getI64Type())
       return std::nullopt;
-    converted = emitter.least(emitter.greatest(wide, emitter.constant(-kHuge)), emitter.constant(kHuge));
+    converted = emitter.clamp(wide, -kHuge, kHuge);
   }
   Linear linear = system.linear(converted);
   emitter.setRange(linear.terms.begin()->first, -kHuge, kHuge);

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small evaluator of index arithmetic, with 64-bit numbers, that insists on indices of 32 bits.
+#include "Bounds.h"
+#include "dialect/Tile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace attn::test {
+
+namespace {
+enum Kind { Constant, Add, Sub, Mul, Min, Max, FloorDiv, CeilDiv, And, Or, Xor, Select, Cast, Load, CmpFirst };
+
+std::optional<int> kindOf(Operation &op) {
+  return llvm::TypeSwitch<Operation *, std::optional<int>>(&op)
+      .Case<arith::ConstantOp>([](auto) { return Constant; })
+      .Case<arith::AddIOp>([](auto) { return Add; })
+      .Case<arith::SubIOp>([](auto) { return Sub; })
+      .Case<arith::MulIOp>([](auto) { return Mul; })
+      .Case<arith::MinSIOp>([](auto) { return Min; })
+      .Case<arith::MaxSIOp>([](auto) { return Max; })
+      .Case<arith::FloorDivSIOp>([](auto) { return FloorDiv; })
+      .Case<arith::CeilDivSIOp>([](auto) { return CeilDiv; })
+      .Case<arith::AndIOp>([](auto) { return And; })
+      .Case<arith::OrIOp>([](auto) { return Or; })
+      .Case<arith::XOrIOp>([](auto) { return Xor; })
+      .Case<arith::SelectOp>([](auto) { return Select; })
+      .Case<arith::IndexCastOp>([](auto) { return Cast; })
+      .Case<memref::LoadOp>([](auto) { return Load; })
+      .Case<arith::CmpIOp>([](auto compare) { return CmpFirst + static_cast<int>(compare.getPredicate()); })
+      .Default(std::nullopt);
+}
+} // namespace
+
+Bounds::Bounds(func::FuncOp function) {
+  for (BlockArgument argument : function.getArguments())
+    if (argument.getType().isIndex())
+      arguments.push_back({argument.getArgNumber(), slot(argument)});
+  for (Operation &op : function.getBody().front().without_terminator())
+    compile(op);
+  values.resize(slots.size());
+  loops.resize(loopSlots.size());
+}
+
+unsigned Bounds::slot(Value value) { return slots.try_emplace(value, slots.size()).first->second; }
+
+void Bounds::compile(Operation &op) {
+  if (isa<tile::ViewOp>(op))
+    return;
+  if (isa<scf::ForOp>(op))
+    return compileLoop(op);
+  std::optional<int> kind = kindOf(op);
+  if (!kind) {
+    fault = "cannot run " + op.getName().getStringRef().str();
+    return;
+  }
+  Instruction instruction = {&op, *kind, slot(op.getResult(0)), 0, 0, 0, 0, op.getResult(0).getType().isIndex()};
+  APInt number;
+  if (matchPattern(op.getResult(0), m_ConstantInt(&number)))
+    instruction.constant = number.getBitWidth() == 1 ? number.getZExtValue() : number.getSExtValue();
+  if (*kind != Load)
+    for (auto [operand, field] : llvm::zip(op.getOperands(), std::array{&instruction.a, &instruction.b, &instruction.c}))
+      *field = slot(operand);
+  program.push_back(instruction);
+}
+
+void Bounds::compileLoop(Operation &op) {
+  auto loop = cast<scf::ForOp>(op);
+  LoopSlots result = {slot(loop.getLowerBound()), slot(loop.getUpperBound()), 0, 0, false, false, ""};
+  if (auto part = op.getAttrOfType<StringAttr>("tile.part"))
+    result.part = part.str();
+  loop.walk([&](tile::MaskOp mask) {
+    result.masked = true;
+    result.hasClause = static_cast<bool>(mask.getNumber());
+    if (result.hasClause) {
+      result.freeFrom = slot(mask.getFreeFrom());
+      result.freeTo = slot(mask.getFreeTo());
+    }
+  });
+  loopSlots.push_back(result);
+}
+
+int64_t Bounds::evaluate(const Instruction &instruction, const std::vector<int32_t> &lens) const {
+  int64_t a = values[instruction.a], b = values[instruction.b];
+  switch (instruction.kind) {
+  case Constant:
+    return instruction.constant;
+  case Add:
+    return a + b;
+  case Sub:
+    return a - b;
+  case Mul:
+    return a * b;
+  case Min:
+    return std::min(a, b);
+  case Max:
+    return std::max(a, b);
+  case FloorDiv:
+    return llvm::divideFloorSigned(a, b);
+  case CeilDiv:
+    return llvm::divideCeilSigned(a, b);
+  case And:
+    return a & b;
+  case Or:
+    return a | b;
+  case Xor:
+    return a ^ b;
+  case Select:
+    return a ? b : values[instruction.c];
+  case Cast:
+    return a;
+  case Load:
+    return lens[0];
+  }
+  auto predicate = static_cast<arith::CmpIPredicate>(instruction.kind - CmpFirst);
+  return arith::applyCmpPredicate(predicate, APInt(64, a, true), APInt(64, b, true));
+}
+
+const std::vector<Loop> &Bounds::run(ArrayRef<int64_t> numbers, const std::vector<int32_t> &lens) {
+  for (auto [argument, slot] : arguments)
+    values[slot] = numbers[argument];
+  for (const Instruction &instruction : program) {
+    int64_t value = evaluate(instruction, lens);
+    values[instruction.result] = value;
+    if (instruction.isIndex && (value < INT32_MIN || value > INT32_MAX) && fault.empty())
+      fault = "an index of " + std::to_string(value) + " from " + instruction.op->getName().getStringRef().str();
+  }
+  for (auto [loop, slots] : llvm::zip(loops, loopSlots)) {
+    loop.first = values[slots.first];
+    loop.end = values[slots.end];
+    loop.freeFrom = slots.hasClause ? values[slots.freeFrom] : loop.first;
+    loop.freeTo = slots.hasClause ? values[slots.freeTo] : slots.masked ? loop.first : loop.end;
+    loop.part = slots.part;
+  }
+  return loops;
+}
+
+} // namespace attn::test

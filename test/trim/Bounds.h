@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the scalar code that trimming puts before a loop.
+#pragma once
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/DenseMap.h"
+#include <string>
+#include <vector>
+
+namespace attn::test {
+
+/// One loop, by tile numbers.
+struct Loop {
+  int64_t first, end;
+  int64_t freeFrom, freeTo; // where the mask hides nothing; equal if there is no such tile
+  std::string part;         // the attribute tile.part
+};
+
+/// The index arithmetic of a function and the bounds of the loops in its body, ready to run many times.
+class Bounds {
+public:
+  /// `fault` is set, and stays set, when something cannot be run or an index leaves 32 bits.
+  explicit Bounds(mlir::func::FuncOp function);
+
+  /// `arguments` has a number for each argument of type index; others are ignored. `lens` is what every load reads.
+  const std::vector<Loop> &run(llvm::ArrayRef<int64_t> arguments, const std::vector<int32_t> &lens);
+
+  std::string fault;
+
+private:
+  struct Instruction {
+    mlir::Operation *op;
+    int kind;
+    unsigned result, a, b, c;
+    int64_t constant;
+    bool isIndex;
+  };
+  struct LoopSlots {
+    unsigned first, end, freeFrom, freeTo;
+    bool masked, hasClause;
+    std::string part;
+  };
+  void compile(mlir::Operation &op);
+  void compileLoop(mlir::Operation &op);
+  unsigned slot(mlir::Value value);
+  int64_t evaluate(const Instruction &instruction, const std::vector<int32_t> &lens) const;
+
+  llvm::DenseMap<mlir::Value, unsigned> slots;
+  std::vector<std::pair<unsigned, unsigned>> arguments; // argument, slot
+  std::vector<Instruction> program;
+  std::vector<LoopSlots> loopSlots;
+  std::vector<int64_t> values;
+  std::vector<Loop> loops;
+};
+
+} // namespace attn::test
