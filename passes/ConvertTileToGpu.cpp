@@ -48,14 +48,26 @@ Value TileLowering::ptx(StringRef text, StringRef constraints, Type result, Valu
   return inlineAsm(builder, text, constraints, result, operands, effects).getRes();
 }
 
-Registers TileLowering::ptxMany(StringRef text, StringRef constraints, Type element, int64_t results,
-                                ValueRange operands, bool effects) {
-  auto type = LLVM::LLVMStructType::getLiteral(builder.getContext(), SmallVector<Type>(results, element));
-  Value all = inlineAsm(builder, text, constraints, type, operands, effects).getRes();
+Value TileLowering::intrinsic(StringRef name, Type result, ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(builder, result, builder.getStringAttr(name), operands).getResult(0);
+}
+
+static Registers unpack(ImplicitLocOpBuilder &builder, Value all, int64_t results) {
   Registers values;
   for (int64_t i = 0; i < results; ++i)
     values.push_back(LLVM::ExtractValueOp::create(builder, all, i));
   return values;
+}
+
+Registers TileLowering::intrinsicMany(StringRef name, Type element, int64_t results, ValueRange operands) {
+  auto type = LLVM::LLVMStructType::getLiteral(builder.getContext(), SmallVector<Type>(results, element));
+  return unpack(builder, intrinsic(name, type, operands), results);
+}
+
+Registers TileLowering::ptxMany(StringRef text, StringRef constraints, Type element, int64_t results,
+                                ValueRange operands, bool effects) {
+  auto type = LLVM::LLVMStructType::getLiteral(builder.getContext(), SmallVector<Type>(results, element));
+  return unpack(builder, inlineAsm(builder, text, constraints, type, operands, effects).getRes(), results);
 }
 
 void TileLowering::ptxEffect(StringRef text, StringRef constraints, ValueRange operands) {
@@ -353,16 +365,15 @@ LogicalResult TileLowering::lowerScalarLoad(memref::LoadOp op) {
   return success();
 }
 
+/// `for` becomes `if (from < to) do body while (++t < to)`: the label of the body is then passed once a step.
 LogicalResult TileLowering::lowerFor(scf::ForOp loop) {
-  SmallVector<Value> inits;
+  SmallVector<Value> inits{scalar(loop.getLowerBound())};
   for (Value init : loop.getInitArgs()) {
     if (isa<RankedTensorType>(init.getType()))
       llvm::append_range(inits, registers(init));
     else
       inits.push_back(scalar(init));
   }
-  auto lowered = scf::ForOp::create(builder, scalar(loop.getLowerBound()), scalar(loop.getUpperBound()),
-                                    scalar(loop.getStep()), inits);
   auto bind = [&](ValueRange from, ValueRange to) {
     size_t next = 0;
     for (Value value : from) {
@@ -375,26 +386,38 @@ LogicalResult TileLowering::lowerFor(scf::ForOp loop) {
       }
     }
   };
+  TypeRange types = ValueRange(inits).getTypes();
+  Value to = scalar(loop.getUpperBound());
+  Value any = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, inits[0], to);
+  auto guarded = scf::IfOp::create(builder, types, any, /*withElse=*/true);
   OpBuilder::InsertionGuard guard(builder);
-  Block *body = lowered.getBody();
-  if (lowered.getNumResults() == 0)
-    body->getTerminator()->erase();
-  builder.setInsertionPointToStart(body);
-  scalars[loop.getInductionVar()] = lowered.getInductionVar();
-  bind(loop.getRegionIterArgs(), lowered.getRegionIterArgs());
+  builder.setInsertionPointToStart(&guarded.getElseRegion().front());
+  scf::YieldOp::create(builder, inits);
+  builder.setInsertionPointToStart(&guarded.getThenRegion().front());
+  auto repeated = scf::WhileOp::create(builder, types, inits);
+  scf::YieldOp::create(builder, repeated.getResults());
+
+  SmallVector<Location> places(types.size(), builder.getLoc());
+  Block *body = builder.createBlock(&repeated.getBefore(), {}, types, places);
+  scalars[loop.getInductionVar()] = body->getArgument(0);
+  bind(loop.getRegionIterArgs(), body->getArguments().drop_front());
   if (auto part = loop->getAttrOfType<StringAttr>("tile.part"))
-    ptxEffect(("// part " + part.getValue()).str(), "", {}); // becomes the label of the loop
+    ptxEffect(("// part " + part.getValue()).str(), "", {}); // names the label of this block
   if (failed(lowerBlock(*loop.getBody())))
     return failure();
-  SmallVector<Value> yielded;
+  Value next = arith::AddIOp::create(builder, body->getArgument(0), scalar(loop.getStep()));
+  SmallVector<Value> yielded{next};
   for (Value value : loop.getYieldedValues()) {
     if (isa<RankedTensorType>(value.getType()))
       llvm::append_range(yielded, registers(value));
     else
       yielded.push_back(scalar(value));
   }
-  scf::YieldOp::create(builder, yielded);
-  bind(loop.getResults(), lowered.getResults());
+  Value more = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, next, to);
+  scf::ConditionOp::create(builder, more, yielded);
+  Block *after = builder.createBlock(&repeated.getAfter(), {}, types, places);
+  scf::YieldOp::create(builder, after->getArguments());
+  bind(loop.getResults(), guarded.getResults().drop_front());
   return success();
 }
 

@@ -63,8 +63,20 @@ struct CopyShape {
 };
 } // namespace
 
+/// The buffer of fill `number`; with a single stage its address is a constant.
+SharedBuffer TileLowering::bufferOf(Value ring, Value number) {
+  RingType type = cast<RingType>(ring.getType());
+  SharedBuffer buffer{sharedBase, ringOffsets[ring]};
+  if (type.getStages() > 1) {
+    Value stage = arith::RemUIOp::create(builder, scalar(number), i32(type.getStages()));
+    Value bytes = arith::MulIOp::create(builder, stage, i32(sharedBytesOf(type.getTile())));
+    buffer.base = arith::AddIOp::create(builder, buffer.base, bytes);
+  }
+  return buffer;
+}
+
 /// Copies eight 16-bit elements one by one, for rows that are not 16-byte aligned.
-static void copyElements(TileLowering &lowering, Value from, Value to, Value exists, Type element) {
+static void copyElements(TileLowering &lowering, Value from, SharedBuffer to, Value exists) {
   ImplicitLocOpBuilder &b = lowering.builder;
   Type i16 = b.getI16Type(), i32 = b.getI32Type();
   auto loaded = scf::IfOp::create(b, TypeRange{i32, i32, i32, i32}, exists, /*withElse=*/true);
@@ -86,9 +98,10 @@ static void copyElements(TileLowering &lowering, Value from, Value to, Value exi
     Value zero = lowering.i32(0);
     scf::YieldOp::create(b, ValueRange{zero, zero, zero, zero});
   }
-  SmallVector<Value> operands{to};
+  SmallVector<Value> operands{to.base};
   llvm::append_range(operands, loaded.getResults());
-  lowering.ptxEffect("st.shared.v4.b32 [$0], {$1, $2, $3, $4};", "r,r,r,r,r", operands);
+  lowering.ptxEffect("st.shared.v4.b32 [$0+" + std::to_string(to.offset) + "], {$1, $2, $3, $4};", "r,r,r,r,r",
+                     operands);
 }
 
 LogicalResult TileLowering::lowerFill(FillOp op) {
@@ -113,41 +126,37 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
   Value source = byteOffset(own, arith::MulIOp::create(builder, at, from.rowBytes));
   Value passBytes = arith::MulIOp::create(builder, from.rowBytes, i64(shape.rowsPerPass));
 
-  Value buffer = arith::AddIOp::create(builder, sharedBase, i32(ringOffsets[op.getRing()]));
-  if (ring.getStages() > 1) {
-    Value stage = arith::RemUIOp::create(builder, scalar(op.getNumber()), i32(ring.getStages()));
-    buffer = arith::AddIOp::create(builder, buffer,
-                                   arith::MulIOp::create(builder, stage, i32(sharedBytesOf(tile))));
-  }
   Value rowsLeft = arith::SubIOp::create(builder, from.length, scalar(op.getAt()));
   if (op.getWhen()) // A fill that does not happen is one of which no row exists.
     rowsLeft = arith::SelectOp::create(builder, scalar(op.getWhen()), rowsLeft, i32(0));
   rowsLeft = arith::SubIOp::create(builder, rowsLeft, row);
 
+  SharedBuffer buffer = bufferOf(op.getRing(), op.getNumber());
   int64_t chunksPerSlab = swizzle / 16, shift = swizzle == 128 ? 0 : swizzle == 64 ? 1 : 2;
-  auto copyRow = [&](int64_t pass, int64_t step) {
+  // Rows of two passes differ by a multiple of eight, so a thread's swizzle is the same in all of them.
+  Value bits = arith::ShRUIOp::create(builder, row, i32(shift));
+  bits = arith::AndIOp::create(builder, bits, i32(chunksPerSlab - 1));
+  Value rowPlace = arith::AddIOp::create(builder, buffer.base, arith::MulIOp::create(builder, row, i32(swizzle)));
+  auto copyChunk = [&](int64_t pass, int64_t step) {
     Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, rowsLeft, i32(pass * shape.rowsPerPass));
     int64_t firstChunk = step * shape.lanesPerRow;
     if (firstChunk + shape.lanesPerRow > realChunks) {
       Value inside = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, column, i32(realChunks - firstChunk));
       exists = arith::AndIOp::create(builder, exists, inside);
     }
-    // Where the chunk goes: rows of a pass differ by a multiple of 8 or by none, so the swizzle is the thread's own.
-    Value tileRow = arith::AddIOp::create(builder, row, i32(pass * shape.rowsPerPass));
-    Value chunk = arith::AddIOp::create(builder, column, i32(firstChunk));
-    Value slab = arith::DivUIOp::create(builder, chunk, i32(chunksPerSlab));
-    Value bits = arith::AndIOp::create(builder, arith::ShRUIOp::create(builder, tileRow, i32(shift)), i32(chunksPerSlab - 1));
-    Value place = arith::XOrIOp::create(builder, arith::AndIOp::create(builder, chunk, i32(chunksPerSlab - 1)), bits);
-    Value offset = arith::MulIOp::create(builder, slab, i32(rows * swizzle));
-    offset = arith::AddIOp::create(builder, offset, arith::MulIOp::create(builder, tileRow, i32(swizzle)));
-    offset = arith::AddIOp::create(builder, offset, arith::MulIOp::create(builder, place, i32(16)));
-    Value to = arith::AddIOp::create(builder, buffer, offset);
+    // The lanes of a row take neighbouring chunks of one slab: slabs are a multiple of the lanes wide.
+    int64_t slab = firstChunk / chunksPerSlab;
+    Value chunk = arith::AddIOp::create(builder, column, i32(firstChunk % chunksPerSlab));
+    Value place = arith::ShLIOp::create(builder, arith::XOrIOp::create(builder, chunk, bits), i32(4));
+    SharedBuffer to{arith::AddIOp::create(builder, rowPlace, place),
+                    buffer.offset + slab * rows * swizzle + pass * shape.rowsPerPass * swizzle};
     Value chunkSource = firstChunk ? byteOffset(source, i64(firstChunk * 16)) : source;
     if (!wideCopies)
-      return copyElements(*this, chunkSource, to, exists, from.element);
+      return copyElements(*this, chunkSource, to, exists);
     Value size = arith::SelectOp::create(builder, exists, i32(16), i32(0));
     // A source of size 0 is not read; the 16 bytes become zero.
-    ptxEffect("cp.async.cg.shared.global [$0], [$1], 16, $2;", "r,l,r", {to, chunkSource, size});
+    ptxEffect("cp.async.cg.shared.global [$0+" + std::to_string(to.offset) + "], [$1], 16, $2;", "r,l,r",
+              {to.base, chunkSource, size});
   };
   for (int64_t pass = 0; pass < shape.passes; ++pass) {
     if (pass)
@@ -160,7 +169,7 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
       builder.setInsertionPoint(branch.thenBlock()->getTerminator());
     }
     for (int64_t step = 0; step < shape.chunkSteps; ++step)
-      copyRow(pass, step);
+      copyChunk(pass, step);
   }
   if (wideCopies)
     ptxEffect("cp.async.commit_group;", "", {});
@@ -173,13 +182,7 @@ LogicalResult TileLowering::lowerAwait(AwaitOp op) {
     ptxEffect("cp.async.wait_group " + std::to_string(op.getLeaving()) + ";", "~{memory}", {});
   // All threads have landed their part of the tile, and all have finished with what they read before.
   ptxEffect("bar.sync 0;", "~{memory}", {});
-  Value buffer = arith::AddIOp::create(builder, sharedBase, i32(ringOffsets[op.getRing()]));
-  if (ring.getStages() > 1) {
-    Value stage = arith::RemUIOp::create(builder, scalar(op.getNumber()), i32(ring.getStages()));
-    buffer = arith::AddIOp::create(builder, buffer,
-                                   arith::MulIOp::create(builder, stage, i32(sharedBytesOf(ring.getTile()))));
-  }
-  awaited[op.getTile()] = buffer;
+  awaited[op.getTile()] = bufferOf(op.getRing(), op.getNumber());
   return success();
 }
 
@@ -192,7 +195,6 @@ LogicalResult TileLowering::lowerStore(StoreOp op) {
   bool perRow = type.getRank() == 1;
   int64_t rowsPerWarp = type.getDimSize(0) / warps, atoms = perRow ? 0 : columnAtoms(type);
   int64_t bytes = to.element.getIntOrFloatBitWidth() / 8;
-  std::string pack = std::string("cvt.rn.") + (to.element.isBF16() ? "bf16x2" : "f16x2") + ".f32 $0, $1, $2;";
   // One lane of the four that share a row writes a value per row; all four write their columns of a tile.
   Value first = arith::AddIOp::create(builder, arith::MulIOp::create(builder, warp, i32(rowsPerWarp)), group);
   first = arith::AddIOp::create(builder, first, scalar(op.getAt()));
@@ -221,7 +223,7 @@ LogicalResult TileLowering::lowerStore(StoreOp op) {
           LLVM::StoreOp::create(builder, pair[v], byteOffset(place, i64(v * 4)), 4);
         continue;
       }
-      Value packed = ptx(pack, "=r,f,f", builder.getI32Type(), {pair[1], pair[0]});
+      Value packed = packPair(to.element, pair[0], pair[1]);
       if (wideCopies) {
         LLVM::StoreOp::create(builder, packed, place, 4);
         continue;

@@ -19,14 +19,19 @@ LogicalResult TileLowering::lowerConstant(arith::ConstantOp op) {
   return success();
 }
 
+Value TileLowering::packPair(Type element, Value low, Value high) {
+  Value pair = intrinsic(element.isBF16() ? "llvm.nvvm.ff2bf16x2.rn" : "llvm.nvvm.ff2f16x2.rn",
+                         VectorType::get(2, element), {high, low});
+  return LLVM::BitcastOp::create(builder, builder.getI32Type(), pair);
+}
+
 /// Two neighbouring columns become one register; the lower half holds the lower column.
 LogicalResult TileLowering::lowerTruncation(arith::TruncFOp op) {
-  StringRef name = op.getType().isBF16() || cast<RankedTensorType>(op.getType()).getElementType().isBF16() ? "bf16x2" : "f16x2";
+  Type element = cast<RankedTensorType>(op.getType()).getElementType();
   Registers packed;
   Registers &wide = registers(op.getIn());
   for (size_t i = 0; i < wide.size(); i += 2)
-    packed.push_back(ptx(("cvt.rn." + name + ".f32 $0, $1, $2;").str(), "=r,f,f", builder.getI32Type(),
-                         {wide[i + 1], wide[i]}));
+    packed.push_back(packPair(element, wide[i], wide[i + 1]));
   tiles[op.getOut()] = packed;
   return success();
 }
@@ -45,12 +50,17 @@ LogicalResult TileLowering::lowerElementwise(Operation &op) {
       operands.push_back(registers(operand)[r]);
     if (isa<math::Exp2Op>(op)) {
       // Two units in the last place; flushes what is below 2^-126.
-      result.push_back(ptx("ex2.approx.ftz.f32 $0, $1;", "=f,f", builder.getF32Type(), operands));
+      result.push_back(intrinsic("llvm.nvvm.ex2.approx.ftz.f", builder.getF32Type(), operands));
       continue;
     }
     if (isa<math::Log2Op>(op)) {
       // 2^-22 relative, and absolute near 1.
-      result.push_back(ptx("lg2.approx.ftz.f32 $0, $1;", "=f,f", builder.getF32Type(), operands));
+      result.push_back(intrinsic("llvm.nvvm.lg2.approx.ftz.f", builder.getF32Type(), operands));
+      continue;
+    }
+    if (isa<arith::DivFOp>(op)) {
+      // Two units in the last place over the full range; the exact division is a subroutine.
+      result.push_back(ptx("div.full.f32 $0, $1, $2;", "=f,f,f", builder.getF32Type(), operands));
       continue;
     }
     OperationState state(op.getLoc(), op.getName(), operands, {type.getElementType()}, op.getAttrs());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products on mma.sync: fragments by ldmatrix, one step of the inner dimension loaded ahead of its products.
+// Matrix products on mma.sync: fragments by ldmatrix.
 #include "passes/TileLowering.h"
 
 using namespace mlir;
@@ -13,23 +13,32 @@ namespace {
 /// columns on: so registers are the matrices (upper, left), (lower, left), (upper, right), (lower, right). That is
 /// operand A as it is; for operand B stored as rows of n it is {r0, r2} and {r1, r3}, and for B stored as rows of k and
 /// transposed on the way it is {r0, r1} and {r2, r3}.
+///
+/// The address is a register that depends on the lane and on the chunk's place in its slab, plus a constant; so a whole
+/// product needs one register for each pair of chunks of a slab, and tiles with the same swizzle share them.
 class FragmentReader {
 public:
-  FragmentReader(TileLowering &lowering, Value base, RankedTensorType type)
-      : lowering(lowering), builder(lowering.builder), base(base), rows(type.getDimSize(0)),
-        swizzle(encodingOf<SharedAttr>(type).getSwizzle()) {}
-
-  /// The block at (row, column), both multiples of 16; `rowBase` is an i32 number of rows known only at run time.
-  Registers read(int64_t row, int64_t column, bool transpose, Value rowBase = {}) {
-    int64_t chunk = column / 8, chunksPerRow = swizzle / 16;
-    int64_t offset = (chunk / chunksPerRow) * rows * swizzle + row * swizzle;
-    Value address = arith::AddIOp::create(builder, base, laneOffset(chunk % chunksPerRow));
-    if (rowBase)
-      address = arith::AddIOp::create(builder, address,
+  /// `rowBase` is a number of rows known only at run time, i32, or null.
+  FragmentReader(TileLowering &lowering, SharedBuffer buffer, RankedTensorType type, Value rowBase = {})
+      : lowering(lowering), builder(lowering.builder), buffer(buffer), rows(type.getDimSize(0)),
+        swizzle(encodingOf<SharedAttr>(type).getSwizzle()) {
+    for (int64_t chunk = 0; chunk < swizzle / 16; chunk += 2) {
+      Value place = arith::AddIOp::create(builder, buffer.base, laneOffset(chunk));
+      if (rowBase)
+        place = arith::AddIOp::create(builder, place,
                                       arith::MulIOp::create(builder, rowBase, lowering.i32(swizzle)));
+      places.push_back(place);
+    }
+  }
+
+  /// The block at (row, column), both multiples of 16.
+  Registers read(int64_t row, int64_t column, bool transpose) {
+    int64_t chunk = column / 8, chunksPerRow = swizzle / 16;
+    int64_t offset = buffer.offset + (chunk / chunksPerRow) * rows * swizzle + row * swizzle;
     std::string text = std::string("ldmatrix.sync.aligned.m8n8.x4") + (transpose ? ".trans" : "") +
                        ".shared.b16 {$0, $1, $2, $3}, [$4+" + std::to_string(offset) + "];";
-    return lowering.ptxMany(text, "=r,=r,=r,=r,r", builder.getI32Type(), 4, address, /*effects=*/true);
+    return lowering.ptxMany(text, "=r,=r,=r,=r,r", builder.getI32Type(), 4, places[chunk % chunksPerRow / 2],
+                            /*effects=*/true);
   }
 
 private:
@@ -51,16 +60,28 @@ private:
 
   TileLowering &lowering;
   ImplicitLocOpBuilder &builder;
-  Value base;
+  SharedBuffer buffer;
   int64_t rows, swizzle;
-};
-
-struct Fragments {
-  SmallVector<Registers> a; ///< per atom of 16 rows: four registers
-  SmallVector<Registers> b; ///< per atom of 8 columns: two registers
+  SmallVector<Value, 4> places;
 };
 
 } // namespace
+
+/// d = a * b + c on one atom of 16 rows and 8 columns.
+static Registers multiplyAtom(TileLowering &lowering, Type element, ArrayRef<Value> a, ArrayRef<Value> b,
+                              ArrayRef<Value> c) {
+  SmallVector<Value, 10> operands(a);
+  llvm::append_range(operands, b);
+  bool isBf16 = element.isBF16();
+  // The f16 form takes pairs as vectors, the bf16 form as integers.
+  if (!isBf16)
+    for (Value &operand : operands)
+      operand = LLVM::BitcastOp::create(lowering.builder, VectorType::get(2, element), operand);
+  llvm::append_range(operands, c);
+  return lowering.intrinsicMany(isBf16 ? "llvm.nvvm.mma.m16n8k16.row.col.bf16"
+                                       : "llvm.nvvm.mma.m16n8k16.row.col.f32.f32",
+                                lowering.builder.getF32Type(), 4, operands);
+}
 
 LogicalResult TileLowering::lowerDot(DotOp op) {
   auto left = cast<RankedTensorType>(op.getLhs().getType()), right = cast<RankedTensorType>(op.getRhs().getType());
@@ -70,49 +91,35 @@ LogicalResult TileLowering::lowerDot(DotOp op) {
   bool sharedA = static_cast<bool>(encodingOf<SharedAttr>(left));
   int64_t rowsPerWarp = type.getDimSize(0) / warps, rowAtoms = rowsPerWarp / 16, atoms = columnAtoms(type);
   int64_t steps = left.getDimSize(1) / 16;
+  Value warpRow = arith::MulIOp::create(builder, warp, i32(rowsPerWarp));
   FragmentReader readB(*this, awaited.lookup(op.getRhs()), right);
   std::optional<FragmentReader> readA;
   if (sharedA)
-    readA.emplace(*this, awaited.lookup(op.getLhs()), left);
-  Value warpRow = arith::MulIOp::create(builder, warp, i32(rowsPerWarp));
+    readA.emplace(*this, awaited.lookup(op.getLhs()), left, warpRow);
 
-  auto load = [&](int64_t step) {
-    Fragments f;
+  Registers acc = op.getAcc() ? registers(op.getAcc()) : Registers(registersOf(type), f32(0.0f));
+  // Fragments are read right before they are used: the assembler moves reads up as far as registers allow.
+  for (int64_t step = 0; step < steps; ++step) {
+    SmallVector<Registers> a;
     for (int64_t m = 0; m < rowAtoms; ++m) {
       if (sharedA) {
-        f.a.push_back(readA->read(m * 16, step * 16, false, warpRow));
+        a.push_back(readA->read(m * 16, step * 16, false));
         continue;
       }
       Registers &p = registers(op.getLhs());
       int64_t first = (m * steps * 2 + step * 2) * 2;
-      f.a.push_back(Registers(p.begin() + first, p.begin() + first + 4));
+      a.push_back(Registers(p.begin() + first, p.begin() + first + 4));
     }
     for (int64_t n = 0; n < atoms; n += 2) {
       Registers r = op.getTransB() ? readB.read(n * 8, step * 16, false) : readB.read(step * 16, n * 8, true);
-      f.b.push_back(op.getTransB() ? Registers{r[0], r[2]} : Registers{r[0], r[1]});
-      f.b.push_back(op.getTransB() ? Registers{r[1], r[3]} : Registers{r[2], r[3]});
+      Registers b[2] = {{r[0], r[op.getTransB() ? 2 : 1]}, {r[op.getTransB() ? 1 : 2], r[3]}};
+      for (int64_t half = 0; half < 2; ++half)
+        for (int64_t m = 0; m < rowAtoms; ++m) {
+          Value *c = &acc[(m * atoms + n + half) * 4];
+          Registers d = multiplyAtom(*this, left.getElementType(), a[m], b[half], ArrayRef(c, 4));
+          std::copy(d.begin(), d.end(), c);
+        }
     }
-    return f;
-  };
-
-  StringRef element = left.getElementType().isBF16() ? "bf16" : "f16";
-  std::string text = ("mma.sync.aligned.m16n8k16.row.col.f32." + element + "." + element +
-                      ".f32 {$0, $1, $2, $3}, {$4, $5, $6, $7}, {$8, $9}, {$10, $11, $12, $13};").str();
-  Registers acc = op.getAcc() ? registers(op.getAcc()) : Registers(registersOf(type), f32(0.0f));
-  Fragments next = load(0);
-  for (int64_t step = 0; step < steps; ++step) {
-    Fragments now = std::move(next);
-    if (step + 1 < steps)
-      next = load(step + 1);
-    for (int64_t n = 0; n < atoms; ++n)
-      for (int64_t m = 0; m < rowAtoms; ++m) {
-        Value *c = &acc[(m * atoms + n) * 4];
-        SmallVector<Value, 10> operands(now.a[m].begin(), now.a[m].end());
-        operands.append(now.b[n].begin(), now.b[n].end());
-        operands.append(c, c + 4);
-        Registers d = ptxMany(text, "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f", builder.getF32Type(), 4, operands);
-        std::copy(d.begin(), d.end(), c);
-      }
   }
   tiles[op.getResult()] = acc;
   return success();

@@ -32,6 +32,12 @@ struct LoweredView {
   mlir::Operation *uniformPoint; ///< where values that depend on batch and head alone are computed: before this
 };
 
+/// A tile in shared memory: a byte address in a register, and a constant to be added.
+struct SharedBuffer {
+  mlir::Value base; ///< i32
+  int64_t offset = 0;
+};
+
 /// A launch argument of the lowered function, in the words of the kernel file ("address q", "stride q 0").
 struct Parameter {
   std::string text;
@@ -62,6 +68,7 @@ private:
 
   // LowerElementwise.cpp: arith and math on tiles, reductions, broadcasts, conversions.
   mlir::LogicalResult lowerElementwise(mlir::Operation &op);
+  mlir::Value packPair(mlir::Type element, mlir::Value low, mlir::Value high);
   mlir::LogicalResult lowerTruncation(mlir::arith::TruncFOp op);
   mlir::LogicalResult lowerConstant(mlir::arith::ConstantOp op);
   mlir::LogicalResult lowerReduce(ReduceOp op);
@@ -79,6 +86,7 @@ private:
   mlir::LogicalResult lowerFill(FillOp op);
   mlir::LogicalResult lowerAwait(AwaitOp op);
   mlir::LogicalResult lowerStore(StoreOp op);
+  SharedBuffer bufferOf(mlir::Value ring, mlir::Value number);
 
   // LowerFunctions.cpp: score and mask functions.
   mlir::LogicalResult lowerApply(ApplyOp op);
@@ -97,7 +105,10 @@ public:
   Registers ptxMany(llvm::StringRef text, llvm::StringRef constraints, mlir::Type element, int64_t results,
                     mlir::ValueRange operands, bool effects = false);
   void ptxEffect(llvm::StringRef text, llvm::StringRef constraints, mlir::ValueRange operands);
-  /// Register r of the named tile.
+  /// An LLVM intrinsic with one result, or with several of one type.
+  mlir::Value intrinsic(llvm::StringRef name, mlir::Type result, mlir::ValueRange operands);
+  Registers intrinsicMany(llvm::StringRef name, mlir::Type element, int64_t results, mlir::ValueRange operands);
+  /// The registers of a tile.
   Registers &registers(mlir::Value tile);
   mlir::Value scalar(mlir::Value value) { return scalars.lookup(value); }
   const LoweredView &view(mlir::Value value) { return views.find(value)->second; }
@@ -121,7 +132,7 @@ private:
   llvm::DenseMap<mlir::Value, Registers> tiles;
   llvm::DenseMap<mlir::Value, mlir::Value> scalars;
   llvm::DenseMap<mlir::Value, LoweredView> views;
-  llvm::DenseMap<mlir::Value, mlir::Value> awaited; ///< shared tile -> byte address of its buffer, i32
+  llvm::DenseMap<mlir::Value, SharedBuffer> awaited; ///< shared tile -> its buffer
   std::vector<Parameter> parameters;
   llvm::StringMap<unsigned> parameterIndex;
   mlir::Value sharedBase; ///< i32 address of the dynamic shared memory
