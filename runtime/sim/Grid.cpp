@@ -4,6 +4,7 @@
 #include "runtime/Error.h"
 
 #include <algorithm>
+#include <bit>
 #include <fmt/format.h>
 #include <numeric>
 
@@ -126,6 +127,8 @@ void Grid::runQuantum(Cta &cta, Warp &warp) {
     launch.executed += warp.run(quantum);
   } catch (const Fault &fault) {
     report(fault, &cta, &warp);
+  } catch (const ScalarFault &fault) {
+    report({"param", fault.message, {}, std::countr_zero(fault.lanes)}, &cta, &warp);
   }
   if (launch.progress != progress)
     launch.progressedAt = launch.executed;

@@ -322,6 +322,7 @@ LaunchStatistics Simulator::launch(Module module, std::string_view entryName, Di
       throw Error(fmt::format("cannot write the trace to '{}'", options.trace));
     launch.trace = trace.get();
   }
+  loaded.module->setWorstApproximation(options.approximateWorst);
   impl->memory.start(options.checks, grid);
   Grid(launch).run();
   return statisticsOf(launch);

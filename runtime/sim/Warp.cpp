@@ -120,7 +120,7 @@ void Warp::execute(const Op &op, Mask here) {
     collective(op, here, lanes);
     return;
   }
-  advance(here, at + 1);
+  jump(here, at + 1);
   if (launch->options.fine && (op.flags & (FlagMemory | FlagAsync)))
     switchSoon = true;
   if (lanes) {
@@ -131,6 +131,7 @@ void Warp::execute(const Op &op, Mask here) {
   }
   if (launch->trace) [[unlikely]]
     traceLine(op, lanes);
+  fall(op.flags & FlagBranch ? here & ~lanes : here, pcOf(op) + 1);
 }
 
 //===-- Program counters ---------------------------------------------------------------------------------------------===//
@@ -167,10 +168,17 @@ void Warp::jump(Mask lanes, uint32_t target) {
       pc[lane] = target;
 }
 
-void Warp::advance(Mask lanes, uint32_t to) {
-  jump(lanes, to);
-  if (launch->falls[to]) [[unlikely]]
+/// Lanes that run into the end of their function return from it.
+void Warp::fall(Mask lanes, uint32_t into) {
+  if (launch->falls[into] && (lanes & live)) [[unlikely]]
+    ret(lanes & live);
+}
+
+void Warp::branch(Mask lanes, uint32_t target) {
+  if (launch->falls[target]) [[unlikely]]
     ret(lanes);
+  else
+    jump(lanes, target);
 }
 
 void Warp::exit(Mask lanes) {
@@ -252,7 +260,8 @@ void Warp::collective(const Op &op, Mask here, Mask lanes) {
     throw Fault{"aligned", fmt::format("expects a guard that is equal in all lanes, got true in {} and false in {}",
                                        laneRange(lanes), laneRange(here & ~lanes))};
   if (lanes != here) {
-    advance(here & ~lanes, at + 1);
+    jump(here & ~lanes, at + 1);
+    fall(here & ~lanes, at + 1);
     if (!lanes)
       return;
   }
@@ -276,10 +285,11 @@ void Warp::collective(const Op &op, Mask here, Mask lanes) {
     lanes &= ~same;
     if (same == (members & live) || (!checks().aligned && (op.flags & FlagAligned))) [[likely]] {
       meeting.assign(1, Party{&op, same});
-      advance(same, at + 1);
+      jump(same, at + 1);
       op.handler(*this, op, same);
       if (launch->trace) [[unlikely]]
         traceLine(op, same);
+      fall(same, pcOf(op) + 1);
     } else {
       arrive(op, members, same);
     }
@@ -327,13 +337,14 @@ bool Warp::tryComplete(size_t index) {
   blocked &= ~present;
   std::vector<Party> parties = meeting;
   for (const Party &party : parties)
-    advance(party.lanes, pcOf(*party.op) + 1);
-  meeting = parties;
+    jump(party.lanes, pcOf(*party.op) + 1);
   const Op &op = *parties[0].op;
   at = pcOf(op);
   op.handler(*this, op, present);
   if (launch->trace)
     traceLine(op, present);
+  for (const Party &party : parties)
+    fall(party.lanes, pcOf(*party.op) + 1);
   return true;
 }
 

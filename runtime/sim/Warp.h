@@ -85,6 +85,8 @@ public:
   void notePoison(const Op &op, unsigned lane, uint64_t address);
 
   void jump(Mask lanes, uint32_t target);
+  /// As jump, where the target may be the end of the function.
+  void branch(Mask lanes, uint32_t target);
   void exit(Mask lanes);
   void call(const Op &op, Mask lanes);
   void ret(Mask lanes);
@@ -138,7 +140,7 @@ private:
   Row membership(const Op &op) const;
   void diverge();
   void converge();
-  void advance(Mask lanes, uint32_t to);
+  void fall(Mask lanes, uint32_t into);
   Mask guarded(const Op &op, Mask here);
   void traceLine(const Op &op, Mask lanes);
   [[noreturn]] void failPoison(const Op &op, int32_t index, bool predicate, Mask lanes, const char *what);

@@ -318,7 +318,7 @@ void special(Warp &w, const Op &op, Mask lanes) {
 
 namespace control {
 
-void branch(Warp &w, const Op &op, Mask lanes) { w.jump(lanes, uint32_t(op.imm)); }
+void branch(Warp &w, const Op &op, Mask lanes) { w.branch(lanes, uint32_t(op.imm)); }
 
 void branchIndexed(Warp &w, const Op &op, Mask lanes) {
   if (w.checks().poison)
@@ -336,7 +336,7 @@ void branchIndexed(Warp &w, const Op &op, Mask lanes) {
     for (unsigned other = 0; other < kLanes; ++other)
       same |= Mask(chosen[other] == chosen[lane]) << other;
     same &= lanes;
-    w.jump(same, targets[chosen[lane]]);
+    w.branch(same, targets[chosen[lane]]);
     lanes &= ~same;
   }
 }
