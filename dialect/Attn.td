@@ -217,7 +217,7 @@ def Attn_DenseOp : Attn_KernelStep<"dense", "seq", [AttrSizedOperandSegments]> {
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$tensors, Optional<AnyRankedTensor>:$lens);
   let results = (outs Attn_Seq:$seq);
-  let assemblyFormat = "$tensors (`[` $lens^ `]`)? attr-dict `:` type($tensors) (`[` type($lens)^ `]`)?";
+  let assemblyFormat = "$tensors (`[` $lens^ `]`)? attr-dict `:` type($tensors) (` ` `[` type($lens)^ `]`)?";
 }
 
 def Attn_RaggedOp : Attn_KernelStep<"ragged", "seq"> {
@@ -243,7 +243,7 @@ def Attn_RaggedOp : Attn_KernelStep<"ragged", "seq"> {
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$tensors, AnyRankedTensor:$indptr);
   let results = (outs Attn_Seq:$seq);
-  let assemblyFormat = "$tensors `[` $indptr `]` attr-dict `:` type($tensors) `[` type($indptr) `]`";
+  let assemblyFormat = "$tensors `[` $indptr `]` attr-dict `:` type($tensors) ` ` `[` type($indptr) `]`";
 }
 
 def Attn_PagesOp : Attn_KernelStep<"pages", "seq"> {
@@ -273,7 +273,7 @@ def Attn_PagesOp : Attn_KernelStep<"pages", "seq"> {
   let arguments = (ins Variadic<AnyRankedTensor>:$pools, AnyRankedTensor:$table, AnyRankedTensor:$lens);
   let results = (outs Attn_Seq:$seq);
   let assemblyFormat = [{
-    $pools `[` $table `,` $lens `]` attr-dict `:` type($pools) `[` type($table) `,` type($lens) `]`
+    $pools `[` $table `,` $lens `]` attr-dict `:` type($pools) ` ` `[` type($table) `,` type($lens) `]`
   }];
 }
 
@@ -363,7 +363,7 @@ def Attn_AtOp : Attn_KernelStep<"at", "seq", [AttrSizedOperandSegments]> {
   let results = (outs Attn_Seq:$seq);
   let assemblyFormat = [{
     $of (`[` $positions^ `]`)? (`from` $first^)? attr-dict
-    `:` type($of) (`[` type($positions)^ `]`)? (`from` type($first)^)?
+    `:` type($of) (` ` `[` type($positions)^ `]`)? (`from` type($first)^)?
   }];
 }
 

@@ -119,6 +119,8 @@ void KernelRules::checkOutput(OutputOp op) {
     return;
   bool isLatent = values.numTensors == 1 && op.getValues() == scores.getKeys();
   int64_t size = isPlain(op.getValues()) ? values.keyDim() : values.valueDim();
+  if (ShapedType::isDynamic(size))
+    return;
   ArrayRef<int64_t> rows = query.first.getShape().drop_back();
   bool sameRows = output.getRank() > 0 && canBeEqual(output.getShape().drop_back(), rows);
   int64_t got = output.getRank() > 0 ? output.getShape().back() : ShapedType::kDynamic;

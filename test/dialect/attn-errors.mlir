@@ -1,0 +1,175 @@
+// The rules of a kernel as a whole. All that is broken is reported at once.
+// RUN: attn-opt %s -split-input-file -verify-diagnostics
+
+!q = tensor<?x?x32x128xbf16>
+!k = tensor<?x?x8x64xbf16>
+!v = tensor<?x?x4x64xbf16>
+attn.kernel @many(%q: !q, %k: !k, %v: !v, %sink: tensor<8xf32>) -> (o: !q, lse: tensor<?x?x32xf32>) {
+  // expected-error @below {{'attn.scores' op expects query and keys with the same head_dim, got 128 and 64}}
+  %s = attn.scores %q, %k : !q, !k
+  // expected-error @below {{'attn.mask' op expects its result to be used: as written this line has no effect}}
+  %m = attn.mask %s by @causal
+  // expected-note @below {{this line reads what it was given instead}}
+  // expected-error @below {{'attn.softmax' op expects a sink of tensor<32xf32>: one logit per head, got 'tensor<8xf32>'}}
+  // expected-error @below {{'attn.softmax' op expects an lse of type 'tensor<?x?x32xf32>': one value per query row and head, got 'tensor<?x32x?xf32>'}}
+  %p, %lse = attn.softmax %s sink %sink : tensor<8xf32> -> tensor<?x32x?xf32>
+  // expected-error @below {{'attn.output' op expects values that differ from the keys in head_dim only, got 'tensor<?x?x8x64xbf16>' and 'tensor<?x?x4x64xbf16>'}}
+  // expected-error @below {{'attn.output' op expects an output of 'tensor<?x?x32x64xbf16>', got 'tensor<?x?x32x128xbf16>'}}
+  %o = attn.output %p, %v : !v -> !q
+  // expected-error @below {{'attn.return' op expects 'lse' of type 'tensor<?x?x32xf32>', got 'tensor<?x32x?xf32>'}}
+  attn.return %o, %lse : !q, tensor<?x32x?xf32>
+}
+
+// -----
+
+// expected-error @below {{'attn.kernel' op expects a result or an append: as written this kernel does nothing}}
+attn.kernel @nothing(%q: tensor<1x7x8x64xf16>) {
+  attn.return
+}
+
+// -----
+
+!x = tensor<?x?x8x64xf16>
+attn.kernel @two(%q: !x, %k: !x, %v: !x) -> (o: !x, o2: !x) {
+  %s = attn.scores %q, %k : !x, !x
+  // expected-note @below {{the first is here}}
+  %p = attn.softmax %s
+  // expected-error @below {{'attn.softmax' op expects one attention per kernel, got a second one}}
+  %p2 = attn.softmax %s
+  // expected-note @below {{the first is here}}
+  %o = attn.output %p, %v : !x -> !x
+  // expected-error @below {{'attn.output' op expects one attention per kernel, got a second one}}
+  %o2 = attn.output %p2, %v : !x -> !x
+  attn.return %o, %o2 : !x, !x
+}
+
+// -----
+
+// A line that nothing replaces has no note.
+!x = tensor<?x?x8x64xf16>
+attn.kernel @no_effect(%q: !x, %k: !x, %v: !x) -> (o: !x) {
+  // expected-error @below {{'attn.dense' op expects its result to be used: as written this line has no effect}}
+  %kv = attn.dense %k, %v : !x, !x
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+
+// -----
+
+!x = tensor<?x?x8x64xf16>
+attn.kernel @results(%q: !x, %k: !x, %v: !x) -> (o: !x, lse: tensor<?x?x8xf32>) {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  // expected-error @below {{'attn.return' op expects 2 values, as the kernel's results say, got 1}}
+  attn.return %o : !x
+}
+
+// -----
+
+!x = tensor<?x?x8x64xf16>
+attn.kernel @copy(%q: !x) -> (o: !x) {
+  // expected-error @below {{'attn.return' op expects 'o' to be computed here, got the argument 'q'}}
+  attn.return %q : !x
+}
+
+// -----
+
+!x = tensor<?x?x8x64xf16>
+!y = tensor<?x?x8x64xbf16>
+// expected-error @below {{'attn.kernel' op expects result 'q' to have the type of the argument it replaces, 'tensor<?x?x8x64xf16>', got 'tensor<?x?x8x64xbf16>'}}
+// expected-error @below {{'attn.kernel' op expects results with different names, got 'o' twice}}
+attn.kernel @in_place(%q: !x, %k: !x, %v: !x) -> (o: !x, q: !y, o: !x) {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o, %o, %o : !x, !x, !x
+}
+
+// -----
+
+// expected-error @below {{'attn.kernel' op expects arguments that are tensors, f32, index, i32 or i1, got 's' of type '!attn.scores'}}
+// expected-error @below {{'attn.kernel' op expects arguments that are tensors, f32, index, i32 or i1, got 'x' of type 'f64'}}
+attn.kernel @arguments(%s: !attn.scores, %x: f64) -> (o: tensor<1xf32>) {
+  %p, %lse = attn.softmax %s -> tensor<1xf32>
+  attn.return %lse : tensor<1xf32>
+}
+
+// -----
+
+// expected-error @below {{'attn.kernel' op expects a body that ends with attn.return}}
+attn.kernel @end(%x: f32) {
+  llvm.unreachable
+}
+
+// -----
+
+!x = tensor<?x?x8x64xf16>
+attn.kernel @arithmetic(%q: !x, %k: !x, %a: index) -> (o: !x) {
+  // expected-error @below {{'arith.addf' op expects scalars, got 'tensor<?x?x8x64xf16>': arithmetic on elements stands in score and mask functions}}
+  %sum = arith.addf %q, %q : !x
+  // expected-error @below {{'tensor.empty' op expects to stand in a function: a kernel holds attn and arith operations only}}
+  %e = tensor.empty(%a, %a) : !x
+  // expected-error @below {{'attn.row' op expects to stand in a score or mask function, not in a kernel}}
+  %row = attn.row
+  // expected-error @below {{'attn.column' op expects to stand in a score or mask function, not in a kernel}}
+  %column = attn.column
+  %s = attn.scores %sum, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %e : !x -> !x
+  attn.return %o : !x
+}
+
+// -----
+
+attn.kernel @lists(%x: index, %list: tensor<?xi32, #attn.dims<listed>>) -> (o: tensor<1x1x8x64xf32>) {
+  // expected-error @below {{'attn.member' op expects to stand in a score or mask function, not in a kernel}}
+  %found = attn.member %x of %list : tensor<?xi32, #attn.dims<listed>>
+  // expected-error @below {{'attn.return' op expects 1 values, as the kernel's results say, got 0}}
+  attn.return
+}
+
+// -----
+
+// Sizes of one name: stated twice, or stated once and known by role once.
+!q = tensor<?x?x32x64xf16>
+!a = tensor<16xf32, #attn.dims<heads>>
+!b = tensor<4xf32, #attn.dims<things>>
+!c = tensor<5xf32, #attn.dims<things>>
+// expected-error @below {{'attn.kernel' op expects one size for dimension 'heads', got 32 in 'q' and 16 in 'slopes'}}
+// expected-error @below {{'attn.kernel' op expects one size for dimension 'things', got 4 in 'b' and 5 in 'c'}}
+attn.kernel @sizes(%q: !q, %k: !q, %v: !q, %slopes: !a, %b: !b, %c: !c) -> (o: !q) {
+  %s = attn.scores %q, %k : !q, !q
+  %a = attn.modify %s by @f(%slopes, %b, %c) : !a, !b, !c
+  %p = attn.softmax %a
+  %o = attn.output %p, %v : !q -> !q
+  attn.return %o : !q
+}
+
+// -----
+
+// A table has its role too.
+!q = tensor<8x?x8x64xf16>
+// expected-error @below {{'attn.kernel' op expects one size for dimension 'batch', got 8 in 'q' and 7 in 'lens'}}
+attn.kernel @batch(%q: !q, %k: !q, %v: !q, %lens: tensor<7xi32>) -> (o: !q) {
+  %kv = attn.dense %k, %v[%lens] : !q, !q [tensor<7xi32>]
+  %s = attn.scores %q, %kv : !q, !attn.seq
+  %p = attn.softmax %s
+  %o = attn.output %p, %kv : !attn.seq -> !q
+  attn.return %o : !q
+}
+
+// -----
+
+!x = tensor<?x?x8x64xf16>
+// expected-error @below {{'attn.kernel' op expects #attn.dims on the type of 'unused': nothing reads it, so nothing else names its dimensions}}
+attn.kernel @nameless(%q: !x, %k: !x, %v: !x, %bias: tensor<?xf32>, %unused: tensor<?xf32>) -> (o: !x) {
+  %s = attn.scores %q, %k : !x, !x
+  // expected-error @below {{'attn.modify' op expects #attn.dims on the type of 'bias': only functions read it, so nothing else names its dimensions}}
+  %a = attn.modify %s by @f(%bias) : tensor<?xf32>
+  %p = attn.softmax %a
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
