@@ -61,7 +61,7 @@ void addInteger(std::vector<TableRow> &t) {
   t.push_back(scalarRow("shf", "l|r @shf b32", "d,a,b,c:u32", shf, "shf"));
   t.push_back(scalarRow("shl", "b16|b32|b64", "d,a,b:u32", shl, "shl"));
   t.push_back(scalarRow("shr", "@int|b16|b32|b64", "d,a,b:u32", shr, "shr"));
-  t.push_back(scalarRow("lop3", "b32", "d,a,b,c,e:u32!", lop3, "lop3"));
+  t.push_back(scalarRow("lop3", "b32", "d,a,b,c,e!:u32", lop3, "lop3"));
   t.push_back(scalarRow("and", "b16|b32|b64", "d,a,b", bitAnd, "logic"));
   t.push_back(scalarRow("or", "b16|b32|b64", "d,a,b", bitOr, "logic"));
   t.push_back(scalarRow("xor", "b16|b32|b64", "d,a,b", bitXor, "logic"));

@@ -234,6 +234,8 @@ bool roundingFits(const Form &f) {
   const bool integral = roundsToIntegral(r);
   if (f.ftz && to != Type::F32 && from != Type::F32)
     return false;
+  if (!isFloat(from) && !isFloat(to)) // .sat must be able to change something
+    return !f.sat || bitWidth(to) <= bitWidth(from) || (isSigned(from) && !isSigned(to));
   if (!isFloat(from) || !isFloat(to))
     return true; // the rows say it
   if (bitWidth(to) < bitWidth(from) || (bitWidth(to) == bitWidth(from) && to != from))

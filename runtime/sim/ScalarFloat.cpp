@@ -351,7 +351,7 @@ template <Special S, bool Ftz, bool Worst> struct Approximate {
       a = flush(a), b = flush(b);
     const double x = asFloat(a), y = asFloat(b);
     double result = exact<S>(x, y);
-    if (Worst && std::isfinite(result) && result != 0 && !(S == Special::Ex2 && x == 0)) {
+    if (Worst && std::isfinite(float(result)) && result != 0 && !(S == Special::Ex2 && x == 0)) {
       result += disturbance(S, a, b) * halfBound<S>(x, result);
       if (S == Special::Tanh || S == Special::Sin || S == Special::Cos)
         result = std::clamp(result, -1.0, 1.0);
