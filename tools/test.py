@@ -5,6 +5,7 @@ A part is lit, or a driver: a program that checks many cases in one process, pri
 each that fails and as its last line `N passed, N failed, N skipped`. Drivers share their cases by `--shard I/N`.
 """
 import argparse
+import ctypes
 import importlib.machinery
 import importlib.util
 import json
@@ -158,6 +159,35 @@ def run_fuzz(options, tally):
         run_driver(name, [], options, tally, sanitized)
 
 
+def has_device():
+    """Whether the CUDA driver is here and sees a device."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+
+
+def run_gpu(options, tally):
+    """All cases on the GPU, and the ready specs at sizes that no simulator reaches, some rows of each checked."""
+    if not has_device():
+        tally.add(skips=[("cases on a GPU", "no CUDA device here"), ("sizes to 16K", "no CUDA device here")])
+        return
+    run_driver("attn-cases", ["--device", "cuda:0"], options, tally)
+    for spec in sorted((ROOT / "templates/specs").glob("*.mlir")):
+        for queries, keys in ((4096, 4096), (16384, 16384), (1000, 16001), (1, 16384)):
+            name = f"gpu: {spec.stem} {queries}x{keys}"
+            lines = []
+            status = stream([options.build_dir / "bin/attn-run", spec, "--device", "cuda:0", "--check-rows", "24",
+                             "--sizes", f"batch=1,seq_q={queries},seq_kv={keys}"], lines.append)
+            if status:
+                say(f"  FAIL {name}")
+                for line in lines:
+                    say(f"    {line}")
+            tally.add(passed=int(not status), failures=[name] if status else [])
+
+
 def run_ptxas(options, tally):
     """Assembles every kernel that the cases compiled."""
     check = load_check_ptxas()
@@ -190,6 +220,7 @@ PARTS = {
     "unit": ("attn-unit", run_unit),
     "cases": ("attn-cases", run_cases),
     "ptxas": ("attn-cases", run_ptxas),
+    "gpu": ("attn-cases", run_gpu),
     "fuzz": ("attn-fuzz-kernel-file", run_fuzz),
 }
 
