@@ -321,10 +321,9 @@ void WalkTrimmer::removeMiddle(const Columns &hidden) {
 
 void WalkTrimmer::remark() {
   for (Conjunct &conjunct : conditions.conjuncts)
-    if (!conjunct.affine)
-      mask.emitRemark() << conjunct.name << " is not made of comparisons affine in the positions alone: "
-                        << (freeFrom ? "tiles that only its other terms decide are masked"
-                                     : "every visited tile is masked");
+    if (!conjunct.flaw.empty())
+      mask.emitRemark() << conjunct.name << " " << conjunct.flaw << ": "
+                        << (freeFrom ? "tiles that only they decide are masked" : "every visited tile is masked");
 }
 
 void WalkTrimmer::updateMask(Value number) {

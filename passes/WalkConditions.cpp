@@ -15,6 +15,12 @@ static constexpr int64_t kHuge = int64_t(1) << 40;
 /// More alternatives than this are not followed.
 static constexpr size_t kMostClauses = 16;
 
+static constexpr StringLiteral kNotAffine = "has terms that are not affine in the positions",
+                               kTooLarge = "has numbers too large to reason about",
+                               kTooLong = "has too many alternatives",
+                               kNoPosition = "asks for positions that the views do not state",
+                               kNotBefore = "uses values that are not known before the walk";
+
 WalkConditions::WalkConditions(tile::WalkOp walk, tile::MaskOp mask, OpBuilder &builder)
     : emitter(builder, walk.getLoc(), system), row(system.unknown()), column(system.unknown()), walk(walk), mask(mask),
       builder(builder) {
@@ -119,7 +125,8 @@ LogicalResult WalkConditions::readConjuncts() {
     params = params.drop_front(wanted.size());
     if (!conjunct.inBounds && !function.isExternal() && function.getBody().hasOneBlock())
       conjunct.analysis = std::make_unique<MaskAnalysis>(function);
-    conjunct.affine = conjunct.inBounds || conjunct.analysis;
+    if (!conjunct.inBounds && !conjunct.analysis)
+      conjunct.flaw = "has no body";
     conjuncts.push_back(std::move(conjunct));
   }
   if (!params.empty())
@@ -149,9 +156,9 @@ SmallVector<Clause> WalkConditions::clauses(Conjunct &conjunct, const MaskTree &
   case MaskTree::Kind::Affine:
     if (std::optional<Linear> linear = translate(conjunct, tree.form))
       return {Clause{*linear}};
-    [[fallthrough]];
+    return {Clause{}};
   case MaskTree::Kind::Opaque:
-    conjunct.affine = false;
+    conjunct.flaw = kNotAffine;
     return {Clause{}};
   case MaskTree::Kind::Or:
     for (const MaskTree &child : tree.children)
@@ -169,12 +176,12 @@ SmallVector<Clause> WalkConditions::clauses(Conjunct &conjunct, const MaskTree &
       if (longer.size() <= kMostClauses)
         result = std::move(longer);
       else
-        conjunct.affine = false; // this child is left out
+        conjunct.flaw = kTooLong; // this child is left out
     }
   }
   if (result.size() <= kMostClauses)
     return result;
-  conjunct.affine = false;
+  conjunct.flaw = kTooLong;
   return {Clause{}};
 }
 
@@ -197,11 +204,16 @@ Clause WalkConditions::necessary(Conjunct &conjunct) {
   return result;
 }
 
+static std::nullopt_t flawed(Conjunct &conjunct, StringRef why) {
+  conjunct.flaw = why;
+  return std::nullopt;
+}
+
 //===-- from forms to linear expressions ------------------------------------------===//
 
 std::optional<Linear> WalkConditions::translate(Conjunct &conjunct, const AffineForm &form) {
   if ((form.query && !rowPosition) || (form.key && !columnPosition))
-    return std::nullopt;
+    return flawed(conjunct, kNoPosition);
   Linear result;
   int64_t weight = 0;
   unsigned hugeNumbers = std::abs(form.constant) > kHuge / 2;
@@ -220,29 +232,32 @@ std::optional<Linear> WalkConditions::translate(Conjunct &conjunct, const Affine
   for (const AffineForm::Term &term : form.symbols) {
     bool saturated = false;
     std::optional<Linear> linear = symbol(conjunct, term.symbol, saturated);
-    small = small && linear && add(*linear, term.coefficient);
+    if (!linear)
+      return std::nullopt;
+    small = small && add(*linear, term.coefficient);
     hugeNumbers += saturated;
   }
   // One number that outweighs all others may be cut off at kHuge; with two of them that would change the sign.
   if (!small || hugeNumbers > 1 || (hugeNumbers && weight > 128))
-    return std::nullopt;
+    return flawed(conjunct, kTooLarge);
   result.add(std::clamp(form.constant, -kHuge, kHuge));
-  return result.isSmall() ? std::optional<Linear>(result) : std::nullopt;
+  return result.isSmall() ? std::optional<Linear>(result) : flawed(conjunct, kTooLarge);
 }
 
 std::optional<Linear> WalkConditions::symbol(Conjunct &conjunct, Value value, bool &saturated) {
   unsigned dependence = conjunct.analysis->dependence(value);
   if (dependence == kUniform)
     return uniform(conjunct, value, saturated);
-  if (dependence & kOnColumn)
-    return std::nullopt;
-  return rowDivision(conjunct, value);
+  std::optional<Linear> division;
+  if (!(dependence & kOnColumn))
+    division = rowDivision(conjunct, value);
+  return division ? division : flawed(conjunct, kNotAffine);
 }
 
 std::optional<Linear> WalkConditions::uniform(Conjunct &conjunct, Value value, bool &saturated) {
   Value known = compute(conjunct, value);
   if (!known)
-    return std::nullopt;
+    return flawed(conjunct, kNotBefore);
   APInt number;
   if (matchPattern(known, m_ConstantInt(&number))) {
     saturated = number.abs().ugt(kHuge / 2);
@@ -267,7 +282,7 @@ std::optional<Linear> WalkConditions::uniform(Conjunct &conjunct, Value value, b
     if (type.isIndex())
       wide = arith::IndexCastOp::create(builder, walk.getLoc(), builder.getI64Type(), known);
     if (wide.getType() != builder.getI64Type())
-      return std::nullopt;
+      return flawed(conjunct, kTooLarge);
     converted = emitter.clamp(wide, -kHuge, kHuge);
   }
   Linear linear = system.linear(converted);

@@ -17,7 +17,7 @@ struct Conjunct {
   mlir::SmallVector<mlir::Value> params;
   std::unique_ptr<MaskAnalysis> analysis; // null for @in_bounds and for functions without a body
   bool inBounds = false;
-  bool affine = true;                                 // false once a term was met that says nothing about tiles
+  llvm::StringRef flaw;                               // why a term says nothing about tiles; empty if all do
   llvm::DenseMap<mlir::Value, mlir::Value> before;    // its uniform values, computed before the walk
   llvm::DenseMap<mlir::Value, unsigned> rowDivisions; // its unknowns that follow from the row
 };

@@ -1,0 +1,162 @@
+// A loop whose mask names tiles that need none becomes one loop for each kind of tile.
+// RUN: attn-opt %s --split-loops --split-input-file --verify-diagnostics | FileCheck %s
+
+!view = !tile.view<128 x bf16>
+!scores = tensor<128x64xf32>
+func.func private @causal(index, index, index, index, index, index) -> i1
+
+// Free from the first tile on: two parts. What the loop carries goes from one to the other.
+
+// CHECK-LABEL: func.func @causal_parts
+// CHECK-SAME: %[[FREE:[a-z0-9]+]]: index, %[[END:[a-z0-9]+]]: index
+// CHECK: %[[MASKS:.*]]:2 = scf.for %{{.*}} = %c0 to %[[FREE]] step %c1 iter_args(%{{.*}} = %[[S:.*]], %{{.*}} = %c0)
+// CHECK-NOT: tile.mask
+// CHECK: } {tile.part = "full"}
+// CHECK: %[[LAST:.*]]:2 = scf.for %[[T:.*]] = %[[FREE]] to %[[END]] step %c1 iter_args(%{{.*}} = %[[MASKS]]#0, %{{.*}} = %[[MASKS]]#1)
+// CHECK: %[[COL:.*]] = arith.muli %[[T]], %c64
+// CHECK: tile.mask %{{.*}} by [@causal] rows %{{.*}} cols %{{.*}}[%[[COL]]] : tensor
+// CHECK: } {tile.part = "masked"}
+// CHECK-NOT: scf.for
+// CHECK: return %[[LAST]]#0, %[[LAST]]#1
+func.func @causal_parts(%free: index, %end: index, %query: !view, %keys: !view, %row: index, %s: !scores) -> (!scores, index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %r:2 = scf.for %t = %c0 to %end step %c1 iter_args(%x = %s, %n = %c0) -> (!scores, index) {
+    %col = arith.muli %t, %c64 : index
+    %m = tile.mask %x by [@causal] rows %query[%row] cols %keys[%col] unless %t in [%c0 to %free] : !scores, !view, !view
+    %next = arith.addi %n, %col : index
+    scf.yield %m, %next : !scores, index
+  }
+  return %r#0, %r#1 : !scores, index
+}
+
+// CHECK-LABEL: func.func @window_parts
+// CHECK-SAME: %[[FIRST:[a-z0-9]+]]: index, %[[A:[a-z0-9]+]]: index, %[[B:[a-z0-9]+]]: index, %[[END:[a-z0-9]+]]: index
+// CHECK: %[[R1:.*]] = scf.for %{{.*}} = %[[FIRST]] to %[[A]] step %c1
+// CHECK: tile.mask
+// CHECK: } {tile.part = "masked"}
+// CHECK: %[[R2:.*]] = scf.for %{{.*}} = %[[A]] to %[[B]] step %c1 iter_args(%{{.*}} = %[[R1]])
+// CHECK-NOT: tile.mask
+// CHECK: } {tile.part = "full"}
+// CHECK: scf.for %{{.*}} = %[[B]] to %[[END]] step %c1 iter_args(%{{.*}} = %[[R2]])
+// CHECK: tile.mask
+// CHECK: } {tile.part = "masked"}
+func.func @window_parts(%first: index, %a: index, %b: index, %end: index, %query: !view, %keys: !view, %row: index, %s: !scores) -> !scores {
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %r = scf.for %t = %first to %end step %c1 iter_args(%x = %s) -> (!scores) {
+    %col = arith.muli %t, %c64 : index
+    %m = tile.mask %x by [@causal] rows %query[%row] cols %keys[%col] unless %t in [%a to %b] : !scores, !view, !view
+    scf.yield %m : !scores
+  }
+  return %r : !scores
+}
+
+// Without a clause there is one part; constants that are equal leave nothing out of it.
+
+// CHECK-LABEL: func.func @one_part
+// CHECK: scf.for
+// CHECK: tile.mask %{{.*}} by [@causal] rows %{{.*}} cols %{{[^ ]*}} : tensor
+// CHECK: } {tile.part = "masked"}
+// CHECK: scf.for
+// CHECK: tile.mask %{{.*}} by [@causal] rows %{{.*}} cols %{{[^ ]*}} : tensor
+// CHECK: } {tile.part = "masked"}
+// CHECK-NOT: scf.for
+// CHECK: return
+func.func @one_part(%end: index, %query: !view, %keys: !view, %row: index, %s: !scores) -> !scores {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %c2 = arith.constant 2 : index
+  %two = arith.constant 2 : index
+  %r1 = scf.for %t = %c0 to %end step %c1 iter_args(%x = %s) -> (!scores) {
+    %col = arith.muli %t, %c64 : index
+    %m = tile.mask %x by [@causal] rows %query[%row] cols %keys[%col] : !scores, !view, !view
+    scf.yield %m : !scores
+  }
+  %r2 = scf.for %t = %c0 to %end step %c1 iter_args(%x = %r1) -> (!scores) {
+    %col = arith.muli %t, %c64 : index
+    %m = tile.mask %x by [@causal] rows %query[%row] cols %keys[%col] unless %t in [%c2 to %two] : !scores, !view, !view
+    scf.yield %m : !scores
+  }
+  return %r2 : !scores
+}
+
+// A loop of products without a mask is full; a loop over anything else has no name.
+
+// CHECK-LABEL: func.func @no_mask
+// CHECK: scf.for
+// CHECK: tile.dot
+// CHECK: } {tile.part = "full"}
+// CHECK: scf.for
+// CHECK: arith.addi
+// CHECK: scf.yield
+// CHECK-NEXT: {{^ *}}}{{$}}
+func.func @no_mask(%n: index, %q: tensor<128x64xbf16>, %k: tensor<64x64xbf16>, %s: !scores) -> (!scores, index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r = scf.for %t = %c0 to %n step %c1 iter_args(%x = %s) -> (!scores) {
+    %next = tile.dot %q, trans_b %k into %x : !scores, tensor<128x64xbf16>, tensor<64x64xbf16> -> !scores
+    scf.yield %next : !scores
+  }
+  %sum = scf.for %t = %c0 to %n step %c1 iter_args(%x = %c0) -> (index) {
+    %next = arith.addi %x, %t : index
+    scf.yield %next : index
+  }
+  return %r, %sum : !scores, index
+}
+
+// -----
+
+!view = !tile.view<128 x bf16>
+!scores = tensor<128x64xf32>
+func.func private @causal(index, index, index, index, index, index) -> i1
+func.func @other_number(%end: index, %query: !view, %keys: !view, %row: index, %s: !scores) -> !scores {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %r = scf.for %t = %c0 to %end step %c1 iter_args(%x = %s) -> (!scores) {
+    %col = arith.muli %t, %c64 : index
+    // expected-error @+1 {{expects the tile number of its loop in the unless clause}}
+    %m = tile.mask %x by [@causal] rows %query[%row] cols %keys[%col] unless %col in [%c0 to %end] : !scores, !view, !view
+    scf.yield %m : !scores
+  }
+  return %r : !scores
+}
+
+// -----
+
+!view = !tile.view<128 x bf16>
+!scores = tensor<128x64xf32>
+func.func private @causal(index, index, index, index, index, index) -> i1
+func.func @wide_step(%end: index, %query: !view, %keys: !view, %row: index, %s: !scores) -> !scores {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %r = scf.for %t = %c0 to %end step %c2 iter_args(%x = %s) -> (!scores) {
+    // expected-error @+1 {{expects a loop over tile numbers, so a step of 1}}
+    %m = tile.mask %x by [@causal] rows %query[%row] cols %keys[%t] unless %t in [%c0 to %c2] : !scores, !view, !view
+    scf.yield %m : !scores
+  }
+  return %r : !scores
+}
+
+// -----
+
+!view = !tile.view<128 x bf16>
+!scores = tensor<128x64xf32>
+func.func private @causal(index, index, index, index, index, index) -> i1
+func.func @two_clauses(%end: index, %query: !view, %keys: !view, %row: index, %s: !scores) -> !scores {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %r = scf.for %t = %c0 to %end step %c1 iter_args(%x = %s) -> (!scores) {
+    %col = arith.muli %t, %c64 : index
+    // expected-note @+1 {{the other mask}}
+    %m = tile.mask %x by [@causal] rows %query[%row] cols %keys[%col] unless %t in [%c0 to %end] : !scores, !view, !view
+    // expected-error @+1 {{expects the unless clause of the other mask in its loop}}
+    %n = tile.mask %m by [@causal] rows %query[%row] cols %keys[%col] : !scores, !view, !view
+    scf.yield %n : !scores
+  }
+  return %r : !scores
+}
