@@ -61,7 +61,7 @@ ByteMask loadBytes(Warp &w, const Actor &actor, Space space, uint64_t address, u
   switch (space) {
   case Space::Shared:
   case Space::SharedCluster:
-    return w.block().shared.load(actor, address, bytes, to);
+    return w.block().shared.load(actor, address, bytes, to, strength.semantics > Semantics::Weak);
   case Space::Local:
     return w.local.load(actor.lane, address, bytes, to, w.checks());
   case Space::Param:
@@ -81,7 +81,7 @@ void storeBytes(Warp &w, const Actor &actor, Space space, uint64_t address, uint
   switch (space) {
   case Space::Shared:
   case Space::SharedCluster:
-    w.block().shared.store(actor, address, bytes, from, poison);
+    w.block().shared.store(actor, address, bytes, from, poison, strength.semantics > Semantics::Weak);
     return;
   case Space::Local:
     w.local.store(actor.lane, address, bytes, from, poison, w.checks());

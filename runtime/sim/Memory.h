@@ -107,8 +107,9 @@ public:
   void finish(const WarpClocks &warp) { order.finish(warp); }
 
   /// `bytes` is 1, 2, 4, 8 or 16. Returns the bytes that hold nothing.
-  ByteMask load(const Actor &actor, uint64_t address, uint32_t bytes, void *to);
-  void store(const Actor &actor, uint64_t address, uint32_t bytes, const void *from, ByteMask poison);
+  ByteMask load(const Actor &actor, uint64_t address, uint32_t bytes, void *to, bool strong = false);
+  void store(const Actor &actor, uint64_t address, uint32_t bytes, const void *from, ByteMask poison,
+             bool strong = false);
   uint8_t *atomic(const Actor &actor, uint64_t address, uint32_t bytes, ByteMask &poison);
 
   /// A copy by the generic proxy (cp.async): checked as a write now, the bytes out of bounds for everybody until land.

@@ -97,9 +97,9 @@ void SharedOrder::failRead(const Actor &actor, const Writer &writer, uint32_t by
 }
 
 void SharedOrder::checkWriter(const Actor &actor, const Writer &writer, uint32_t byte, Proxy proxy, bool isRead,
-                              bool isAtomic) {
+                              bool strong) {
   const WarpClocks &clocks = *actor.clocks;
-  if (writer.epoch > clocks.seen.at[writer.actor()] && !(isAtomic && writer.atomic())) {
+  if (writer.epoch > clocks.seen.at[writer.actor()] && !(strong && writer.strong())) {
     if (!checks.raceShared)
       return;
     if (isRead)
@@ -126,25 +126,25 @@ void SharedOrder::failWrite(const Actor &actor, uint64_t tag, unsigned reader, u
               int(actor.lane)};
 }
 
-void SharedOrder::checkReaders(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy) {
+void SharedOrder::checkReaders(const Actor &actor, uint32_t word, uint32_t mask, bool strong) {
   if (!checks.warShared)
     return;
   for (unsigned warp = 0; warp < warps; ++warp) {
     uint64_t tag = reads[warp][word];
-    if ((tag >> 32) > actor.clocks->seen.at[warp] && (tag >> kPcBits & mask))
+    if ((tag >> 32) > actor.clocks->seen.at[warp] && (tag >> kPcBits & mask) && !(strong && (tag & kStrong)))
       failWrite(actor, tag, warp, word * 4);
   }
 }
 
-void SharedOrder::checkBytes(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy, bool isAtomic) {
+void SharedOrder::checkBytes(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy, bool strong) {
   uint32_t index = writers[word].epoch - 1;
   for (uint32_t byte = 0; byte < 4; ++byte) {
     if (!(mask >> byte & 1))
       continue;
-    checkWriter(actor, splitWriters[index * 4 + byte], word * 4 + byte, proxy, false, isAtomic);
+    checkWriter(actor, splitWriters[index * 4 + byte], word * 4 + byte, proxy, false, strong);
     for (unsigned warp = 0; warp < warps && checks.warShared; ++warp) {
       uint64_t tag = splitReads(index, warp)[byte];
-      if ((tag >> 32) > actor.clocks->seen.at[warp])
+      if ((tag >> 32) > actor.clocks->seen.at[warp] && !(strong && (tag & kStrong)))
         failWrite(actor, tag, warp, word * 4 + byte);
     }
   }
@@ -221,7 +221,7 @@ void SharedOrder::checkWrite(const Actor &actor, uint32_t word, uint32_t count, 
       continue;
     }
     checkWriter(actor, writers[i], i * 4, proxy, false, false);
-    checkReaders(actor, i, 0xf, proxy);
+    checkReaders(actor, i, 0xf, false);
   }
 }
 
@@ -245,20 +245,42 @@ void SharedOrder::writePart(const Actor &actor, uint32_t word, uint32_t mask, Pr
       splitWriters[index * 4 + byte] = record(actor, proxy);
 }
 
-void SharedOrder::atomic(const Actor &actor, uint32_t word, uint32_t mask) {
-  if (isSplit(word) || mask != 0xf) {
-    if (!isSplit(word))
-      split(word);
-    checkBytes(actor, word, mask, Proxy::Generic, true);
-    uint32_t index = writers[word].epoch - 1;
-    for (uint32_t byte = 0; byte < 4; ++byte)
-      if (mask >> byte & 1)
-        splitWriters[index * 4 + byte] = record(actor, Proxy::Generic, true);
+void SharedOrder::readStrong(const Actor &actor, uint32_t word, uint32_t mask) {
+  uint32_t now = actor.clocks->now();
+  uint64_t tag = uint64_t(now) << 32 | kStrong | uint64_t(mask) << kPcBits | actor.pc;
+  uint64_t &mine = reads[actor.clocks->warp][word];
+  // A plain read of the same epoch says more than this one, and so does one of other bytes.
+  if (!isSplit(word) && mask == 0xf) {
+    checkWriter(actor, writers[word], word * 4, Proxy::Generic, true, true);
+    if ((mine >> 32) != now || (mine & kStrong))
+      mine = tag;
     return;
   }
-  checkWriter(actor, writers[word], word * 4, Proxy::Generic, false, true);
-  checkReaders(actor, word, 0xf, Proxy::Generic);
-  writers[word] = record(actor, Proxy::Generic, true);
+  if (!isSplit(word))
+    split(word);
+  uint32_t index = writers[word].epoch - 1;
+  for (uint32_t byte = 0; byte < 4; ++byte)
+    if (mask >> byte & 1) {
+      checkWriter(actor, splitWriters[index * 4 + byte], word * 4 + byte, Proxy::Generic, true, true);
+      splitReads(index, actor.clocks->warp)[byte] = tag;
+    }
+}
+
+void SharedOrder::writeStrong(const Actor &actor, uint32_t word, uint32_t mask) {
+  Writer mine = record(actor, Proxy::Generic, true);
+  if (!isSplit(word) && mask == 0xf) {
+    checkWriter(actor, writers[word], word * 4, Proxy::Generic, false, true);
+    checkReaders(actor, word, 0xf, true);
+    writers[word] = mine;
+    return;
+  }
+  if (!isSplit(word))
+    split(word);
+  checkBytes(actor, word, mask, Proxy::Generic, true);
+  uint32_t index = writers[word].epoch - 1;
+  for (uint32_t byte = 0; byte < 4; ++byte)
+    if (mask >> byte & 1)
+      splitWriters[index * 4 + byte] = mine;
 }
 
 } // namespace attn::sim

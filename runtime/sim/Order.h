@@ -124,29 +124,32 @@ public:
   /// The bytes of one word that are in `mask`.
   void readPart(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy = Proxy::Generic);
   void writePart(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy = Proxy::Generic);
-  /// Atomic accesses do not race with each other, but with plain ones.
-  void atomic(const Actor &actor, uint32_t word, uint32_t mask);
+  /// Strong accesses (atomic operations, relaxed and volatile loads and stores) do not race with each other, but do with
+  /// plain ones.
+  void readStrong(const Actor &actor, uint32_t word, uint32_t mask);
+  void writeStrong(const Actor &actor, uint32_t word, uint32_t mask);
   /// As write, but for bytes whose new value only arrives later: checks and records nothing.
   void checkWrite(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy);
 
 private:
   static constexpr uint64_t kWhole = uint64_t(0xf) << kPcBits;
+  static constexpr uint64_t kStrong = uint64_t(1) << (kPcBits + 4);
   struct Writer {
     Epoch epoch = 0;
-    uint32_t info = 0; ///< pc : 20, actor : 6, async : 1, atomic : 1
+    uint32_t info = 0; ///< pc : 20, actor : 6, async : 1, strong : 1
     unsigned actor() const { return info >> kPcBits & 63; }
     uint32_t pc() const { return info & (kMaxInstructions - 1); }
     bool async() const { return info >> 26 & 1; }
-    bool atomic() const { return info >> 27 & 1; }
+    bool strong() const { return info >> 27 & 1; }
   };
-  static Writer record(const Actor &actor, Proxy proxy, bool atomic = false) {
+  static Writer record(const Actor &actor, Proxy proxy, bool strong = false) {
     return {actor.clocks->now(), actor.pc | actor.clocks->warp << kPcBits |
-                                     (proxy == Proxy::Async ? 1u << 26 : 0u) | (atomic ? 1u << 27 : 0u)};
+                                     (proxy == Proxy::Async ? 1u << 26 : 0u) | (strong ? 1u << 27 : 0u)};
   }
   void readSlowly(const Actor &actor, uint32_t word, uint32_t count, uint32_t mask, Proxy proxy);
-  void checkWriter(const Actor &actor, const Writer &writer, uint32_t byte, Proxy proxy, bool isRead, bool isAtomic);
-  void checkReaders(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy);
-  void checkBytes(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy, bool isAtomic);
+  void checkWriter(const Actor &actor, const Writer &writer, uint32_t byte, Proxy proxy, bool isRead, bool strong);
+  void checkReaders(const Actor &actor, uint32_t word, uint32_t mask, bool strong);
+  void checkBytes(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy, bool strong);
   void split(uint32_t word);
   bool isSplit(uint32_t word) const { return writers[word].actor() == kSplitActor; }
   uint64_t *splitReads(uint32_t index, unsigned warp) { return splitReadBytes.data() + (size_t(index) * warps + warp) * 4; }
@@ -158,7 +161,7 @@ private:
   unsigned warps = 0;
   Epoch last = 0;
   std::vector<Writer> writers;
-  std::vector<std::vector<uint64_t>> reads; ///< by warp, by word: epoch : 32, byte mask : 4, pc : 20; 0 is none
+  std::vector<std::vector<uint64_t>> reads; ///< by warp, by word: epoch : 32, strong : 1, byte mask : 4, pc : 20; 0: none
   // Words that were written in parts: four records each instead of one.
   std::vector<Writer> splitWriters;
   std::vector<uint64_t> splitReadBytes;

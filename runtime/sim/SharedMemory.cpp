@@ -115,14 +115,17 @@ ByteMask SharedMemory::poisonOf(const Actor &actor, uint32_t address, uint32_t b
 
 static uint32_t wordMask(uint32_t address, uint32_t bytes) { return ((1u << bytes) - 1) << (address & 3); }
 
-ByteMask SharedMemory::load(const Actor &actor, uint64_t address, uint32_t bytes, void *to) {
+ByteMask SharedMemory::load(const Actor &actor, uint64_t address, uint32_t bytes, void *to, bool strong) {
   if (!inside(actor, address, bytes, "reads")) {
     std::memset(to, 0, bytes);
     return 0;
   }
   uint32_t offset = uint32_t(address);
   ByteMask poison = statesOf(offset, bytes) ? poisonOf(actor, offset, bytes, "reads") : 0;
-  if (bytes >= 4)
+  if (strong) [[unlikely]]
+    for (uint32_t i = 0; i < bytes; i += 4)
+      order.readStrong(actor, (offset + i) / 4, bytes >= 4 ? 0xf : wordMask(offset, bytes));
+  else if (bytes >= 4)
     order.read(actor, offset / 4, bytes / 4);
   else
     order.readPart(actor, offset / 4, wordMask(offset, bytes));
@@ -153,7 +156,8 @@ void SharedMemory::checkLanes(const Actor &actor, uint32_t address, uint32_t byt
   }
 }
 
-void SharedMemory::store(const Actor &actor, uint64_t address, uint32_t bytes, const void *from, ByteMask poison) {
+void SharedMemory::store(const Actor &actor, uint64_t address, uint32_t bytes, const void *from, ByteMask poison,
+                         bool strong) {
   if (!inside(actor, address, bytes, "writes"))
     return;
   uint32_t offset = uint32_t(address);
@@ -161,7 +165,10 @@ void SharedMemory::store(const Actor &actor, uint64_t address, uint32_t bytes, c
   if (states & repeated(InFlight)) [[unlikely]]
     checkStates(actor, offset, bytes, "writes");
   checkLanes(actor, offset, bytes, from);
-  if (bytes >= 4)
+  if (strong) [[unlikely]]
+    for (uint32_t i = 0; i < bytes; i += 4)
+      order.writeStrong(actor, (offset + i) / 4, bytes >= 4 ? 0xf : wordMask(offset, bytes));
+  else if (bytes >= 4)
     order.write(actor, offset / 4, bytes / 4);
   else
     order.writePart(actor, offset / 4, wordMask(offset, bytes));
@@ -177,8 +184,8 @@ uint8_t *SharedMemory::atomic(const Actor &actor, uint64_t address, uint32_t byt
   uint32_t offset = uint32_t(address);
   if (statesOf(offset, bytes))
     poison = poisonOf(actor, offset, bytes, "writes");
-  for (uint32_t i = 0; i < std::max(bytes, 4u); i += 4)
-    order.atomic(actor, (offset + i) / 4, bytes >= 4 ? 0xf : wordMask(offset, bytes));
+  for (uint32_t i = 0; i < bytes; i += 4)
+    order.writeStrong(actor, (offset + i) / 4, bytes >= 4 ? 0xf : wordMask(offset, bytes));
   setStates(offset, bytes, 0);
   return &data[offset];
 }
