@@ -37,6 +37,7 @@ public:
     choice = *chooseSchedule(stages.spec, shape, target);
     printSchedule();
     printFunctions();
+    printAssumptions();
     ScalarEvaluator evaluator = evaluatorWithSizes();
     auto surveyed = surveyTiles(stages.trimmed, evaluator);
     if (auto *why = std::get_if<std::string>(&surveyed)) {
@@ -164,6 +165,12 @@ private:
     return names;
   }
 
+  void printAssumptions() {
+    for (const auto &entry : lengthTensors())
+      if (!sizes.contains(entry.getKey()))
+        out << "lengths    '" << entry.getKey() << "' taken to be all that the tensors hold\n";
+  }
+
   void printTiles() {
     int64_t full = survey.count(TileClass::Full), masked = survey.count(TileClass::Masked),
             skipped = survey.count(TileClass::Skipped);
@@ -183,6 +190,7 @@ private:
     double allFlops = 0;     ///< of every pair that exists, hidden or not
     double exponentials = 0;
     double visited = 0;    ///< tiles
+    double longest = 0; ///< most tiles that one program visits
     double leastBytes = 0; ///< every argument and result once
     double movedBytes = 0; ///< queries, keys and values into multiprocessors, results out of them
   };
@@ -202,6 +210,7 @@ private:
       }
       double times = survey.repeats;
       total.visited += times * visited;
+      total.longest = std::max(total.longest, visited);
       total.movedBytes += times * (row.rows * qk * 2 + keys * (qk + v) * 2 + row.rows * resultBytes);
       total.allFlops += times * 2 * double(row.rows) * double(row.keys) * (qk + v);
     }
@@ -233,7 +242,7 @@ private:
   void printCosts() {
     Work total = work();
     out << "work       " << quantity(total.visitedFlops, "FLOP") << " in visited tiles ("
-        << quantity(total.allFlops, "FLOP") << " without masks), " << quantity(total.exponentials, "exponentials")
+        << quantity(total.allFlops, "FLOP") << " without masks), " << quantity(total.exponentials, " exponentials")
         << "\n";
     out << "memory     at least " << quantity(total.leastBytes, "B") << " (each tensor once); this schedule moves "
         << quantity(total.movedBytes, "B") << " between L2 and programs\n";
@@ -245,7 +254,15 @@ private:
     double memory = total.leastBytes / double(target.hbmBytesPerSecond);
     out << "floor      " << duration(std::max({products, exponentials, memory})) << " (products " << duration(products)
         << ", exponentials " << duration(exponentials) << ", memory " << duration(memory) << "); the model expects "
-        << duration(total.visited * choice.cost.tileClocks / double(target.sms) / double(target.clockHz)) << "\n";
+        << duration(std::max(memory, expectedSeconds(total))) << "\n";
+  }
+
+  /// What the model says of the time in multiprocessors: all of them work on tiles, but on none longer than one program
+  /// takes by itself.
+  double expectedSeconds(const Work &total) {
+    double busy = std::min<double>(double(survey.programs), double(target.sms));
+    double tiles = busy > 0 ? std::max(total.visited / busy, total.longest) : 0;
+    return tiles * choice.cost.tileClocks / double(target.clockHz);
   }
 
   //===-- code -----------------------------------------------------------------===//

@@ -5,6 +5,8 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 #include "passes/MaskAnalysis.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -39,15 +41,38 @@ std::string parameterName(KernelOp kernel, Value value) {
   return "a value of the kernel";
 }
 
-/// The tree's text, in which parameters are called arg6, arg7, ..., with the kernel's own words.
-std::string withNames(std::string text, MaskOp mask) {
+/// The words for what a tree's text calls arg6 or value9: a parameter, or something read from one.
+llvm::StringMap<std::string> wordsOf(func::FuncOp body, MaskOp mask) {
   auto kernel = mask->getParentOfType<KernelOp>();
-  for (int64_t i = int64_t(mask.getParams().size()) - 1; i >= 0; --i) {
-    std::string formal = "arg" + std::to_string(kCoordinates + i), actual = parameterName(kernel, mask.getParams()[i]);
-    for (size_t at = text.find(formal); at != std::string::npos; at = text.find(formal, at + actual.size()))
-      text.replace(at, formal.size(), actual);
+  llvm::StringMap<std::string> words;
+  SmallVector<Value> parameters;
+  for (auto [i, parameter] : llvm::enumerate(mask.getParams())) {
+    words["arg" + std::to_string(kCoordinates + i)] = parameterName(kernel, parameter);
+    parameters.push_back(body.getArgument(kCoordinates + i));
   }
-  return text;
+  body.walk([&](Operation *op) {
+    for (Value result : op->getResults()) {
+      SmallVector<Value> read = dependsOn(result, parameters);
+      if (read.size() == 1 && isa<MemRefType>(read[0].getType()))
+        words["value" + std::to_string(orderOf(result))] =
+            words["arg" + std::to_string(cast<BlockArgument>(read[0]).getArgNumber())] + "[]";
+    }
+  });
+  return words;
+}
+
+/// The text with the kernel's own words.
+std::string withWords(StringRef text, const llvm::StringMap<std::string> &words) {
+  std::string result;
+  while (!text.empty()) {
+    StringRef token = text.take_while([](char c) { return llvm::isAlnum(c); });
+    if (token.empty())
+      token = text.take_front();
+    auto found = words.find(token);
+    result += found == words.end() ? token.str() : found->second;
+    text = text.drop_front(token.size());
+  }
+  return result;
 }
 
 std::string fixed(double value, int digits) {
@@ -74,7 +99,6 @@ std::string quantity(double value, StringRef unit) {
   size_t i = 0;
   for (; value >= 1000 && i + 1 < std::size(prefixes); ++i)
     value /= 1000;
-  // Words are not given prefixes of units.
   int digits = i == 0 ? 0 : value < 10 ? 2 : value < 100 ? 1 : 0;
   return fixed(value, digits) + " " + prefixes[i] + unit.str();
 }
@@ -103,7 +127,7 @@ std::string describeMask(func::FuncOp function, FlatSymbolRefAttr by, MaskOp mas
   analysis.tree().print(stream);
   Terms terms;
   collectTerms(analysis.tree(), analysis, terms);
-  text = withNames(std::move(text), mask);
+  text = withWords(text, wordsOf(body, mask));
   if (terms.affine)
     text += ", intervals of tiles";
   if (terms.uniform)
@@ -133,11 +157,12 @@ std::vector<EntryCode> entriesOf(StringRef kernelFile) {
     entry.bytes += int64_t(line.size()) + 1;
     inside = !line.starts_with("}");
     StringRef code = line.trim();
+    // Its operands follow on further lines.
+    entry.matrixInstructions += code.starts_with("mma.") || code.starts_with("wgmma.mma");
     // Directives, labels, braces and the parameters' declarations are no instructions.
     if (!code.ends_with(";") || code.starts_with("."))
       continue;
     ++entry.instructions;
-    entry.matrixInstructions += code.contains("mma.");
   }
   return entries;
 }

@@ -3,6 +3,7 @@
 #include "compiler/TileSurvey.h"
 #include "dialect/Tile.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
 
@@ -106,8 +107,20 @@ private:
   std::optional<int64_t> number(Value value, StringRef what) {
     std::optional<int64_t> known = value ? evaluator.valueOf(value) : std::nullopt;
     if (!known && unknown.empty())
-      unknown = (what + " depends on values that are known at launch only").str();
+      unknown = (what + " depends on " + whatIsMissing(value)).str();
     return known;
+  }
+
+  /// The integer arguments and tensors of integers that a value is computed from and that nobody gave a value.
+  std::string whatIsMissing(Value value) {
+    SmallVector<Value> arguments(function.getArguments());
+    std::string names;
+    for (Value argument : value ? dependsOn(value, arguments) : SmallVector<Value>()) {
+      auto name = function.getArgAttrOfType<StringAttr>(cast<BlockArgument>(argument).getArgNumber(), "attn.name");
+      if (name && getElementTypeOrSelf(argument.getType()).isIntOrIndex() && !evaluator.valueOf(argument))
+        names += (names.empty() ? "'" : ", '") + name.getValue().str() + "'";
+    }
+    return names.empty() ? "values that are known at launch only" : names + ", which --sizes can give a value";
   }
 
   void visitProgram() {
