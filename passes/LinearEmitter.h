@@ -2,8 +2,8 @@
 // Linear expressions as arithmetic on index, in 64 bits only where 32 might not hold them.
 #pragma once
 
-#include "passes/Inequalities.h"
 #include "mlir/IR/Builders.h"
+#include "passes/Inequalities.h"
 
 namespace attn {
 

@@ -89,7 +89,8 @@ MaskTree Reader::structureOf(Value condition, bool negated) {
   }
   if (isa_and_nonnull<arith::XOrIOp>(op))
     return difference(op->getOperand(0), op->getOperand(1), negated);
-  if (auto select = dyn_cast_or_null<arith::SelectOp>(op); select && select.getCondition().getType() == condition.getType())
+  if (auto select = dyn_cast_or_null<arith::SelectOp>(op);
+      select && select.getCondition().getType() == condition.getType())
     return choice(select.getCondition(), select.getTrueValue(), select.getFalseValue(), negated);
   if (auto compare = dyn_cast_or_null<arith::CmpIOp>(op))
     return comparison(compare, negated);
@@ -104,8 +105,8 @@ MaskTree Reader::choice(Value which, Value a, Value b, bool negated) {
 
 /// a != b of conditions, or a == b if negated
 MaskTree Reader::difference(Value a, Value b, bool negated) {
-  return MaskTree::any({MaskTree::all({treeOf(a, false), treeOf(b, !negated)}),
-                        MaskTree::all({treeOf(a, true), treeOf(b, negated)})});
+  return MaskTree::any(
+      {MaskTree::all({treeOf(a, false), treeOf(b, !negated)}), MaskTree::all({treeOf(a, true), treeOf(b, negated)})});
 }
 
 MaskTree Reader::comparison(arith::CmpIOp op, bool negated) {
@@ -220,8 +221,8 @@ std::optional<MaskTree> Reader::expand(const AffineForm &form, unsigned index) {
 }
 
 /// The form with the smaller (or larger) of two forms in place of a symbol.
-std::optional<MaskTree> Reader::either(const AffineForm &form, unsigned index, const AffineForm &a,
-                                       const AffineForm &b, bool smaller) {
+std::optional<MaskTree> Reader::either(const AffineForm &form, unsigned index, const AffineForm &a, const AffineForm &b,
+                                       bool smaller) {
   std::optional<AffineForm> with[] = {substitute(form, index, a), substitute(form, index, b)};
   std::vector<MaskTree> sides;
   for (std::optional<AffineForm> &side : with) {

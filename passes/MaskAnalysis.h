@@ -23,9 +23,7 @@ struct AffineForm {
   struct Term {
     int64_t coefficient;
     mlir::Value symbol;
-    bool operator==(const Term &other) const {
-      return coefficient == other.coefficient && symbol == other.symbol;
-    }
+    bool operator==(const Term &other) const { return coefficient == other.coefficient && symbol == other.symbol; }
   };
   int64_t query = 0, key = 0, row = 0, column = 0;
   llvm::SmallVector<Term, 2> symbols; // in the order of the function, without zeros

@@ -56,7 +56,8 @@ FailureOr<Masks> masksOf(scf::ForOp loop) {
 }
 
 bool hasTiles(scf::ForOp loop) {
-  return llvm::any_of(loop.getBody()->getOperations(), [](Operation &op) { return isa<tile::DotOp, tile::MaskOp>(op); });
+  return llvm::any_of(loop.getBody()->getOperations(),
+                      [](Operation &op) { return isa<tile::DotOp, tile::MaskOp>(op); });
 }
 
 void dropClauses(ArrayRef<tile::MaskOp> masks) {
@@ -93,12 +94,32 @@ scf::ForOp clonePart(OpBuilder &builder, scf::ForOp loop, Value from, Value to, 
   return part;
 }
 
-LogicalResult split(scf::ForOp loop) {
+/// Masked tiles on both sides of the full ones, as a window has them: two rounds of (masked, full), of which the second
+/// has no full tiles. A third copy of the body would cost more, in code and in compile time, than the round.
+ValueRange splitAroundMiddle(OpBuilder &builder, scf::ForOp loop, Value from, Value to) {
+  Location loc = loop.getLoc();
+  Value first = loop.getLowerBound(), end = loop.getUpperBound();
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0), one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value two = arith::ConstantIndexOp::create(builder, loc, 2);
+  auto rounds = scf::ForOp::create(builder, loc, zero, two, one, loop.getInitArgs());
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(rounds.getBody());
+  Value before = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, rounds.getInductionVar(), zero);
+  auto choose = [&](Value a, Value b) -> Value { return arith::SelectOp::create(builder, loc, before, a, b); };
+  Value maskedFrom = choose(first, to), maskedTo = choose(from, end), fullTo = choose(to, end);
+  auto masked = clonePart(builder, loop, maskedFrom, maskedTo, rounds.getRegionIterArgs(), true);
+  auto full = clonePart(builder, loop, maskedTo, fullTo, masked.getResults(), false);
+  scf::YieldOp::create(builder, loc, full.getResults());
+  return rounds.getResults();
+}
+
+/// With `oneBody` every tile is masked, for kernels whose code shall be small.
+LogicalResult split(scf::ForOp loop, bool oneBody) {
   FailureOr<Masks> masks = masksOf(loop);
   if (failed(masks))
     return failure();
   OpBuilder builder(loop);
-  if (!masks->from || sameNumber(masks->from, masks->to)) {
+  if (oneBody || !masks->from || sameNumber(masks->from, masks->to)) {
     if (hasTiles(loop) || !masks->all.empty())
       loop->setDiscardableAttr(kPart, builder.getStringAttr(masks->all.empty() ? kFull : kMasked));
     dropClauses(masks->all);
@@ -108,15 +129,19 @@ LogicalResult split(scf::ForOp loop) {
   if (!matchPattern(loop.getStep(), m_ConstantInt(&step)) || !step.isOne())
     return masks->all.front().emitOpError("expects a loop over tile numbers, so a step of 1");
   Value first = loop.getLowerBound(), end = loop.getUpperBound(), from = masks->from, to = masks->to;
-  ValueRange carried = loop.getInitArgs();
-  auto add = [&](Value from, Value to, bool masked) {
-    if (!sameNumber(from, to))
-      carried = clonePart(builder, loop, from, to, carried, masked).getResults();
-  };
-  add(first, from, true);
-  add(from, to, false);
-  add(to, end, true);
-  loop.replaceAllUsesWith(carried);
+  if (!sameNumber(first, from) && !sameNumber(to, end)) {
+    loop.replaceAllUsesWith(splitAroundMiddle(builder, loop, from, to));
+  } else {
+    ValueRange carried = loop.getInitArgs();
+    auto add = [&](Value from, Value to, bool masked) {
+      if (!sameNumber(from, to))
+        carried = clonePart(builder, loop, from, to, carried, masked).getResults();
+    };
+    add(first, from, true);
+    add(from, to, false);
+    add(to, end, true);
+    loop.replaceAllUsesWith(carried);
+  }
   loop.erase();
   return success();
 }
@@ -127,8 +152,9 @@ struct SplitLoops : impl::SplitLoopsBase<SplitLoops> {
   void runOnOperation() override {
     SmallVector<scf::ForOp> loops;
     getOperation().walk([&](scf::ForOp loop) { loops.push_back(loop); });
+    bool oneBody = getOperation()->hasAttr("attn.unaligned");
     for (scf::ForOp loop : loops)
-      if (failed(split(loop)))
+      if (failed(split(loop, oneBody)))
         return signalPassFailure();
   }
 };

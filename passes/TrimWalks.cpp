@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // trim-walks: walks become loops over the tiles that a mask admits somewhere, and the mask learns where it admits all.
 #include "dialect/Tile.h"
-#include "passes/WalkConditions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Pass/Pass.h"
+#include "passes/WalkConditions.h"
 
 using namespace mlir;
 
@@ -122,9 +122,8 @@ Columns WalkTrimmer::emit(const Interval &interval) {
     columns.first = columns.first ? emitter.greatest(columns.first, value) : value;
   }
   for (const Interval::Bound &bound : interval.upper) {
-    Value value = bound.divisor == 1
-                      ? emitter.emit(bound.linear.plus(1))
-                      : emitter.add(emitter.floorDivide(emitter.emit(bound.linear), bound.divisor), 1);
+    Value value = bound.divisor == 1 ? emitter.emit(bound.linear.plus(1))
+                                     : emitter.add(emitter.floorDivide(emitter.emit(bound.linear), bound.divisor), 1);
     columns.end = columns.end ? emitter.least(columns.end, value) : value;
   }
   for (const Linear &condition : interval.conditions)
@@ -138,10 +137,10 @@ bool neverCross(const Inequalities &system, const Interval &interval,
   return llvm::all_of(interval.lower, [&](const Interval::Bound &lower) {
     std::optional<int64_t> by = slack(lower);
     return !by || llvm::all_of(interval.upper, [&](const Interval::Bound &upper) {
-             Linear distance(*by * lower.divisor * upper.divisor);
-             distance.add(upper.linear, lower.divisor).add(lower.linear, -upper.divisor);
-             return system.implies(distance);
-           });
+      Linear distance(*by * lower.divisor * upper.divisor);
+      distance.add(upper.linear, lower.divisor).add(lower.linear, -upper.divisor);
+      return system.implies(distance);
+    });
   });
 }
 
@@ -264,9 +263,8 @@ void WalkTrimmer::findFree() {
   if (allFree)
     return;
   for (size_t i = 0; i < ends.size();) {
-    bool later = llvm::any_of(llvm::seq<size_t>(0, ends.size()), [&](size_t j) {
-      return i != j && conditions.system.implies(ends[i].plus(ends[j], -1));
-    });
+    bool later = llvm::any_of(llvm::seq<size_t>(0, ends.size()),
+                              [&](size_t j) { return i != j && conditions.system.implies(ends[i].plus(ends[j], -1)); });
     if (later) {
       ends.erase(ends.begin() + i);
       continue;
@@ -286,8 +284,9 @@ void WalkTrimmer::findFree() {
   if (endColumn) {
     freeTo = emitter.index(emitter.floorDivide(endColumn, step));
     bool beforeEnd = endBounds && endsAreLinear && llvm::all_of(*endBounds, [&](const Linear &bound) {
-      return llvm::any_of(ends, [&](const Linear &each) { return conditions.system.implies(bound.plus(each, -1)); });
-    });
+                       return llvm::any_of(
+                           ends, [&](const Linear &each) { return conditions.system.implies(bound.plus(each, -1)); });
+                     });
     if (!beforeEnd)
       freeTo = emitter.least(freeTo, end);
     freeTo = emitter.greatest(freeTo, freeFrom);

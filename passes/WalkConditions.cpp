@@ -119,8 +119,8 @@ LogicalResult WalkConditions::readConjuncts() {
     conjunct.inBounds = name.getValue() == tile::kInBounds;
     TypeRange wanted = TypeRange(type.getInputs()).drop_front(kCoordinates);
     if (params.size() < wanted.size() || TypeRange(params.take_front(wanted.size())) != wanted)
-      return mask.emitOpError("expects parameters for ") << name << " of types (" << wanted << "), got ("
-                                                         << params.getTypes() << ")";
+      return mask.emitOpError("expects parameters for ")
+             << name << " of types (" << wanted << "), got (" << params.getTypes() << ")";
     llvm::append_range(conjunct.params, params.take_front(wanted.size()));
     params = params.drop_front(wanted.size());
     if (!conjunct.inBounds && !function.isExternal() && function.getBody().hasOneBlock())
@@ -271,8 +271,8 @@ std::optional<Linear> WalkConditions::uniform(Conjunct &conjunct, Value value, b
   Type narrow = cast && known.getType().isIndex() ? cast.getIn().getType() : type;
   if (!narrow.isIndex() && narrow.getIntOrFloatBitWidth() <= 32) {
     if (!converted)
-      converted = type.isIndex() ? known
-                                 : arith::IndexCastOp::create(builder, walk.getLoc(), builder.getIndexType(), known);
+      converted =
+          type.isIndex() ? known : arith::IndexCastOp::create(builder, walk.getLoc(), builder.getIndexType(), known);
     Linear linear = system.linear(converted);
     emitter.setRange(linear.terms.begin()->first, INT32_MIN, INT32_MAX);
     return linear;
@@ -303,7 +303,8 @@ std::optional<Linear> WalkConditions::rowDivision(Conjunct &conjunct, Value valu
     return std::nullopt;
   std::optional<Linear> x = translate(conjunct, *dividend);
   int64_t slope = x ? x->coefficient(row) : 0;
-  bool others = x && llvm::any_of(x->terms, [&](auto term) { return term.first != row && !system.valueOf(term.first); });
+  bool others =
+      x && llvm::any_of(x->terms, [&](auto term) { return term.first != row && !system.valueOf(term.first); });
   if (!slope || others)
     return std::nullopt;
   Value last = emitter.index(emitter.least(emitter.emit(lastOfTile), emitter.emit(rowCount.plus(-1))));

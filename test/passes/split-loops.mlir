@@ -31,21 +31,48 @@ func.func @causal_parts(%free: index, %end: index, %query: !view, %keys: !view, 
   return %r#0, %r#1 : !scores, index
 }
 
+// Masked tiles on both sides of the full ones: two rounds of (masked, full) with two bodies, not three. In the second
+// round nothing is full.
+
 // CHECK-LABEL: func.func @window_parts
 // CHECK-SAME: %[[FIRST:[a-z0-9]+]]: index, %[[A:[a-z0-9]+]]: index, %[[B:[a-z0-9]+]]: index, %[[END:[a-z0-9]+]]: index
-// CHECK: %[[R1:.*]] = scf.for %{{.*}} = %[[FIRST]] to %[[A]] step %c1
+// CHECK: %[[R:.*]] = scf.for %[[ROUND:.*]] = %c0{{.*}} to %c2{{.*}} step %c1{{.*}} iter_args(%[[X:.*]] = %{{.*}})
+// CHECK: %[[BEFORE:.*]] = arith.cmpi eq, %[[ROUND]], %c0
+// CHECK-DAG: %[[MASKED_FROM:.*]] = arith.select %[[BEFORE]], %[[FIRST]], %[[B]]
+// CHECK-DAG: %[[MASKED_TO:.*]] = arith.select %[[BEFORE]], %[[A]], %[[END]]
+// CHECK-DAG: %[[FULL_TO:.*]] = arith.select %[[BEFORE]], %[[B]], %[[END]]
+// CHECK: %[[R1:.*]] = scf.for %{{.*}} = %[[MASKED_FROM]] to %[[MASKED_TO]] step %{{.*}} iter_args(%{{.*}} = %[[X]])
 // CHECK: tile.mask
 // CHECK: } {tile.part = "masked"}
-// CHECK: %[[R2:.*]] = scf.for %{{.*}} = %[[A]] to %[[B]] step %c1 iter_args(%{{.*}} = %[[R1]])
+// CHECK: %[[R2:.*]] = scf.for %{{.*}} = %[[MASKED_TO]] to %[[FULL_TO]] step %{{.*}} iter_args(%{{.*}} = %[[R1]])
 // CHECK-NOT: tile.mask
 // CHECK: } {tile.part = "full"}
-// CHECK: scf.for %{{.*}} = %[[B]] to %[[END]] step %c1 iter_args(%{{.*}} = %[[R2]])
-// CHECK: tile.mask
-// CHECK: } {tile.part = "masked"}
+// CHECK: scf.yield %[[R2]]
+// CHECK: return %[[R]]
 func.func @window_parts(%first: index, %a: index, %b: index, %end: index, %query: !view, %keys: !view, %row: index, %s: !scores) -> !scores {
   %c1 = arith.constant 1 : index
   %c64 = arith.constant 64 : index
   %r = scf.for %t = %first to %end step %c1 iter_args(%x = %s) -> (!scores) {
+    %col = arith.muli %t, %c64 : index
+    %m = tile.mask %x by [@causal] rows %query[%row] cols %keys[%col] unless %t in [%a to %b] : !scores, !view, !view
+    scf.yield %m : !scores
+  }
+  return %r : !scores
+}
+
+// Of a kernel for unaligned tensors the code shall be small: one body, always masked.
+
+// CHECK-LABEL: func.func @unaligned
+// CHECK: scf.for
+// CHECK: tile.mask %{{.*}} by [@causal] rows %{{.*}} cols %{{[^ ]*}} : tensor
+// CHECK: } {tile.part = "masked"}
+// CHECK-NOT: scf.for
+// CHECK: return
+func.func @unaligned(%a: index, %b: index, %end: index, %query: !view, %keys: !view, %row: index, %s: !scores) -> !scores attributes {attn.unaligned} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %r = scf.for %t = %c0 to %end step %c1 iter_args(%x = %s) -> (!scores) {
     %col = arith.muli %t, %c64 : index
     %m = tile.mask %x by [@causal] rows %query[%row] cols %keys[%col] unless %t in [%a to %b] : !scores, !view, !view
     scf.yield %m : !scores

@@ -13,7 +13,7 @@ using namespace mlir;
 namespace attn::test {
 
 namespace {
-enum Kind { Constant, Add, Sub, Mul, Min, Max, FloorDiv, CeilDiv, And, Or, Xor, Select, Cast, Load, CmpFirst };
+enum Kind { Constant, Add, Sub, Mul, Min, Max, FloorDiv, CeilDiv, And, Or, Xor, Select, Cast, Load, Record, CmpFirst };
 
 std::optional<int> kindOf(Operation &op) {
   return llvm::TypeSwitch<Operation *, std::optional<int>>(&op)
@@ -63,13 +63,27 @@ void Bounds::compile(Operation &op) {
   if (matchPattern(op.getResult(0), m_ConstantInt(&number)))
     instruction.constant = number.getBitWidth() == 1 ? number.getZExtValue() : number.getSExtValue();
   if (*kind != Load)
-    for (auto [operand, field] : llvm::zip(op.getOperands(), std::array{&instruction.a, &instruction.b, &instruction.c}))
+    for (auto [operand, field] :
+         llvm::zip(op.getOperands(), std::array{&instruction.a, &instruction.b, &instruction.c}))
       *field = slot(operand);
   program.push_back(instruction);
 }
 
+/// Either a loop over tiles, or rounds of them: those are unrolled here.
 void Bounds::compileLoop(Operation &op) {
   auto loop = cast<scf::ForOp>(op);
+  if (!loop.getBody()->getOps<scf::ForOp>().empty()) {
+    APInt first, end;
+    if (!matchPattern(loop.getLowerBound(), m_ConstantInt(&first)) ||
+        !matchPattern(loop.getUpperBound(), m_ConstantInt(&end)))
+      fault = "cannot run rounds of an unknown number";
+    for (int64_t round = first.getSExtValue(); round < end.getSExtValue(); ++round) {
+      program.push_back({&op, Constant, slot(loop.getInductionVar()), 0, 0, 0, round, true});
+      for (Operation &inner : loop.getBody()->without_terminator())
+        compile(inner);
+    }
+    return;
+  }
   LoopSlots result = {slot(loop.getLowerBound()), slot(loop.getUpperBound()), 0, 0, false, false, ""};
   if (auto part = op.getAttrOfType<StringAttr>("tile.part"))
     result.part = part.str();
@@ -81,7 +95,19 @@ void Bounds::compileLoop(Operation &op) {
       result.freeTo = slot(mask.getFreeTo());
     }
   });
+  program.push_back({&op, Record, 0, 0, 0, 0, static_cast<int64_t>(loopSlots.size()), false});
   loopSlots.push_back(result);
+}
+
+Loop Bounds::record(const LoopSlots &slots) const {
+  Loop loop = {values[slots.first], values[slots.end], values[slots.first], values[slots.end], slots.part};
+  if (slots.hasClause) {
+    loop.freeFrom = values[slots.freeFrom];
+    loop.freeTo = values[slots.freeTo];
+  } else if (slots.masked) {
+    loop.freeTo = loop.first;
+  }
+  return loop;
 }
 
 int64_t Bounds::evaluate(const Instruction &instruction, const std::vector<int32_t> &lens) const {
@@ -124,17 +150,14 @@ const std::vector<Loop> &Bounds::run(ArrayRef<int64_t> numbers, const std::vecto
   for (auto [argument, slot] : arguments)
     values[slot] = numbers[argument];
   for (const Instruction &instruction : program) {
+    if (instruction.kind == Record) {
+      loops[instruction.constant] = record(loopSlots[instruction.constant]);
+      continue;
+    }
     int64_t value = evaluate(instruction, lens);
     values[instruction.result] = value;
     if (instruction.isIndex && (value < INT32_MIN || value > INT32_MAX) && fault.empty())
       fault = "an index of " + std::to_string(value) + " from " + instruction.op->getName().getStringRef().str();
-  }
-  for (auto [loop, slots] : llvm::zip(loops, loopSlots)) {
-    loop.first = values[slots.first];
-    loop.end = values[slots.end];
-    loop.freeFrom = slots.hasClause ? values[slots.freeFrom] : loop.first;
-    loop.freeTo = slots.hasClause ? values[slots.freeTo] : slots.masked ? loop.first : loop.end;
-    loop.part = slots.part;
   }
   return loops;
 }

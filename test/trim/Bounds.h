@@ -42,6 +42,7 @@ private:
   };
   void compile(mlir::Operation &op);
   void compileLoop(mlir::Operation &op);
+  Loop record(const LoopSlots &slots) const;
   unsigned slot(mlir::Value value);
   int64_t evaluate(const Instruction &instruction, const std::vector<int32_t> &lens) const;
 

@@ -65,8 +65,8 @@ private:
     static const int factors[] = {1, -1, 1, -1, 0, 2, -3};
     int64_t a = factors[upTo(6)], b = factors[upTo(6)], c = upTo(5) ? 0 : factors[upTo(6)], d = upTo(240) - 120;
     auto times = [&](const char *value, int64_t factor) {
-      return emit(std::string("arith.muli ") + value + ", " + emit("arith.constant " + std::to_string(factor) + " : index") +
-                  " : index");
+      return emit(std::string("arith.muli ") + value + ", " +
+                  emit("arith.constant " + std::to_string(factor) + " : index") + " : index");
     };
     std::string sum = emit("arith.addi " + times("%q", a) + ", " + times("%kv", b) + " : index");
     if (c)
@@ -85,7 +85,8 @@ private:
 Predicate randomPredicate(std::mt19937 &random) {
   Writer writer(random);
   Writer::Node root = writer.tree(3);
-  return {"random: " + writer.body, writer.body + "%v = arith.andi " + root.value + ", %yes : i1", root.holds, kNothing};
+  return {"random: " + writer.body, writer.body + "%v = arith.andi " + root.value + ", %yes : i1", root.holds,
+          kNothing};
 }
 
 const std::vector<Predicate> &predicates() {
@@ -194,7 +195,8 @@ const std::vector<Predicate> &predicates() {
        [](const Pair &at) { return at.kv <= (at.p < 10 ? at.q : at.q - 7); }, kExact, true},
 
       {"far in front",
-       "%l = arith.constant 1099511627776 : index  %n = arith.addi %q, %l : index  %v = arith.cmpi sle, %kv, %n : index",
+       "%l = arith.constant 1099511627776 : index  %n = arith.addi %q, %l : index  %v = arith.cmpi sle, %kv, %n : "
+       "index",
        [](const Pair &) { return true; }, kExact},
       {"far behind",
        "%l = arith.constant 4611686018427387904 : index  %n = arith.subi %q, %l : index  "

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// trim-walks against brute force: for many masks, tiles, lengths and alignments, which tiles the loop visits and which it
-// calls free is compared with what the mask says of every pair.
+// trim-walks against brute force: for many masks, tiles, lengths and alignments, which tiles the loop visits and which
+// it calls free is compared with what the mask says of every pair.
 #include "Bounds.h"
 #include "Predicates.h"
 #include "dialect/Tile.h"
@@ -24,12 +24,14 @@ namespace {
 /// How rows and keys are given to the walk.
 enum class Setting { AlignEnd, AlignStart, Positions, Part };
 constexpr Setting kSettings[] = {Setting::AlignEnd, Setting::AlignStart, Setting::Positions, Setting::Part};
-const char *const kSettingNames[] = {"aligned at the end", "aligned at the start", "with positions", "part of the keys"};
+const char *const kSettingNames[] = {"aligned at the end", "aligned at the start", "with positions",
+                                     "part of the keys"};
 
 struct Tile {
   int64_t rows, columns;
 };
-constexpr Tile kTiles[] = {{16, 16}, {32, 32}, {40, 40}, {48, 48}, {64, 64}, {96, 96}, {128, 128}, {128, 64}, {16, 128}, {64, 24}};
+constexpr Tile kTiles[] = {{16, 16}, {32, 32},   {40, 40},  {48, 48},  {64, 64},
+                           {96, 96}, {128, 128}, {128, 64}, {16, 128}, {64, 24}};
 
 /// The walk's own numbers. Arguments of the function in this order, behind %q and %k.
 struct Case {
@@ -37,8 +39,7 @@ struct Case {
 };
 
 std::string moduleText(const Predicate &predicate, Setting setting, Tile tile) {
-  const char *views = setting == Setting::AlignStart
-                          ? R"(
+  const char *views = setting == Setting::AlignStart  ? R"(
   %query = tile.view %q[%b, %h] length %nq : !m -> !view
   %keys = tile.view %k[%b, %h] length %nk : !m -> !view)"
                       : setting == Setting::Positions ? R"(
@@ -185,11 +186,13 @@ void Property::checkSplit(Compiled &compiled, const Loop &trimmed, ArrayRef<int6
 void Property::tryProgram(const Predicate &predicate, Compiled &compiled, const Case &sizes, const Picture &picture,
                           int64_t row) {
   auto [blockRows, step] = compiled.tile;
-  int64_t arguments[] = {0, 0, 0, 0, 0, 0, row, sizes.rows, sizes.keys, sizes.rowPosition, sizes.keyPosition,
-                         sizes.from, sizes.to, sizes.p};
+  int64_t arguments[] = {
+      0,          0,        0,      0, 0, 0, row, sizes.rows, sizes.keys, sizes.rowPosition, sizes.keyPosition,
+      sizes.from, sizes.to, sizes.p};
   Loop loop = compiled.trimmed->run(arguments, lens).front();
   checkSplit(compiled, loop, arguments);
-  int64_t endRow = std::min(row + blockRows, sizes.rows), begin = sizes.from / step, last = (sizes.to + step - 1) / step;
+  int64_t endRow = std::min(row + blockRows, sizes.rows), begin = sizes.from / step,
+          last = (sizes.to + step - 1) / step;
   int64_t firstVisible = INT64_MAX, endVisible = INT64_MIN, fullTiles = 0, freeTiles = 0;
   for (int64_t t = begin; t < last; ++t) {
     int64_t column = t * step, endColumn = std::min(column + step, sizes.keys);
@@ -235,7 +238,8 @@ void Property::trySizes(const Predicate &predicate, Setting setting, int64_t row
     sizes.rowPosition = static_cast<int64_t>(random() % 201) - 100;
     sizes.keyPosition = static_cast<int64_t>(random() % 201) - 100;
   }
-  static constexpr int64_t parameters[] = {0, 1, 5, 33, 64, 127, -3, int64_t(1) << 40, -(int64_t(1) << 40), INT64_MAX, INT64_MIN};
+  static constexpr int64_t parameters[] = {
+      0, 1, 5, 33, 64, 127, -3, int64_t(1) << 40, -(int64_t(1) << 40), INT64_MAX, INT64_MIN};
   if (predicate.usesParameter)
     sizes.p = parameters[random() % std::size(parameters)];
   lens[0] = static_cast<int32_t>(random() % 180) - 10;
@@ -250,9 +254,10 @@ void Property::trySizes(const Predicate &predicate, Setting setting, int64_t row
       part.to = std::min(keys, part.from + step * static_cast<int64_t>(random() % 3));
       part.from = std::min(part.from, tiles * step);
     }
-    where = llvm::formatv("{0}, {1}, tile {2}x{3}, {4} rows, {5} keys, positions {6} and {7}, p {8}, lens {9}, [{10}, {11})",
-                          predicate.name, kSettingNames[static_cast<int>(setting)], each.tile.rows, each.tile.columns,
-                          rows, keys, sizes.rowPosition, sizes.keyPosition, sizes.p, lens[0], part.from, part.to);
+    where = llvm::formatv(
+        "{0}, {1}, tile {2}x{3}, {4} rows, {5} keys, positions {6} and {7}, p {8}, lens {9}, [{10}, {11})",
+        predicate.name, kSettingNames[static_cast<int>(setting)], each.tile.rows, each.tile.columns, rows, keys,
+        sizes.rowPosition, sizes.keyPosition, sizes.p, lens[0], part.from, part.to);
     for (int64_t row = 0; row < rows; row += each.tile.rows)
       tryProgram(predicate, each, part, picture, row);
     for (Bounds *bounds : {each.trimmed.get(), each.split.get()})
@@ -288,7 +293,8 @@ void Property::tryHuge(const Predicate &predicate) {
     int64_t row = (round % 3 ? (sizes.rows - 1) : upTo(sizes.rows - 1)) / each.tile.rows * each.tile.rows;
     int64_t arguments[] = {0, 0, 0, 0, 0, 0, row, sizes.rows, sizes.keys, sizes.rowPosition, 0, 0, sizes.to, sizes.p};
     Loop loop = each.trimmed->run(arguments, lens).front();
-    where = llvm::formatv("{0}, huge, row {1} of {2}, {3} keys, p {4}", predicate.name, row, sizes.rows, sizes.keys, sizes.p);
+    where = llvm::formatv("{0}, huge, row {1} of {2}, {3} keys, p {4}", predicate.name, row, sizes.rows, sizes.keys,
+                          sizes.p);
     for (int draw = 0; draw < 60; ++draw) {
       int64_t r = std::min(sizes.rows - 1, row + upTo(each.tile.rows - 1));
       int64_t c = draw % 2 ? upTo(sizes.keys - 1) : std::clamp(r - 100 + upTo(200), int64_t(0), sizes.keys - 1);
@@ -349,10 +355,11 @@ int Property::run() {
   tryRandom();
   trySpellings();
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  std::printf("%zu masks, %ld programs, %ld tiles in %.1f s: %ld visited of %ld with visible pairs, %ld free of %ld that "
-              "are\n%ld faults\n",
-              predicates().size(), totals.programs, totals.tiles, seconds, totals.visited, totals.visible, totals.free,
-              totals.fullyVisible, totals.faults);
+  std::printf(
+      "%zu masks, %ld programs, %ld tiles in %.1f s: %ld visited of %ld with visible pairs, %ld free of %ld that "
+      "are\n%ld faults\n",
+      predicates().size(), totals.programs, totals.tiles, seconds, totals.visited, totals.visible, totals.free,
+      totals.fullyVisible, totals.faults);
   return totals.faults != 0;
 }
 
