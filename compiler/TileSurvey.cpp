@@ -3,7 +3,6 @@
 #include "compiler/TileSurvey.h"
 #include "dialect/Tile.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/IR/TypeUtilities.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
 
@@ -117,10 +116,19 @@ private:
     std::string names;
     for (Value argument : value ? dependsOn(value, arguments) : SmallVector<Value>()) {
       auto name = function.getArgAttrOfType<StringAttr>(cast<BlockArgument>(argument).getArgNumber(), "attn.name");
-      if (name && getElementTypeOrSelf(argument.getType()).isIntOrIndex() && !evaluator.valueOf(argument))
+      if (name && isMissing(argument))
         names += (names.empty() ? "'" : ", '") + name.getValue().str() + "'";
     }
     return names.empty() ? "values that are known at launch only" : names + ", which --sizes can give a value";
+  }
+
+  bool isMissing(Value argument) {
+    if (argument.getType().isIntOrIndex())
+      return !evaluator.valueOf(argument);
+    return llvm::any_of(argument.getUsers(), [&](Operation *user) {
+      auto load = dyn_cast<memref::LoadOp>(user);
+      return load && load.getType().isIntOrIndex() && !evaluator.valueOf(load);
+    });
   }
 
   void visitProgram() {
