@@ -154,6 +154,10 @@ Value TileLowering::strideParameter(Value argument, int64_t dimension) {
   return target.getArgument(parameterIndex.lookup(name));
 }
 
+Value TileLowering::threadOnce() {
+  return once("thread", [&] { return ptx("mov.u32 $0, %tid.x;", "=r", builder.getI32Type(), {}); });
+}
+
 /// A size as an expression of the kernel file.
 std::string TileLowering::describe(Value value) {
   IntegerAttr constant;
@@ -211,16 +215,31 @@ void TileLowering::createFunction() {
   builder.setInsertionPointToStart(target.addEntryBlock(builder));
 }
 
-void TileLowering::createGeometry() {
-  Type i32Type = builder.getI32Type();
-  thread = NVVM::ThreadIdXOp::create(builder, i32Type);
+void TileLowering::readGeometry() {
+  // With effects, so that it is not taken for the same value as an earlier reading.
+  thread = ptx("mov.u32 $0, %tid.x;", "=r", builder.getI32Type(), {}, /*effects=*/true);
   lane = arith::AndIOp::create(builder, thread, i32(31));
   warp = arith::ShRUIOp::create(builder, thread, i32(5));
   group = arith::ShRUIOp::create(builder, lane, i32(2));
   quadColumn = arith::ShLIOp::create(builder, arith::AndIOp::create(builder, lane, i32(3)), i32(1));
+}
+
+void TileLowering::createGeometry() {
+  readGeometry();
   auto pointer = LLVM::LLVMPointerType::get(builder.getContext(), 3);
   Value base = LLVM::AddressOfOp::create(builder, pointer, kSharedSymbol);
-  sharedBase = LLVM::PtrToIntOp::create(builder, i32Type, base);
+  sharedBase = LLVM::PtrToIntOp::create(builder, builder.getI32Type(), base);
+  topPoint = i32(0).getDefiningOp();
+}
+
+Value TileLowering::once(StringRef key, llvm::function_ref<Value()> create) {
+  Value &value = computedOnce[key];
+  if (!value) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(topPoint);
+    value = create();
+  }
+  return value;
 }
 
 LogicalResult TileLowering::run() {
@@ -394,6 +413,8 @@ LogicalResult TileLowering::lowerFor(scf::ForOp loop) {
   builder.setInsertionPointToStart(&guarded.getElseRegion().front());
   scf::YieldOp::create(builder, inits);
   builder.setInsertionPointToStart(&guarded.getThenRegion().front());
+  Value outer[] = {thread, lane, warp, group, quadColumn};
+  readGeometry();
   auto repeated = scf::WhileOp::create(builder, types, inits);
   scf::YieldOp::create(builder, repeated.getResults());
 
@@ -418,6 +439,7 @@ LogicalResult TileLowering::lowerFor(scf::ForOp loop) {
   Block *after = builder.createBlock(&repeated.getAfter(), {}, types, places);
   scf::YieldOp::create(builder, after->getArguments());
   bind(loop.getResults(), guarded.getResults().drop_front());
+  std::tie(thread, lane, warp, group, quadColumn) = std::tie(outer[0], outer[1], outer[2], outer[3], outer[4]);
   return success();
 }
 

@@ -24,7 +24,9 @@ struct Linear {
   Linear plus(const Linear &other, int64_t scale = 1) const { return Linear(*this).add(other, scale); }
   int64_t coefficient(unsigned number) const;
   bool operator==(const Linear &other) const { return terms == other.terms && constant == other.constant; }
-  bool operator<(const Linear &other) const { return std::tie(terms, constant) < std::tie(other.terms, other.constant); }
+  bool operator<(const Linear &other) const {
+    return std::tie(terms, constant) < std::tie(other.terms, other.constant);
+  }
   /// Whether every number is small enough that sums of a few products stay within 64 bits.
   bool isSmall() const;
 };
@@ -35,8 +37,8 @@ struct Interval {
     int64_t divisor; // > 0
     Linear linear;   // of known values
   };
-  llvm::SmallVector<Bound, 2> lower; // divisor * unknown >= linear
-  llvm::SmallVector<Bound, 2> upper; // divisor * unknown <= linear
+  llvm::SmallVector<Bound, 2> lower;       // divisor * unknown >= linear
+  llvm::SmallVector<Bound, 2> upper;       // divisor * unknown <= linear
   llvm::SmallVector<Linear, 2> conditions; // each must be >= 0, else there is nothing
   bool empty = false;                      // there is nothing, whatever the values
 };

@@ -74,8 +74,9 @@ bool LinearEmitter::fitsInt32(ArrayRef<Step> steps, int64_t constant) const {
   auto fits = [&] { return lowest >= INT32_MIN && highest <= INT32_MAX; };
   for (size_t i = 0; i < steps.size(); ++i) {
     auto [low, high] = rangeOf(steps[i].variable);
-    bool whole = position && i + 1 < steps.size() && steps[i].coefficient == steps[i + 1].coefficient &&
-                 std::minmax(steps[i].variable, steps[i + 1].variable) == std::minmax(position->first, position->second);
+    bool whole =
+        position && i + 1 < steps.size() && steps[i].coefficient == steps[i + 1].coefficient &&
+        std::minmax(steps[i].variable, steps[i + 1].variable) == std::minmax(position->first, position->second);
     if (whole) {
       low = -kFarAway + 1, high = kFarAway - 1;
       ++i;
@@ -109,15 +110,9 @@ Value LinearEmitter::emit(const Linear &linear) {
   return sum ? add(sum, linear.constant) : constant(linear.constant);
 }
 
-Value LinearEmitter::add(Value value, int64_t number) {
-  return number ? binary<arith::AddIOp>(value, number) : value;
-}
-Value LinearEmitter::floorDivide(Value value, int64_t divisor) {
-  return binary<arith::FloorDivSIOp>(value, divisor);
-}
-Value LinearEmitter::ceilDivide(Value value, int64_t divisor) {
-  return binary<arith::CeilDivSIOp>(value, divisor);
-}
+Value LinearEmitter::add(Value value, int64_t number) { return number ? binary<arith::AddIOp>(value, number) : value; }
+Value LinearEmitter::floorDivide(Value value, int64_t divisor) { return binary<arith::FloorDivSIOp>(value, divisor); }
+Value LinearEmitter::ceilDivide(Value value, int64_t divisor) { return binary<arith::CeilDivSIOp>(value, divisor); }
 Value LinearEmitter::least(Value a, Value b) { return binary<arith::MinSIOp>(a, b); }
 Value LinearEmitter::greatest(Value a, Value b) { return binary<arith::MaxSIOp>(a, b); }
 

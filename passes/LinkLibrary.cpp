@@ -97,10 +97,10 @@ private:
     symbols.insert(copy, module.getBody()->end());
   }
 
-  /// The function that the user may have meant: at most a third of the letters are different.
+  /// The function that the user may have meant: two letters or a third of them are different, at most.
   std::string nearestName(StringRef name) {
     std::string nearest;
-    unsigned best = name.size() / 3 + 1;
+    unsigned best = std::max<unsigned>(2, name.size() / 3) + 1;
     auto consider = [&](StringRef candidate) {
       unsigned distance = name.edit_distance(candidate, /*AllowReplacements=*/true, best);
       if (candidate != name && distance < best) {

@@ -2,6 +2,7 @@
 // Views, rings and global memory: addresses, asynchronous copies, awaits, stores of results.
 #include "passes/TileLowering.h"
 
+#include "llvm/Support/FormatVariadic.h"
 #include <numeric>
 
 using namespace mlir;
@@ -12,7 +13,14 @@ Value TileLowering::byteOffset(Value pointer, Value bytes) {
   return LLVM::GEPOp::create(builder, pointer.getType(), builder.getI8Type(), pointer, ArrayRef<LLVM::GEPArg>{bytes});
 }
 
+/// A view that is only stored to is made where it is stored to: made before the loops, it would cost registers there.
 LogicalResult TileLowering::lowerView(ViewOp op) {
+  if (llvm::any_of(op->getUsers(), [](Operation *user) { return !isa<StoreOp>(user); }))
+    makeView(op);
+  return success();
+}
+
+void TileLowering::makeView(ViewOp op) {
   auto base = cast<MemRefType>(op.getBase().getType());
   int64_t bytes = base.getElementTypeBitWidth() / 8;
   LoweredView view;
@@ -30,11 +38,8 @@ LogicalResult TileLowering::lowerView(ViewOp op) {
   Value offset = arith::AddIOp::create(builder, scaled(view.batch, 0), scaled(view.head, 2));
   view.address = byteOffset(pointerParameter(op.getBase()), offset);
   view.rowBytes = arith::MulIOp::create(builder, strideParameter(op.getBase(), 1), i64(bytes));
-  view.uniformPoint = nullptr;
+  view.uniformPoint = i32(0).getDefiningOp();
   views[op.getView()] = view;
-  // Marks the place up to which everything that depends on batch and head alone can be computed.
-  views[op.getView()].uniformPoint = view.rowBytes.getDefiningOp();
-  return success();
 }
 
 LogicalResult TileLowering::lowerRing(RingOp op) {
@@ -75,33 +80,85 @@ SharedBuffer TileLowering::bufferOf(Value ring, Value number) {
   return buffer;
 }
 
-/// Copies eight 16-bit elements one by one, for rows that are not 16-byte aligned.
-static void copyElements(TileLowering &lowering, Value from, SharedBuffer to, Value exists) {
+/// Eight 16-bit elements from memory that need not be aligned, as four registers; zeros if they do not exist.
+static SmallVector<Value> loadElements(TileLowering &lowering, Value from, Value exists) {
   ImplicitLocOpBuilder &b = lowering.builder;
   Type i16 = b.getI16Type(), i32 = b.getI32Type();
   auto loaded = scf::IfOp::create(b, TypeRange{i32, i32, i32, i32}, exists, /*withElse=*/true);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(&loaded.getThenRegion().front());
-    SmallVector<Value> words;
-    for (int64_t i = 0; i < 8; i += 2) {
-      Value half[2];
-      for (int64_t j = 0; j < 2; ++j) {
-        Value bits = LLVM::LoadOp::create(b, i16, lowering.byteOffset(from, lowering.i64((i + j) * 2)), 2);
-        half[j] = arith::ExtUIOp::create(b, i32, bits);
-      }
-      Value high = arith::ShLIOp::create(b, half[1], lowering.i32(16));
-      words.push_back(arith::OrIOp::create(b, half[0], high));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&loaded.getThenRegion().front());
+  SmallVector<Value> words;
+  for (int64_t i = 0; i < 8; i += 2) {
+    Value half[2];
+    for (int64_t j = 0; j < 2; ++j) {
+      Value bits = LLVM::LoadOp::create(b, i16, lowering.byteOffset(from, lowering.i64((i + j) * 2)), 2);
+      half[j] = arith::ExtUIOp::create(b, i32, bits);
     }
-    scf::YieldOp::create(b, words);
-    b.setInsertionPointToStart(&loaded.getElseRegion().front());
-    Value zero = lowering.i32(0);
-    scf::YieldOp::create(b, ValueRange{zero, zero, zero, zero});
+    Value high = arith::ShLIOp::create(b, half[1], lowering.i32(16));
+    words.push_back(arith::OrIOp::create(b, half[0], high));
   }
-  SmallVector<Value> operands{to.base};
-  llvm::append_range(operands, loaded.getResults());
-  lowering.ptxEffect("st.shared.v4.b32 [$0+" + std::to_string(to.offset) + "], {$1, $2, $3, $4};", "r,r,r,r,r",
-                     operands);
+  scf::YieldOp::create(b, words);
+  b.setInsertionPointToStart(&loaded.getElseRegion().front());
+  Value zero = lowering.i32(0);
+  scf::YieldOp::create(b, ValueRange{zero, zero, zero, zero});
+  return llvm::to_vector(ValueRange(loaded.getResults()));
+}
+
+/// The copy for rows that are not 16-byte aligned: element by element, and a loop, because its code should be small.
+/// Each thread takes chunks of eight elements, a program's width apart.
+LogicalResult TileLowering::fillByElements(FillOp op) {
+  RankedTensorType tile = cast<RingType>(op.getRing().getType()).getTile();
+  const LoweredView &from = view(op.getView());
+  int64_t swizzle = encodingOf<SharedAttr>(tile).getSwizzle(), rows = tile.getDimSize(0);
+  int64_t chunksPerRow = tile.getDimSize(1) / 8, chunksPerSlab = swizzle / 16;
+  int64_t shift = swizzle == 128 ? 0 : swizzle == 64 ? 1 : 2;
+  SharedBuffer buffer = bufferOf(op.getRing(), op.getNumber());
+  Value left = arith::SubIOp::create(builder, from.length, scalar(op.getAt()));
+  if (op.getWhen()) // A fill that does not happen is one of which no row exists.
+    left = arith::SelectOp::create(builder, scalar(op.getWhen()), left, i32(0));
+
+  auto loop = scf::ForOp::create(builder, thread, i32(rows * chunksPerRow), i32(warps * 32));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  Value row = arith::DivUIOp::create(builder, loop.getInductionVar(), i32(chunksPerRow));
+  Value chunk = arith::RemUIOp::create(builder, loop.getInductionVar(), i32(chunksPerRow));
+  Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, row, left);
+  Value inside = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, chunk, i32(from.columns / 8));
+  exists = arith::AndIOp::create(builder, exists, inside);
+  Value index = arith::ExtSIOp::create(builder, builder.getI64Type(),
+                                       arith::AddIOp::create(builder, row, scalar(op.getAt())));
+  Value source = byteOffset(from.address, arith::MulIOp::create(builder, index, from.rowBytes));
+  Value bytes = arith::ExtUIOp::create(builder, builder.getI64Type(), arith::MulIOp::create(builder, chunk, i32(16)));
+  SmallVector<Value> words = loadElements(*this, byteOffset(source, bytes), exists);
+
+  Value bits = arith::ShRUIOp::create(builder, row, i32(shift));
+  bits = arith::AndIOp::create(builder, bits, i32(chunksPerSlab - 1));
+  Value slab = arith::DivUIOp::create(builder, chunk, i32(chunksPerSlab));
+  Value place = arith::AndIOp::create(builder, chunk, i32(chunksPerSlab - 1));
+  place = arith::ShLIOp::create(builder, arith::XOrIOp::create(builder, place, bits), i32(4));
+  place = arith::AddIOp::create(builder, place, arith::MulIOp::create(builder, slab, i32(rows * swizzle)));
+  place = arith::AddIOp::create(builder, place, arith::MulIOp::create(builder, row, i32(swizzle)));
+  SmallVector<Value> operands{arith::AddIOp::create(builder, buffer.base, place)};
+  llvm::append_range(operands, words);
+  ptxEffect("st.shared.v4.b32 [$0+" + std::to_string(buffer.offset) + "], {$1, $2, $3, $4};", "r,r,r,r,r", operands);
+  return success();
+}
+
+CopySource TileLowering::copySource(Value viewValue, int64_t lanesPerRow, int64_t rowsPerPass) {
+  CopySource &known = copySources[viewValue];
+  if (known.own)
+    return known;
+  const LoweredView &from = view(viewValue);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(from.uniformPoint);
+  Value row = arith::DivUIOp::create(builder, threadOnce(), i32(lanesPerRow));
+  Value column = arith::RemUIOp::create(builder, threadOnce(), i32(lanesPerRow));
+  Value rowWide = arith::ExtUIOp::create(builder, builder.getI64Type(), row);
+  Value bytes = arith::ExtUIOp::create(builder, builder.getI64Type(), arith::MulIOp::create(builder, column, i32(16)));
+  bytes = arith::AddIOp::create(builder, bytes, arith::MulIOp::create(builder, rowWide, from.rowBytes));
+  known.own = byteOffset(from.address, bytes);
+  known.passBytes = arith::MulIOp::create(builder, from.rowBytes, i64(rowsPerPass));
+  return known;
 }
 
 LogicalResult TileLowering::lowerFill(FillOp op) {
@@ -110,22 +167,22 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
   const LoweredView &from = view(op.getView());
   if (from.element.getIntOrFloatBitWidth() != 16)
     return op.emitOpError("expects rows of a 16-bit type, got ") << from.element;
+  if (!wideCopies)
+    return fillByElements(op);
   CopyShape shape(tile, warps * 32);
   int64_t swizzle = encodingOf<SharedAttr>(tile).getSwizzle(), rows = tile.getDimSize(0);
   int64_t realChunks = from.columns / 8;
 
-  // Where this thread's first chunk comes from and goes to; loop-invariant but for the tile's row and stage.
-  Value row = arith::DivUIOp::create(builder, thread, i32(shape.lanesPerRow));
-  Value column = arith::RemUIOp::create(builder, thread, i32(shape.lanesPerRow));
-  Value rowWide = arith::ExtUIOp::create(builder, builder.getI64Type(), row);
-  Value ownRow = arith::MulIOp::create(builder, rowWide, from.rowBytes);
-  Value columnBytes = arith::MulIOp::create(builder, column, i32(16));
-  ownRow = arith::AddIOp::create(builder, ownRow, arith::ExtUIOp::create(builder, builder.getI64Type(), columnBytes));
-  Value own = byteOffset(from.address, ownRow);
+  CopySource from0 = copySource(op.getView(), shape.lanesPerRow, shape.rowsPerPass);
   Value at = arith::ExtSIOp::create(builder, builder.getI64Type(), scalar(op.getAt()));
-  Value source = byteOffset(own, arith::MulIOp::create(builder, at, from.rowBytes));
-  Value passBytes = arith::MulIOp::create(builder, from.rowBytes, i64(shape.rowsPerPass));
-
+  Value source = byteOffset(from0.own, arith::MulIOp::create(builder, at, from.rowBytes));
+  auto laneKey = [&](StringRef what) { return (what + " " + Twine(shape.lanesPerRow)).str(); };
+  Value row = once(laneKey("copy row"), [&] {
+    return arith::DivUIOp::create(builder, threadOnce(), i32(shape.lanesPerRow)).getResult();
+  });
+  Value column = once(laneKey("copy column"), [&] {
+    return arith::RemUIOp::create(builder, threadOnce(), i32(shape.lanesPerRow)).getResult();
+  });
   Value rowsLeft = arith::SubIOp::create(builder, from.length, scalar(op.getAt()));
   if (op.getWhen()) // A fill that does not happen is one of which no row exists.
     rowsLeft = arith::SelectOp::create(builder, scalar(op.getWhen()), rowsLeft, i32(0));
@@ -134,9 +191,16 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
   SharedBuffer buffer = bufferOf(op.getRing(), op.getNumber());
   int64_t chunksPerSlab = swizzle / 16, shift = swizzle == 128 ? 0 : swizzle == 64 ? 1 : 2;
   // Rows of two passes differ by a multiple of eight, so a thread's swizzle is the same in all of them.
-  Value bits = arith::ShRUIOp::create(builder, row, i32(shift));
-  bits = arith::AndIOp::create(builder, bits, i32(chunksPerSlab - 1));
-  Value rowPlace = arith::AddIOp::create(builder, buffer.base, arith::MulIOp::create(builder, row, i32(swizzle)));
+  auto placeOf = [&](int64_t chunkInSlab) {
+    return once(llvm::formatv("copy place {0} {1} {2}", swizzle, shape.lanesPerRow, chunkInSlab).str(), [&] {
+      Value bits = arith::ShRUIOp::create(builder, row, i32(shift));
+      bits = arith::AndIOp::create(builder, bits, i32(chunksPerSlab - 1));
+      Value chunk = arith::AddIOp::create(builder, column, i32(chunkInSlab));
+      Value place = arith::ShLIOp::create(builder, arith::XOrIOp::create(builder, chunk, bits), i32(4));
+      place = arith::AddIOp::create(builder, place, arith::MulIOp::create(builder, row, i32(swizzle)));
+      return arith::AddIOp::create(builder, place, sharedBase).getResult();
+    });
+  };
   auto copyChunk = [&](int64_t pass, int64_t step) {
     Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, rowsLeft, i32(pass * shape.rowsPerPass));
     int64_t firstChunk = step * shape.lanesPerRow;
@@ -146,21 +210,18 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
     }
     // The lanes of a row take neighbouring chunks of one slab: slabs are a multiple of the lanes wide.
     int64_t slab = firstChunk / chunksPerSlab;
-    Value chunk = arith::AddIOp::create(builder, column, i32(firstChunk % chunksPerSlab));
-    Value place = arith::ShLIOp::create(builder, arith::XOrIOp::create(builder, chunk, bits), i32(4));
-    SharedBuffer to{arith::AddIOp::create(builder, rowPlace, place),
-                    buffer.offset + slab * rows * swizzle + pass * shape.rowsPerPass * swizzle};
-    Value chunkSource = firstChunk ? byteOffset(source, i64(firstChunk * 16)) : source;
-    if (!wideCopies)
-      return copyElements(*this, chunkSource, to, exists);
+    Value place = placeOf(firstChunk % chunksPerSlab);
+    if (buffer.base != sharedBase) // a stage known only at run time
+      place = arith::AddIOp::create(builder, place, arith::SubIOp::create(builder, buffer.base, sharedBase));
+    int64_t offset = buffer.offset + slab * rows * swizzle + pass * shape.rowsPerPass * swizzle;
     Value size = arith::SelectOp::create(builder, exists, i32(16), i32(0));
     // A source of size 0 is not read; the 16 bytes become zero.
-    ptxEffect("cp.async.cg.shared.global [$0+" + std::to_string(to.offset) + "], [$1], 16, $2;", "r,l,r",
-              {to.base, chunkSource, size});
+    std::string text = llvm::formatv("cp.async.cg.shared.global [$0+{0}], [$1+{1}], 16, $2;", offset, firstChunk * 16);
+    ptxEffect(text, "r,l,r", {place, source, size});
   };
   for (int64_t pass = 0; pass < shape.passes; ++pass) {
     if (pass)
-      source = byteOffset(source, passBytes);
+      source = byteOffset(source, from0.passBytes);
     bool guarded = shape.ragged && pass + 1 == shape.passes;
     OpBuilder::InsertionGuard guard(builder);
     if (guarded) {
@@ -171,8 +232,7 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
     for (int64_t step = 0; step < shape.chunkSteps; ++step)
       copyChunk(pass, step);
   }
-  if (wideCopies)
-    ptxEffect("cp.async.commit_group;", "", {});
+  ptxEffect("cp.async.commit_group;", "", {});
   return success();
 }
 
@@ -190,9 +250,12 @@ LogicalResult TileLowering::lowerStore(StoreOp op) {
   if (op.getView().getDefiningOp<AbsentOp>())
     return success();
   auto type = cast<RankedTensorType>(op.getTile().getType());
+  if (!views.contains(op.getView()))
+    makeView(op.getView().getDefiningOp<ViewOp>());
   const LoweredView &to = view(op.getView());
   Registers &tile = registers(op.getTile());
   bool perRow = type.getRank() == 1;
+  readGeometry();
   int64_t rowsPerWarp = type.getDimSize(0) / warps, atoms = perRow ? 0 : columnAtoms(type);
   int64_t bytes = to.element.getIntOrFloatBitWidth() / 8;
   // One lane of the four that share a row writes a value per row; all four write their columns of a tile.

@@ -2,6 +2,8 @@
 // Matrix products on mma.sync: fragments by ldmatrix.
 #include "passes/TileLowering.h"
 
+#include "llvm/Support/FormatVariadic.h"
+
 using namespace mlir;
 
 namespace attn::tile {
@@ -14,21 +16,25 @@ namespace {
 /// operand A as it is; for operand B stored as rows of n it is {r0, r2} and {r1, r3}, and for B stored as rows of k and
 /// transposed on the way it is {r0, r1} and {r2, r3}.
 ///
-/// The address is a register that depends on the lane and on the chunk's place in its slab, plus a constant; so a whole
-/// product needs one register for each pair of chunks of a slab, and tiles with the same swizzle share them.
+/// The address is a register that depends on the lane, xored with the chunk's place in its slab, plus a constant; tiles
+/// with the same swizzle share the register.
 class FragmentReader {
 public:
-  /// `rowBase` is a number of rows known only at run time, i32, or null.
-  FragmentReader(TileLowering &lowering, SharedBuffer buffer, RankedTensorType type, Value rowBase = {})
+  /// With `rowsPerWarp` each warp reads the blocks of its own rows.
+  FragmentReader(TileLowering &lowering, SharedBuffer buffer, RankedTensorType type, int64_t rowsPerWarp = 0)
       : lowering(lowering), builder(lowering.builder), buffer(buffer), rows(type.getDimSize(0)),
         swizzle(encodingOf<SharedAttr>(type).getSwizzle()) {
-    for (int64_t chunk = 0; chunk < swizzle / 16; chunk += 2) {
-      Value place = arith::AddIOp::create(builder, buffer.base, laneOffset(chunk));
-      if (rowBase)
-        place = arith::AddIOp::create(builder, place,
-                                      arith::MulIOp::create(builder, rowBase, lowering.i32(swizzle)));
-      places.push_back(place);
-    }
+    std::string key = llvm::formatv("fragment {0} {1}", swizzle, rowsPerWarp);
+    Value first = lowering.once(key, [&] { return laneOffset(rowsPerWarp); });
+    if (buffer.base != lowering.sharedBase) // a stage known only at run time
+      first = arith::AddIOp::create(builder, first,
+                                    arith::SubIOp::create(builder, buffer.base, lowering.sharedBase));
+    places.push_back(first);
+    // Tiles are aligned to eight rows, so another chunk of the slab is a matter of address bits. Computed here, with
+    // effects so that it stays here: kept over the loop, these addresses would cost registers.
+    for (int64_t chunk = 2; chunk < swizzle / 16; chunk += 2)
+      places.push_back(lowering.ptx("xor.b32 $0, $1, " + std::to_string(chunk * 16) + ";", "=r,r",
+                                    builder.getI32Type(), first, /*effects=*/true));
   }
 
   /// The block at (row, column), both multiples of 16.
@@ -42,20 +48,26 @@ public:
   }
 
 private:
-  /// Bytes from the block's first row to this lane's 16 bytes. Blocks begin at multiples of 16 rows, so the swizzle
+  /// Address in shared memory of this lane's 16 bytes of the block at column 0. Blocks begin at multiples of 16 rows, so the swizzle
   /// depends on the lane's row alone.
-  Value laneOffset(int64_t chunk) {
-    Value row = arith::AndIOp::create(builder, lowering.lane, lowering.i32(15));
-    Value right = arith::ShRUIOp::create(builder, lowering.lane, lowering.i32(4));
+  Value laneOffset(int64_t rowsPerWarp) {
+    Value thread = lowering.threadOnce();
+    Value row = arith::AndIOp::create(builder, thread, lowering.i32(15));
+    Value right = arith::ShRUIOp::create(builder, thread, lowering.i32(4));
+    right = arith::AndIOp::create(builder, right, lowering.i32(1));
     // Rows of 128, 64, 32 bytes: bits 7.. of the address are the row shifted by 0, 1, 2.
     int64_t shift = swizzle == 128 ? 0 : swizzle == 64 ? 1 : 2;
     Value bits = arith::ShRUIOp::create(builder, row, lowering.i32(shift));
     bits = arith::AndIOp::create(builder, bits, lowering.i32(swizzle / 16 - 1));
     Value place = arith::XOrIOp::create(builder, bits, right);
-    place = arith::XOrIOp::create(builder, place, lowering.i32(chunk));
     place = arith::ShLIOp::create(builder, place, lowering.i32(4));
     Value rowBytes = arith::MulIOp::create(builder, row, lowering.i32(swizzle));
-    return arith::AddIOp::create(builder, rowBytes, place);
+    place = arith::AddIOp::create(builder, arith::AddIOp::create(builder, rowBytes, place), lowering.sharedBase);
+    if (!rowsPerWarp)
+      return place;
+    Value warp = arith::ShRUIOp::create(builder, thread, lowering.i32(5));
+    Value warpBytes = arith::MulIOp::create(builder, warp, lowering.i32(rowsPerWarp * swizzle));
+    return arith::AddIOp::create(builder, place, warpBytes);
   }
 
   TileLowering &lowering;
@@ -91,11 +103,10 @@ LogicalResult TileLowering::lowerDot(DotOp op) {
   bool sharedA = static_cast<bool>(encodingOf<SharedAttr>(left));
   int64_t rowsPerWarp = type.getDimSize(0) / warps, rowAtoms = rowsPerWarp / 16, atoms = columnAtoms(type);
   int64_t steps = left.getDimSize(1) / 16;
-  Value warpRow = arith::MulIOp::create(builder, warp, i32(rowsPerWarp));
   FragmentReader readB(*this, awaited.lookup(op.getRhs()), right);
   std::optional<FragmentReader> readA;
   if (sharedA)
-    readA.emplace(*this, awaited.lookup(op.getLhs()), left, warpRow);
+    readA.emplace(*this, awaited.lookup(op.getLhs()), left, rowsPerWarp);
 
   Registers acc = op.getAcc() ? registers(op.getAcc()) : Registers(registersOf(type), f32(0.0f));
   // Fragments are read right before they are used: the assembler moves reads up as far as registers allow.

@@ -201,7 +201,8 @@ def SplitLoops : Pass<"split-loops", "::mlir::func::FuncOp"> {
   let description = [{
     A loop whose masks carry an `unless %t in [%a to %b]` clause becomes up to three loops in a row over the same tile
     numbers: before %a with the mask, from %a to %b without, from %b on with it. A part that is empty for every size is
-    left out. Each loop is named by the attribute `tile.part`; the name becomes its label.
+    left out. Where masked tiles stand on both sides, as with a window, an outer loop of two rounds of (masked, full)
+    serves all three parts with two bodies. Each loop is named by the attribute `tile.part`; the name becomes its label.
 
     It stands last among the passes on tiles, so that all others see one body.
 

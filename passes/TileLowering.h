@@ -29,13 +29,19 @@ struct LoweredView {
   mlir::Value batch, head; ///< i32
   int64_t columns;
   mlir::Type element;
-  mlir::Operation *uniformPoint; ///< where values that depend on batch and head alone are computed: before this
+  mlir::Operation *uniformPoint; ///< what depends on batch and head alone is computed before this operation
 };
 
 /// A tile in shared memory: a byte address in a register, and a constant to be added.
 struct SharedBuffer {
   mlir::Value base; ///< i32
   int64_t offset = 0;
+};
+
+/// Where the global side of a fill begins for this thread, and what it is advanced by. All are loop-invariant.
+struct CopySource {
+  mlir::Value own;       ///< ptr<1>, this thread's first chunk of tile row 0
+  mlir::Value passBytes; ///< i64, distance of two passes
 };
 
 /// A launch argument of the lowered function, in the words of the kernel file ("address q", "stride q 0").
@@ -57,6 +63,7 @@ private:
   mlir::ArrayAttr describeArguments();
   void createFunction();
   void createGeometry();
+  void readGeometry();
   mlir::LogicalResult lowerBlock(mlir::Block &block);
   mlir::LogicalResult lowerOp(mlir::Operation &op);
   mlir::LogicalResult lowerScalar(mlir::Operation &op);
@@ -82,11 +89,14 @@ private:
 
   // LowerCopies.cpp: views, rings, global memory.
   mlir::LogicalResult lowerView(ViewOp op);
+  void makeView(ViewOp op);
   mlir::LogicalResult lowerRing(RingOp op);
   mlir::LogicalResult lowerFill(FillOp op);
+  mlir::LogicalResult fillByElements(FillOp op);
   mlir::LogicalResult lowerAwait(AwaitOp op);
   mlir::LogicalResult lowerStore(StoreOp op);
   SharedBuffer bufferOf(mlir::Value ring, mlir::Value number);
+  CopySource copySource(mlir::Value view, int64_t lanesPerRow, int64_t rowsPerPass);
 
   // LowerFunctions.cpp: score and mask functions.
   mlir::LogicalResult lowerApply(ApplyOp op);
@@ -115,11 +125,16 @@ public:
   mlir::Value byteOffset(mlir::Value pointer, mlir::Value bytes);
   mlir::Value pointerParameter(mlir::Value argument);
   mlir::Value strideParameter(mlir::Value argument, int64_t dimension);
-  /// Warps of the program and rows of a tile that one warp holds.
+  /// A value that is the same in all loops: computed once, before anything else of the function.
+  mlir::Value once(llvm::StringRef key, llvm::function_ref<mlir::Value()> create);
+  /// This thread's number, for values that are computed once.
+  mlir::Value threadOnce();
+  /// Warps of the program.
   int64_t warpCount() const { return warps; }
 
   mlir::ImplicitLocOpBuilder builder;
-  // Coordinates of this thread: lane = 4 * group + quad; row of slot 0 of a warp's first atom; first column of a pair.
+  // Coordinates of this thread: lane = 4 * group + quad; quadColumn = 2 * quad is its first column of an atom. They are
+  // read anew in front of loops and of the epilogue: to keep them would cost registers in the loops between.
   mlir::Value thread, lane, warp, group, quadColumn;
 
 private:
@@ -135,6 +150,11 @@ private:
   llvm::DenseMap<mlir::Value, SharedBuffer> awaited; ///< shared tile -> its buffer
   std::vector<Parameter> parameters;
   llvm::StringMap<unsigned> parameterIndex;
+  llvm::StringMap<mlir::Value> computedOnce;
+  llvm::DenseMap<mlir::Value, CopySource> copySources;
+  mlir::Operation *topPoint = nullptr; ///< what is computed once is computed before this operation
+
+public:
   mlir::Value sharedBase; ///< i32 address of the dynamic shared memory
 };
 
