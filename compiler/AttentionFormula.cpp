@@ -44,6 +44,9 @@ public:
 
   std::optional<std::string> compute(const std::optional<std::vector<int64_t>> &rows) {
     const Sequence &query = *attention.query, &keys = *attention.keys;
+    for (int64_t size : query.rowShape())
+      if (size == 0)
+        return std::nullopt;
     int64_t group = query.heads() / keys.heads();
     for (int64_t b = 0; b < query.batch(); ++b) {
       for (int64_t g = 0; g < keys.heads(); ++g) {

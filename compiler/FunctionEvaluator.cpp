@@ -28,8 +28,8 @@ std::string placeOf(Operation *operation) {
 
 namespace {
 
-/// Calls are put in place, so a few lines could become any number of them: more than this is refused.
-constexpr size_t MaxInstructions = 1 << 18;
+/// Calls are put in place, so a few lines could become any number of them: more operations, or deeper calls, are refused.
+constexpr unsigned MaxOperations = 1 << 18, MaxDepth = 64;
 
 struct Simple {
   Opcode code;
@@ -120,6 +120,7 @@ private:
   llvm::DenseMap<Value, uint32_t> slotOf, tensorOf;
   llvm::DenseMap<Operation *, uint32_t> sourceOf;
   SmallVector<func::FuncOp> path; ///< functions being put in place, outermost first
+  unsigned operations = 0;        ///< put in place so far, calls included
 };
 
 /// Everything of an instruction that follows from the types alone.
@@ -211,8 +212,8 @@ llvm::Error FunctionCompiler::simple(Operation *operation, FunctionInstruction i
 }
 
 llvm::Error FunctionCompiler::operation(Operation *operation, StringRef function) {
-  if (program.code.size() >= MaxInstructions)
-    return refuse(operation, "is one of more than " + llvm::Twine(MaxInstructions) +
+  if (++operations > MaxOperations)
+    return refuse(operation, "is one of more than " + llvm::Twine(MaxOperations) +
                                  " operations that this function has once its calls are put in place");
   if (auto call = dyn_cast<func::CallOp>(operation))
     return this->call(call);
@@ -248,6 +249,9 @@ llvm::Error FunctionCompiler::body(func::FuncOp function) {
     return refuse(function, "expects a body for @" + function.getSymName());
   if (llvm::is_contained(path, function))
     return refuse(function, "expects functions that do not call themselves, got @" + function.getSymName());
+  if (path.size() >= MaxDepth)
+    return refuse(function, "expects calls that are at most " + llvm::Twine(MaxDepth) + " deep, got a deeper one to @" +
+                                function.getSymName());
   if (!function.getBody().hasOneBlock())
     return refuse(function, "expects one block in @" + function.getSymName());
   path.push_back(function);

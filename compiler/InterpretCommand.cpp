@@ -71,8 +71,9 @@ std::optional<DType> wantedType(KernelOp kernel, StringRef name) {
 
 HostTensor contiguous(const Array &array) {
   HostTensor tensor{array.type, array.shape, std::vector<int64_t>(array.shape.size()), array.bytes.data()};
-  int64_t stride = 1;
-  for (size_t d = array.shape.size(); d-- > 0; stride *= array.shape[d])
+  // A shape with a 0 may have any other sizes: only strides between elements that are there can be represented.
+  int64_t stride = array.count() ? 1 : 0;
+  for (size_t d = array.shape.size(); d-- > 0; stride *= stride ? array.shape[d] : 0)
     tensor.strides[d] = stride;
   return tensor;
 }

@@ -9,6 +9,7 @@
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <cmath>
@@ -171,9 +172,9 @@ llvm::Error KernelInterpreter::line(SoftmaxOp op) {
 }
 
 HostResult emptyResult(DType type, std::vector<int64_t> shape) {
-  int64_t count = 1;
+  int64_t count = llvm::is_contained(shape, 0) ? 0 : 1;
   for (int64_t size : shape)
-    count *= size;
+    count *= count ? size : 0;
   return {type, std::move(shape), std::vector<double>(count, std::numeric_limits<double>::quiet_NaN())};
 }
 
@@ -218,8 +219,9 @@ llvm::Error KernelInterpreter::line(OutputOp op) {
   const Weights line = weights.lookup(op.getProbs());
   const Sequence &keys = *line.attention.keys;
   bool fits = (*values)->batch() == keys.batch() && (*values)->heads() == keys.heads();
-  for (int64_t b = 0; fits && b < keys.batch(); ++b)
-    fits = (*values)->length(b) >= keys.length(b);
+  // A plain tensor holds as many values for one sequence as for any other.
+  if (fits && values->get() != &keys && keys.batch() > 0)
+    fits = (*values)->length(0) >= keys.rowShape().back();
   if (!fits)
     return refuse(op, "expects a value for each key");
   return evaluate(op, line, *values, op.getOutput());

@@ -1,5 +1,5 @@
 // Everything that is wrong with the arguments is said at once, and no file is written.
-// RUN: %python %S/make_inputs.py %t q=f32:1x3x2x8 k=f32:1x5x2x8 k6=f32:1x5x6x8 v=f32:1x4x2x8 short=f32:5x2x8 \
+// RUN: rm -rf %t && %python %S/make_inputs.py %t q=f32:1x3x2x8 k=f32:1x5x2x8 k6=f32:1x5x6x8 v=f32:1x4x2x8 short=f32:5x2x8 \
 // RUN:   ints=i32:1x5x2x8 lens=i32:1 two=i32:2
 // RUN: not attnc --interpret %s --kernel f --input q=%t/ints.npy --input k=%t/k6.npy --input v=%t/short.npy \
 // RUN:   --input keys=%t/k.npy --scalar lens=4 --input scale=%t/k.npy --scalar n=1.5 --output o=%t/o.npy 2>&1 \

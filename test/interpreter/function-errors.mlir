@@ -1,6 +1,6 @@
 // S31: a load outside its tensor is an error for every pair that exists, also for one that a mask hides or a select
 // drops; a division by zero is one too. Both name the function, the operation and its place.
-// RUN: %python %S/make_inputs.py %t q=f32:1x3x2x8 k=f32:1x5x2x8 table=i32:3 zeros=i32:1
+// RUN: rm -rf %t && %python %S/make_inputs.py %t q=f32:1x3x2x8 k=f32:1x5x2x8 table=i32:3 zeros=i32:1
 // RUN: not attnc --interpret %s --kernel beyond --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
 // RUN:   --input table=%t/table.npy --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=BEYOND
 // RUN: not attnc --interpret %s --kernel hidden --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \

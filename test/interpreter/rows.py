@@ -23,19 +23,19 @@ def only(tensor, rows):
 def main():
     spec, folder = sys.argv[1:]
     case = clauses.Case(q=(3, 6, 2, 8), k=(3, 5, 2, 8))
-    lens = Tensor((3,), [4, 0, 5], "i32")
+    lens = {"q_lens": Tensor((3,), [6, 2, 4], "i32"), "lens": Tensor((3,), [4, 0, 5], "i32")}
     arguments = case.arguments("rows")
     faults = []
     for option in ("--output", "--kernel-output"):
         def run(arguments, lens, *more):
-            return clauses.run(spec, folder, "rows", case, arguments | {"lens": lens}, option, more)
+            return clauses.run(spec, folder, "rows", case, arguments | lens, option, more)
 
         everything = run(arguments, lens)
         for name, tensor in run(arguments, lens).items():
             if not same(tensor, everything[name]):
                 faults.append(f"S7: {name} differs from one run to the next")
         for b in range(3):
-            alone = run({n: t.part(b) for n, t in arguments.items()}, lens.part(b))
+            alone = run(*({n: t.part(b) for n, t in given.items()} for given in (arguments, lens)))
             for name, tensor in alone.items():
                 if not same(tensor, everything[name].part(b)):
                     faults.append(f"S7: {name} of sequence {b} depends on the others")
