@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiles score and mask functions to the interpreter's code: operations of func, arith, math and tensor.extract, calls
-// put in place.
+// Compiles score and mask functions to the interpreter's code: operations of func, arith, math and tensor.extract,
+// calls put in place.
 #include "compiler/Interpreter.h"
 
 #include "dialect/Attn.h"
@@ -28,7 +28,8 @@ std::string placeOf(Operation *operation) {
 
 namespace {
 
-/// Calls are put in place, so a few lines could become any number of them: more operations, or deeper calls, are refused.
+/// Calls are put in place, so a few lines could become any number of them: more operations, or deeper calls, are
+/// refused.
 constexpr unsigned MaxOperations = 1 << 18, MaxDepth = 64;
 
 struct Simple {
@@ -45,14 +46,22 @@ const llvm::StringMap<Simple> &simpleOperations() {
 #define ATTN_DIVIDE(code, name, expression) {name, {Opcode::code, 2}},
 #define ATTN_UDIVIDE(code, name, expression) {name, {Opcode::code, 2}},
 #include "compiler/FunctionOps.def"
-      {"arith.extsi", {Opcode::SignExtend, 1}},     {"arith.trunci", {Opcode::SignExtend, 1}},
-      {"arith.index_cast", {Opcode::SignExtend, 1}}, {"arith.extui", {Opcode::ZeroExtend, 1}},
-      {"arith.index_castui", {Opcode::ZeroExtend, 1}}, {"arith.extf", {Opcode::ExtF, 1}},
-      {"arith.truncf", {Opcode::TruncF, 1}},        {"arith.sitofp", {Opcode::SIToFP, 1}},
-      {"arith.uitofp", {Opcode::UIToFP, 1}},        {"arith.fptosi", {Opcode::FPToSI, 1}},
-      {"arith.fptoui", {Opcode::FPToUI, 1}},        {"arith.select", {Opcode::Select, 3}},
-      {"arith.cmpi", {Opcode::CmpI, 2}},            {"arith.cmpf", {Opcode::CmpF, 2}},
-      {"math.fpowi", {Opcode::FPowI, 2}},           {"math.ipowi", {Opcode::IPowI, 2}},
+      {"arith.extsi", {Opcode::SignExtend, 1}},
+      {"arith.trunci", {Opcode::SignExtend, 1}},
+      {"arith.index_cast", {Opcode::SignExtend, 1}},
+      {"arith.extui", {Opcode::ZeroExtend, 1}},
+      {"arith.index_castui", {Opcode::ZeroExtend, 1}},
+      {"arith.extf", {Opcode::ExtF, 1}},
+      {"arith.truncf", {Opcode::TruncF, 1}},
+      {"arith.sitofp", {Opcode::SIToFP, 1}},
+      {"arith.uitofp", {Opcode::UIToFP, 1}},
+      {"arith.fptosi", {Opcode::FPToSI, 1}},
+      {"arith.fptoui", {Opcode::FPToUI, 1}},
+      {"arith.select", {Opcode::Select, 3}},
+      {"arith.cmpi", {Opcode::CmpI, 2}},
+      {"arith.cmpf", {Opcode::CmpF, 2}},
+      {"math.fpowi", {Opcode::FPowI, 2}},
+      {"math.ipowi", {Opcode::IPowI, 2}},
   };
   return *table;
 }
@@ -128,8 +137,7 @@ FunctionInstruction FunctionCompiler::describe(Operation *operation, StringRef f
   FunctionInstruction instruction;
   auto [known, added] = sourceOf.try_emplace(operation, program.sources.size());
   if (added)
-    program.sources.push_back(
-        {operation->getName().getStringRef().str(), function.str(), placeOf(operation)});
+    program.sources.push_back({operation->getName().getStringRef().str(), function.str(), placeOf(operation)});
   instruction.source = known->second;
   if (operation->getNumOperands())
     instruction.fromWidth = widthOf(operation->getOperand(0).getType());
@@ -298,8 +306,7 @@ bool FunctionCompiler::bindParameter(Value argument, const FunctionParameter &pa
   return true;
 }
 
-llvm::Error FunctionCompiler::function(func::FuncOp function, bool takesScore,
-                                       ArrayRef<FunctionParameter> parameters) {
+llvm::Error FunctionCompiler::function(func::FuncOp function, bool takesScore, ArrayRef<FunctionParameter> parameters) {
   if (function.isExternal())
     return refuse(function, "expects a body for @" + function.getSymName());
   unsigned coordinates = takesScore ? 5 : 4, first = takesScore ? FunctionProgram::Score : FunctionProgram::Batch;

@@ -175,10 +175,11 @@ template <Arithmetic A> bool FunctionProgram::run(Slot *frame, FunctionFailure &
       return false;
     };
     switch (in.code) {
-#define ATTN_REAL(code, name, operands, expression)                                                                   \
+#define ATTN_REAL(code, name, operands, expression)                                                                    \
   case Opcode::code:                                                                                                   \
-    to.f = computeReal<A>(in.real, a.f, operands > 1 ? b.f : 0, operands > 2 ? frame[in.c].f : 0,                      \
-                          []<typename T>(T x, [[maybe_unused]] T y, [[maybe_unused]] T z) -> T { return expression; }); \
+    to.f =                                                                                                             \
+        computeReal<A>(in.real, a.f, operands > 1 ? b.f : 0, operands > 2 ? frame[in.c].f : 0,                         \
+                       []<typename T>(T x, [[maybe_unused]] T y, [[maybe_unused]] T z) -> T { return expression; });   \
     break;
 #define ATTN_TEST(code, name, expression)                                                                              \
   case Opcode::code: {                                                                                                 \
@@ -266,10 +267,10 @@ template <Arithmetic A> bool FunctionProgram::run(Slot *frame, FunctionFailure &
       to.i = signExtended(static_cast<uint64_t>((static_cast<__int128>(a.i) * b.i) >> in.width), in.width);
       break;
     case Opcode::MulHighUnsigned:
-      to.i = signExtended(static_cast<uint64_t>((static_cast<unsigned __int128>(zeroExtended(a.i, in.width)) *
-                                                 zeroExtended(b.i, in.width)) >>
-                                                in.width),
-                          in.width);
+      to.i = signExtended(
+          static_cast<uint64_t>(
+              (static_cast<unsigned __int128>(zeroExtended(a.i, in.width)) * zeroExtended(b.i, in.width)) >> in.width),
+          in.width);
       break;
     case Opcode::Carry: {
       uint64_t x = zeroExtended(a.i, in.fromWidth), y = zeroExtended(b.i, in.fromWidth);

@@ -43,8 +43,7 @@ class Binder {
 public:
   Binder(KernelOp kernel, const std::map<std::string, HostTensor> &tensors,
          const std::map<std::string, HostScalar> &scalars, const std::set<std::string> &unread)
-      : kernel(kernel), tensors(tensors), scalars(scalars), unread(unread),
-        arguments(argumentsOf(kernel)) {}
+      : kernel(kernel), tensors(tensors), scalars(scalars), unread(unread), arguments(argumentsOf(kernel)) {}
 
   llvm::Expected<BoundArguments> bind() {
     for (unsigned index = 0; index < kernel.getNumArguments(); ++index)
@@ -88,7 +87,8 @@ private:
     } else if (type == DType::I32 || type == DType::Index) {
       auto *number = std::get_if<int64_t>(&given);
       if (!number)
-        return fault("argument '" + name + "' expects a whole number, got " + llvm::formatv("{0}", std::get<double>(given)).str());
+        return fault("argument '" + name + "' expects a whole number, got " +
+                     llvm::formatv("{0}", std::get<double>(given)).str());
       if (type == DType::I32 && *number != static_cast<int32_t>(*number))
         return fault("argument '" + name + "' expects an i32, got " + llvm::Twine(*number));
       value.i = *number;

@@ -80,7 +80,8 @@ llvm::Expected<KernelInterpreter::SequencePointer> KernelInterpreter::sequenceOf
 
 llvm::Error KernelInterpreter::line(DenseOp op) {
   if (op.getTensors().empty() || op.getTensors().size() > 2)
-    return refuse(op, "expects one tensor, or keys and values, got " + llvm::Twine(op.getTensors().size()) + " tensors");
+    return refuse(op,
+                  "expects one tensor, or keys and values, got " + llvm::Twine(op.getTensors().size()) + " tensors");
   llvm::Expected<HostTensor> keys = tensorOf(op, op.getTensors().front());
   if (!keys)
     return keys.takeError();
@@ -94,8 +95,8 @@ llvm::Error KernelInterpreter::line(DenseOp op) {
       return given.takeError();
     lens = *given;
   }
-  bool fits = keys->rank() == 4 && values->rank() == 4 && std::equal(keys->shape.begin(), keys->shape.end() - 1,
-                                                                     values->shape.begin());
+  bool fits = keys->rank() == 4 && values->rank() == 4 &&
+              std::equal(keys->shape.begin(), keys->shape.end() - 1, values->shape.begin());
   if (!fits || (lens && (lens->rank() != 1 || isFloat(lens->type) || lens->shape[0] < keys->shape[0])))
     return refuse(op, "expects keys and values that differ in head_dim only, and a length for each sequence");
   sequences[op.getSeq()] = std::make_shared<DenseSequence>(*keys, *values, lens);
@@ -105,8 +106,8 @@ llvm::Error KernelInterpreter::line(DenseOp op) {
 llvm::Error KernelInterpreter::checkRows(Operation *operation, const Sequence &query) {
   for (int64_t row : options.rows.value_or(std::vector<int64_t>()))
     if (row < 0 || row >= query.rowShape().back())
-      return refuse(operation, "expects query rows below " + llvm::Twine(query.rowShape().back()) + ", got " +
-                                   llvm::Twine(row));
+      return refuse(operation,
+                    "expects query rows below " + llvm::Twine(query.rowShape().back()) + ", got " + llvm::Twine(row));
   return llvm::Error::success();
 }
 
@@ -126,14 +127,13 @@ llvm::Error KernelInterpreter::line(ScoresOp op) {
   attention.query = *query;
   attention.keys = *keys;
   attention.alignStart = op.getAlign() == Align::Start;
-  attention.scale = op.getScale() ? bound.scalars.lookup(op.getScale()).f
-                                  : 1 / std::sqrt(static_cast<double>((*keys)->keySize()));
+  attention.scale =
+      op.getScale() ? bound.scalars.lookup(op.getScale()).f : 1 / std::sqrt(static_cast<double>((*keys)->keySize()));
   return llvm::Error::success();
 }
 
 /// A line that asks a function about every score.
-llvm::Error KernelInterpreter::change(Operation *operation, Value from, FlatSymbolRefAttr by,
-                                      OperandRange parameters) {
+llvm::Error KernelInterpreter::change(Operation *operation, Value from, FlatSymbolRefAttr by, OperandRange parameters) {
   auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(operation, by);
   if (!function)
     return refuse(operation, "expects a function @" + by.getValue() + " in this file or the library");
@@ -194,7 +194,7 @@ llvm::Error KernelInterpreter::evaluate(Operation *operation, const Weights &wei
   if (values) {
     auto type = cast<RankedTensorType>(output.getType());
     shape.push_back(type.getRank() && !type.isDynamicDim(type.getRank() - 1) ? type.getShape().back()
-                                                                           : values->valueSize());
+                                                                             : values->valueSize());
     std::optional<DType> element = elementTypeOf(type.getElementType());
     if (!element || !isFloat(*element) || shape.back() > values->valueSize())
       return refuse(operation, "expects an output of floats, no wider than the values");
@@ -241,8 +241,7 @@ llvm::Error KernelInterpreter::arithmetic(Operation *operation) {
 llvm::Error KernelInterpreter::line(Operation *operation) {
   return llvm::TypeSwitch<Operation *, llvm::Error>(operation)
       .Case<DenseOp, ScoresOp, SoftmaxOp, OutputOp>([&](auto op) { return line(op); })
-      .Case<ModifyOp, MaskOp>(
-          [&](auto op) { return change(op, op.getInput(), op.getByAttr(), op.getParams()); })
+      .Case<ModifyOp, MaskOp>([&](auto op) { return change(op, op.getInput(), op.getByAttr(), op.getParams()); })
       .Default([&](Operation *other) {
         if (other->getName().getDialectNamespace() == AttnDialect::getDialectNamespace())
           return refuse(other, "is not supported by the interpreter");

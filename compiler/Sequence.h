@@ -46,8 +46,8 @@ public:
   virtual std::vector<int64_t> rowShape() const = 0;
 };
 
-/// Row b of tensors of shape (batch, seq, heads, size), its first lens[b] entries. One tensor is keys that are their own
-/// values, or queries; two are keys and values.
+/// Row b of tensors of shape (batch, seq, heads, size), its first lens[b] entries. One tensor is keys that are their
+/// own values, or queries; two are keys and values.
 class DenseSequence : public Sequence {
 public:
   DenseSequence(HostTensor keys, HostTensor values, std::optional<HostTensor> lens)

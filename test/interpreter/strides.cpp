@@ -66,8 +66,8 @@ int main() {
   const std::vector<int64_t> queryShape = {2, 3, 4, 8}, keyShape = {2, 5, 2, 8};
   std::vector<float> q = memoryOf(2 * 3 * 4 * 8, 1), memory = memoryOf(4096, 2), other = memoryOf(4096, 3);
   const Layout layouts[] = {
-      {"padded rows", {200, 40, 12, 1}, 7},     {"heads before entries", {80, 8, 40, 1}, 0},
-      {"one batch for all", {0, 16, 8, 1}, 3},  {"one head for all", {40, 8, 0, 1}, 0},
+      {"padded rows", {200, 40, 12, 1}, 7},      {"heads before entries", {80, 8, 40, 1}, 0},
+      {"one batch for all", {0, 16, 8, 1}, 3},   {"one head for all", {40, 8, 0, 1}, 0},
       {"entries backward", {80, -16, 8, 1}, 64}, {"elements apart", {240, 48, 24, 3}, 0},
   };
   int failed = 0;
