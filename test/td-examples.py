@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Examples of a .td file are programs: td-examples.py FILE.td [OPTION ...] gives each ```mlir block to attn-opt."""
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+
+def examples(text):
+    """(line, name of the enclosing def, text) of every block."""
+    for block in re.finditer(r"^[ \t]*```mlir\n(.*?)^[ \t]*```", text, re.M | re.S):
+        defs = re.findall(r"^def (\w+)", text[:block.start()], re.M)
+        yield text[:block.start()].count("\n") + 2, defs[-1] if defs else "the file", textwrap.dedent(block[1])
+
+
+def main(path, *options):
+    refused = count = 0
+    for line, name, text in examples(Path(path).read_text()):
+        count += 1
+        result = subprocess.run(["attn-opt", *options], input=text, capture_output=True, text=True)
+        if result.returncode != 0:
+            refused += 1
+            print(f"{path}:{line}: the example of {name} is refused:\n{result.stderr}")
+    print(f"{count} examples, {refused} refused")
+    return 1 if refused or not count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
