@@ -109,7 +109,7 @@ bool sameBits(const std::vector<PlacedTensor> &a, const std::vector<PlacedTensor
 
 Runner::Runner(RunnerOptions theOptions) : options(std::move(theOptions)) {}
 
-Runner::Compiled &Runner::compile(const std::string &spec) {
+Runner::Compiled &Runner::compile(const std::string &spec, const std::string &caseName) {
   auto found = kernels.find(spec);
   if (found != kernels.end())
     return found->second;
@@ -119,7 +119,7 @@ Runner::Compiled &Runner::compile(const std::string &spec) {
   if (!text)
     throw Error("does not compile: " + llvm::toString(text.takeError()));
   if (!options.savePtx.empty())
-    std::ofstream(fmt::format("{}/{}.ptx", options.savePtx, hexadecimal(hashOf(*text)))) << *text;
+    std::ofstream(fmt::format("{}/{}.{:.8}.ptx", options.savePtx, caseName, hexadecimal(hashOf(*text)))) << *text;
   return kernels.emplace(spec, Compiled{std::move(*text), {}}).first->second;
 }
 
@@ -173,7 +173,7 @@ Outcome Runner::runSpecs(const Case &c, const std::string &compiledSpec, const s
   std::string where;
   try {
     Arguments given = makeArguments(c);
-    Compiled &code = compile(compiledSpec);
+    Compiled &code = compile(compiledSpec, c.name());
     Expected wanted = interpret(wantedSpec, given);
     auto check = [&](const std::vector<PlacedTensor> &outputs) {
       for (size_t i = 0; i != outputs.size() && result.passed(); ++i) {

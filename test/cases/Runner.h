@@ -14,7 +14,7 @@ namespace attn::cases {
 struct RunnerOptions {
   std::string target = "sm_80";
   std::string device = "sim"; ///< the orders and precisions of the simulator are only varied on the plain one
-  std::string savePtx;        ///< folder that gets every distinct kernel file; empty: none
+  std::string savePtx;        ///< folder that gets every distinct kernel file, named after its first case; empty: none
 };
 
 /// How far one output is from the exact result, and how far it may be.
@@ -47,7 +47,7 @@ private:
     std::map<std::string, std::shared_ptr<Kernel>> loaded; ///< by name of the device
   };
 
-  Compiled &compile(const std::string &spec);
+  Compiled &compile(const std::string &spec, const std::string &caseName);
   Kernel &load(Compiled &code, const std::string &deviceName);
   std::vector<PlacedTensor> launch(Compiled &code, const std::string &deviceName, const Arguments &given);
 
