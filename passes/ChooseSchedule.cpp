@@ -132,7 +132,7 @@ KernelShape shapeOf(const Attention &attention) {
   shape.headDimQk = attention.query.getShape().back();
   shape.headDimV = attention.values.getShape().back();
   shape.masks = !attention.masks.empty();
-  shape.modifies = !attention.modifies.empty();
+  shape.modifies = attention.modifies.size();
   shape.seqQ = staticSize(attention.query, 1);
   shape.seqKv = staticSize(attention.keys, 1);
   return shape;

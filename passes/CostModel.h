@@ -15,7 +15,7 @@ struct KernelShape {
   int64_t headDimQk = 0;        ///< columns of queries and keys
   int64_t headDimV = 0;         ///< columns of values and output
   bool masks = false;           ///< the kernel has a mask function
-  bool modifies = false;        ///< the kernel has a score function
+  int64_t modifies = 0;         ///< score functions
   std::optional<int64_t> seqQ;  ///< number of query rows of a sequence where it is static
   std::optional<int64_t> seqKv; ///< number of keys of a sequence where it is static
 };

@@ -176,6 +176,20 @@ FailureOr<Value> FunctionEmitter::emitLoad(memref::LoadOp op, ElementPlace at) {
   return loaded;
 }
 
+/// By a value that is the same for the whole tile: a product with its inverse, which is computed once. Else the
+/// division that is exact to two units in the last place; a correctly rounded one is a subroutine.
+Value FunctionEmitter::emitDivision(Operation &op, ArrayRef<Value> operands) {
+  if (dependence(op.getOperand(1)) != kUniform)
+    return lowering.ptx("div.full.f32 $0, $1, $2;", "=f,f,f", builder.getF32Type(), operands);
+  Value &inverse = inverses[op.getOperand(1)];
+  if (!inverse) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(lowering.view(place.rows).uniformPoint);
+    inverse = arith::DivFOp::create(builder, lowering.f32(1), operands[1]);
+  }
+  return arith::MulFOp::create(builder, operands[0], inverse);
+}
+
 /// Transcendental functions, from the approximate instructions: errors are some 2^-22 relative unless said.
 FailureOr<Value> FunctionEmitter::emitMath(Operation &op, ArrayRef<Value> operands) {
   Type f32 = builder.getF32Type();
@@ -244,6 +258,8 @@ FailureOr<Value> FunctionEmitter::emit(Operation &op, ElementPlace at) {
     Value negated = arith::SubIOp::create(builder, zero, operands[0]);
     return arith::SubIOp::create(builder, zero, floorDivide(builder, negated, operands[1])).getResult();
   }
+  if (isa<arith::DivFOp>(op) && op.getResult(0).getType().isF32())
+    return emitDivision(op, operands);
   if (op.getDialect()->getNamespace() == "math")
     return emitMath(op, operands);
   if (op.getDialect()->getNamespace() != "arith")

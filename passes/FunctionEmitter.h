@@ -44,6 +44,7 @@ private:
   mlir::FailureOr<mlir::Value> emit(mlir::Operation &op, ElementPlace place);
   mlir::FailureOr<mlir::Value> emitLoad(mlir::memref::LoadOp op, ElementPlace place);
   mlir::FailureOr<mlir::Value> emitMath(mlir::Operation &op, llvm::ArrayRef<mlir::Value> operands);
+  mlir::Value emitDivision(mlir::Operation &op, llvm::ArrayRef<mlir::Value> operands);
   mlir::Value argument(mlir::BlockArgument argument, ElementPlace place);
   mlir::Value columnIndex(int64_t column);
   mlir::FailureOr<mlir::Value> limit(const AffineForm &form, int64_t slot);
@@ -63,6 +64,7 @@ private:
   mlir::Value element;
   std::map<Key, mlir::Value, bool (*)(const Key &, const Key &)> cache;
   llvm::DenseMap<mlir::Value, unsigned> dependences;
+  llvm::DenseMap<mlir::Value, mlir::Value> inverses; ///< of divisors
   std::map<std::pair<const AffineForm *, int64_t>, mlir::Value> limits;
 };
 

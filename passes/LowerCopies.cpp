@@ -37,7 +37,8 @@ void TileLowering::makeView(ViewOp op) {
   };
   Value offset = arith::AddIOp::create(builder, scaled(view.batch, 0), scaled(view.head, 2));
   view.address = byteOffset(pointerParameter(op.getBase()), offset);
-  view.rowBytes = arith::MulIOp::create(builder, strideParameter(op.getBase(), 1), i64(bytes));
+  view.rowStride = strideParameter(op.getBase(), 1);
+  view.rowBytes = arith::MulIOp::create(builder, view.rowStride, i64(bytes));
   view.uniformPoint = i32(0).getDefiningOp();
   views[op.getView()] = view;
 }
@@ -144,9 +145,10 @@ LogicalResult TileLowering::fillByElements(FillOp op) {
   return success();
 }
 
-CopySource TileLowering::copySource(Value viewValue, int64_t lanesPerRow, int64_t rowsPerPass) {
-  CopySource &known = copySources[viewValue];
-  if (known.own)
+/// Where the global side of fills from a view begins for this thread: its first chunk of row 0.
+Value TileLowering::copySource(Value viewValue, int64_t lanesPerRow) {
+  Value &known = copySources[viewValue];
+  if (known)
     return known;
   const LoweredView &from = view(viewValue);
   OpBuilder::InsertionGuard guard(builder);
@@ -156,9 +158,7 @@ CopySource TileLowering::copySource(Value viewValue, int64_t lanesPerRow, int64_
   Value rowWide = arith::ExtUIOp::create(builder, builder.getI64Type(), row);
   Value bytes = arith::ExtUIOp::create(builder, builder.getI64Type(), arith::MulIOp::create(builder, column, i32(16)));
   bytes = arith::AddIOp::create(builder, bytes, arith::MulIOp::create(builder, rowWide, from.rowBytes));
-  known.own = byteOffset(from.address, bytes);
-  known.passBytes = arith::MulIOp::create(builder, from.rowBytes, i64(rowsPerPass));
-  return known;
+  return known = byteOffset(from.address, bytes);
 }
 
 LogicalResult TileLowering::lowerFill(FillOp op) {
@@ -173,9 +173,13 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
   int64_t swizzle = encodingOf<SharedAttr>(tile).getSwizzle(), rows = tile.getDimSize(0);
   int64_t realChunks = from.columns / 8;
 
-  CopySource from0 = copySource(op.getView(), shape.lanesPerRow, shape.rowsPerPass);
   Value at = arith::ExtSIOp::create(builder, builder.getI64Type(), scalar(op.getAt()));
-  Value source = byteOffset(from0.own, arith::MulIOp::create(builder, at, from.rowBytes));
+  Value own = copySource(op.getView(), shape.lanesPerRow);
+  // The distances of rows and of passes come from a launch argument, which costs no register, at the price of two
+  // instructions a fill: with effects, so that they are not computed early and kept over the loop.
+  Value rowBytes = ptx("shl.b64 $0, $1, 1;", "=l,l", builder.getI64Type(), from.rowStride, /*effects=*/true);
+  Value source = byteOffset(own, arith::MulIOp::create(builder, at, rowBytes));
+  Value passBytes = arith::MulIOp::create(builder, rowBytes, i64(shape.rowsPerPass));
   auto laneKey = [&](StringRef what) { return (what + " " + Twine(shape.lanesPerRow)).str(); };
   Value row = once(laneKey("copy row"), [&] {
     return arith::DivUIOp::create(builder, threadOnce(), i32(shape.lanesPerRow)).getResult();
@@ -221,7 +225,7 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
   };
   for (int64_t pass = 0; pass < shape.passes; ++pass) {
     if (pass)
-      source = byteOffset(source, from0.passBytes);
+      source = byteOffset(source, passBytes);
     bool guarded = shape.ragged && pass + 1 == shape.passes;
     OpBuilder::InsertionGuard guard(builder);
     if (guarded) {

@@ -24,6 +24,7 @@ using Registers = llvm::SmallVector<mlir::Value, 0>;
 struct LoweredView {
   mlir::Value address;    ///< ptr<1>, row 0
   mlir::Value rowBytes;   ///< i64, distance of rows
+  mlir::Value rowStride;  ///< i64, the same in elements, as launched with
   mlir::Value length;     ///< i32, rows that exist
   mlir::Value position;   ///< i32, position of row 0; null for 0
   mlir::Value batch, head; ///< i32
@@ -36,12 +37,6 @@ struct LoweredView {
 struct SharedBuffer {
   mlir::Value base; ///< i32
   int64_t offset = 0;
-};
-
-/// Where the global side of a fill begins for this thread, and what it is advanced by. All are loop-invariant.
-struct CopySource {
-  mlir::Value own;       ///< ptr<1>, this thread's first chunk of tile row 0
-  mlir::Value passBytes; ///< i64, distance of two passes
 };
 
 /// A launch argument of the lowered function, in the words of the kernel file ("address q", "stride q 0").
@@ -96,7 +91,7 @@ private:
   mlir::LogicalResult lowerAwait(AwaitOp op);
   mlir::LogicalResult lowerStore(StoreOp op);
   SharedBuffer bufferOf(mlir::Value ring, mlir::Value number);
-  CopySource copySource(mlir::Value view, int64_t lanesPerRow, int64_t rowsPerPass);
+  mlir::Value copySource(mlir::Value view, int64_t lanesPerRow);
 
   // LowerFunctions.cpp: score and mask functions.
   mlir::LogicalResult lowerApply(ApplyOp op);
@@ -151,7 +146,7 @@ private:
   std::vector<Parameter> parameters;
   llvm::StringMap<unsigned> parameterIndex;
   llvm::StringMap<mlir::Value> computedOnce;
-  llvm::DenseMap<mlir::Value, CopySource> copySources;
+  llvm::DenseMap<mlir::Value, mlir::Value> copySources;
   mlir::Operation *topPoint = nullptr; ///< what is computed once is computed before this operation
 
 public:
