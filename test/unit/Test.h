@@ -49,10 +49,11 @@ struct Skip {
       ::attn::test::failAt(__FILE__, __LINE__, "expects " #condition);                                                 \
   } while (false)
 
+/// Copies both: what a temporary refers to is gone after its line.
 #define EXPECT_EQ(got, wanted)                                                                                         \
   do {                                                                                                                 \
-    auto &&got_ = (got);                                                                                               \
-    auto &&wanted_ = (wanted);                                                                                         \
+    const auto got_ = (got);                                                                                           \
+    const auto wanted_ = (wanted);                                                                                     \
     if (!(got_ == wanted_))                                                                                            \
       ::attn::test::failAt(__FILE__, __LINE__,                                                                         \
                            fmt::format("expects {}\n  to be {}\n  got   {}", #got, wanted_, got_));                    \

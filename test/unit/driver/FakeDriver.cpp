@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stands in for libcuda.so.1 in a test: one device in host memory that runs one kernel, `twice`, and refuses wrong use.
+#include "runtime/cuda_driver.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <set>
+#include <string>
+
+using namespace attn::cuda;
+
+namespace {
+
+constexpr Result invalidValue = 1, notReady = 201, notFound = 500;
+int contextTag, moduleTag, functionTag, streamTag;
+Context current = nullptr;
+int shared = -1, retained = 0;
+std::set<void *> events;
+
+/// What needs a context fails without one, as the driver's functions do.
+Result withContext() { return current && retained > 0 ? 0 : notReady; }
+
+Result runTwice(unsigned grid, void **parameters) {
+  auto **x = static_cast<float **>(parameters[0]), **y = static_cast<float **>(parameters[2]);
+  float factor = *static_cast<float *>(parameters[1]);
+  for (unsigned i = 0; i < grid; ++i)
+    (*y)[i] = (*x)[i] * factor;
+  return 0;
+}
+
+} // namespace
+
+extern "C" {
+
+Result cuInit(unsigned flags) { return flags ? invalidValue : 0; }
+Result cuDriverGetVersion(int *version) { return *version = 12040, 0; }
+Result cuDeviceGetCount(int *count) { return *count = 1, 0; }
+Result cuDeviceGet(Ordinal *device, int ordinal) { return *device = 5, ordinal ? invalidValue : 0; }
+Result cuDeviceGetName(char *name, int length, Ordinal device) {
+  std::strncpy(name, "fake device", static_cast<size_t>(length));
+  return device == 5 ? 0 : invalidValue;
+}
+Result cuDeviceGetAttribute(int *value, int attribute, Ordinal device) {
+  *value = attribute == attributeComputeMajor ? 8 : attribute == attributeComputeMinor ? 6 : 101376;
+  return device == 5 ? 0 : invalidValue;
+}
+Result cuDevicePrimaryCtxRetain(Context *context, Ordinal) {
+  ++retained;
+  return *context = reinterpret_cast<Context>(&contextTag), 0;
+}
+Result cuDevicePrimaryCtxRelease_v2(Ordinal) { return --retained, 0; }
+Result cuCtxGetCurrent(Context *context) { return *context = current, 0; }
+Result cuCtxPushCurrent_v2(Context context) { return current = context, 0; }
+Result cuCtxPopCurrent_v2(Context *context) {
+  *context = current;
+  return current = nullptr, 0;
+}
+Result cuMemAlloc_v2(Address *address, size_t bytes) {
+  if (bytes == 0 || withContext())
+    return invalidValue;
+  *address = reinterpret_cast<Address>(std::aligned_alloc(256, (bytes + 255) / 256 * 256));
+  return 0;
+}
+Result cuMemFree_v2(Address address) {
+  std::free(reinterpret_cast<void *>(address));
+  return withContext();
+}
+Result cuMemcpyHtoD_v2(Address to, const void *from, size_t bytes) {
+  std::memcpy(reinterpret_cast<void *>(to), from, bytes);
+  return withContext();
+}
+Result cuMemcpyDtoH_v2(void *to, Address from, size_t bytes) {
+  std::memcpy(to, reinterpret_cast<void *>(from), bytes);
+  return withContext();
+}
+Result cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, StreamHandle) {
+  std::memmove(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes);
+  return withContext();
+}
+Result cuStreamCreate(StreamHandle *stream, unsigned flags) {
+  *stream = reinterpret_cast<StreamHandle>(&streamTag);
+  return flags == streamNonBlocking ? withContext() : invalidValue;
+}
+Result cuStreamDestroy_v2(StreamHandle stream) { return stream ? withContext() : invalidValue; }
+Result cuStreamSynchronize(StreamHandle) { return withContext(); }
+Result cuEventCreate(Event *event, unsigned) {
+  *event = reinterpret_cast<Event>(std::malloc(1));
+  events.insert(*event);
+  return withContext();
+}
+Result cuEventRecord(Event event, StreamHandle) { return events.count(event) ? 0 : invalidValue; }
+Result cuEventSynchronize(Event event) { return events.count(event) ? 0 : invalidValue; }
+Result cuEventElapsedTime(float *milliseconds, Event first, Event second) {
+  *milliseconds = 1.5f;
+  return events.count(first) && events.count(second) ? 0 : invalidValue;
+}
+Result cuEventDestroy_v2(Event event) {
+  std::free(reinterpret_cast<void *>(event));
+  return events.erase(event) ? 0 : invalidValue;
+}
+Result cuModuleLoadDataEx(ModuleHandle *module, const void *image, unsigned count, int *options, void **values) {
+  if (std::strstr(static_cast<const char *>(image), "twice") && !std::strstr(static_cast<const char *>(image), "bad"))
+    return *module = reinterpret_cast<ModuleHandle>(&moduleTag), withContext();
+  for (unsigned i = 0; i < count; ++i)
+    if (options[i] == jitErrorLogBuffer)
+      std::strcpy(static_cast<char *>(values[i]), "ptxas application ptx input, line 9; error\n");
+  return 218;
+}
+Result cuModuleUnload(ModuleHandle) { return withContext(); }
+Result cuModuleGetFunction(Function *function, ModuleHandle module, const char *name) {
+  *function = reinterpret_cast<Function>(&functionTag);
+  return module == reinterpret_cast<ModuleHandle>(&moduleTag) && !std::strcmp(name, "twice") ? 0 : notFound;
+}
+Result cuFuncSetAttribute(Function, int attribute, int value) {
+  shared = value;
+  return attribute == functionMaxDynamicShared ? 0 : invalidValue;
+}
+Result cuFuncGetAttribute(int *value, int attribute, Function) {
+  *value = 256;
+  return attribute == functionMaxThreadsPerBlock ? 0 : invalidValue;
+}
+Result cuLaunchKernel(Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
+                      unsigned blockY, unsigned blockZ, unsigned sharedBytes, StreamHandle, void **parameters,
+                      void **extra) {
+  if (function != reinterpret_cast<Function>(&functionTag) || gridY * gridZ * blockY * blockZ != 1 || extra ||
+      blockX > 256 || static_cast<int>(sharedBytes) != shared || withContext())
+    return invalidValue;
+  return runTwice(gridX, parameters);
+}
+Result cuLaunchCooperativeKernel(Function, unsigned gridX, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                                 StreamHandle, void **parameters) {
+  return gridX > 2 ? tooManyBlocksCooperative : runTwice(gridX, parameters);
+}
+Result cuGetErrorString(Result code, const char **text) {
+  *text = code == 218 ? "a PTX JIT compilation failed" : "invalid argument";
+  return 0;
+}
+
+} // extern "C"
