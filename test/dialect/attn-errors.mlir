@@ -173,3 +173,17 @@ attn.kernel @nameless(%q: !x, %k: !x, %v: !x, %bias: tensor<?xf32>, %unused: ten
   %o = attn.output %p, %v : !x -> !x
   attn.return %o : !x
 }
+
+// -----
+
+// A line that feeds itself is for the verifier of values, not for the rules that follow values back.
+!x = tensor<?x?x2x8xf16>
+attn.kernel @circle(%q: !x, %k: !x, %v: !x) -> (o: !x) {
+  %s = attn.scores %q, %k : !x, !x
+  // expected-error @below {{operand #0 does not dominate this use}}
+  // expected-note @below {{operand defined here (op in the same block)}}
+  %m = attn.mask %m by @causal
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
