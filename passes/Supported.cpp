@@ -74,7 +74,7 @@ private:
       fault << "attn.scores, attn.modify, attn.mask, attn.softmax and attn.output";
   }
 
-  /// Functions of the library are linked later and hold nothing that is refused.
+  /// A function that is missing is not our business: linking the library reports it.
   void checkFunction(FlatSymbolRefAttr symbol) {
     auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(kernel, symbol);
     if (!function || !seen.insert(function).second)

@@ -9,6 +9,8 @@
 // RUN: attnc --explain %t/lengths.mlir --sizes batch=2,seq_q=256,seq_kv=512,prefix=100,kv_lens=300 | FileCheck %s --check-prefix=GIVEN
 // RUN: attnc --explain %t/opaque.mlir --sizes batch=1,seq_q=128,seq_kv=128 | FileCheck %s --check-prefix=OPAQUE
 // RUN: attnc --explain --target=sm_90a %t/opaque.mlir --sizes batch=1,seq_q=128,seq_kv=128 | FileCheck %s --check-prefix=SM90A
+// RUN: attnc --explain %t/padded.mlir --sizes batch=1,seq_q=64,seq_kv=64 | FileCheck %s --check-prefix=PADDED
+// RUN: attnc %t/padded.mlir | FileCheck %s --check-prefix=FILE
 
 // 32 blocks of 128 rows and 64 tiles of keys. Block i sees 2 i tiles wholly and 2 on the diagonal: 992 full, 64 masked
 // and 992 skipped of each of 32 heads.
@@ -88,6 +90,13 @@
 // SM90A: kernel     @opaque for sm_90a
 // SM90A: the ridge of sm_90a is 206.0
 
+// Rows of 72 and 40 elements lie in rows of 80 and 48: 2 x (64 x 80 + 2 x 32 x (80 + 48)) bytes, in the model as in the
+// kernel file.
+// PADDED: program    128 threads, 26624 bytes of shared memory
+// FILE: //! launch padded
+// FILE: //! block 128
+// FILE: //! shared 26624
+
 //--- window.mlir
 !x = tensor<?x?x2x64xf16>
 attn.kernel @window(%q: !x, %k: !x, %v: !x) -> (o: !x)
@@ -135,4 +144,15 @@ func.func @odd(%b: index, %h: index, %q: index, %kv: index) -> i1 {
   %bit = arith.andi %product, %one : index
   %visible = arith.cmpi eq, %bit, %one : index
   return %visible : i1
+}
+
+//--- padded.mlir
+!k = tensor<?x?x2x72xf16>
+!v = tensor<?x?x2x40xf16>
+attn.kernel @padded(%q: !k, %k: !k, %v: !v) -> (o: !v)
+    schedule<block_q = 64, block_kv = 32, num_stages = 2, num_warps = 4> {
+  %s = attn.scores %q, %k : !k, !k
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !v -> !v
+  attn.return %o : !v
 }
