@@ -141,6 +141,7 @@ static OwningOpRef<ModuleOp> parseAndLink(StringRef text, StringRef fileName, ML
 }
 
 llvm::Expected<OwningOpRef<ModuleOp>> parseSpec(StringRef text, StringRef fileName, MLIRContext &context) {
+  context.printOpOnDiagnostic(false);
   DiagnosticText diagnostics(context);
   OwningOpRef<ModuleOp> module = parseAndLink(text, fileName, context);
   if (!module)
@@ -160,6 +161,7 @@ llvm::Expected<std::string> compileSpec(StringRef text, StringRef fileName, cons
                                    (first ? options.printAfter : options.startAfter).c_str(),
                                    llvm::join(passNames(), ", ").c_str());
   MLIRContext context(compilerDialects(), MLIRContext::Threading::DISABLED);
+  context.printOpOnDiagnostic(false);
   DiagnosticText diagnostics(context);
   OwningOpRef<ModuleOp> module =
       *first == 0 ? parseAndLink(text, fileName, context) : parseText(text, fileName, context);

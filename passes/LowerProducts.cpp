@@ -9,23 +9,28 @@ using namespace mlir;
 namespace attn::tile {
 namespace {
 
+/// Which 8 x 8 matrix of a 16 x 16 block the lanes 8-15 name, after the upper left one of lanes 0-7; lanes 16-31 name
+/// the other two.
+enum class Second { Below, Right };
+
 /// Reads 16 x 16 blocks of a swizzled tile in shared memory as fragments.
 ///
-/// One ldmatrix.x4 reads four 8 x 8 matrices. Lanes 0-15 name the rows of the block, lanes 16-31 the same rows eight
-/// columns on: so registers are the matrices (upper, left), (lower, left), (upper, right), (lower, right). That is
-/// operand A as it is; for operand B stored as rows of n it is {r0, r2} and {r1, r3}, and for B stored as rows of k and
-/// transposed on the way it is {r0, r1} and {r2, r3}.
+/// One ldmatrix.x4 reads four 8 x 8 matrices, a register each. With the second matrix below the first the registers are
+/// operand A as it is, and, transposed on the way, two operands B of a tile stored as rows of k. With the second to the
+/// right of the first they are two operands B of a tile stored as rows of n. So each operand is what was read, in
+/// neighbouring registers, which is what the matrix instruction wants; else the assembler moves them there.
 ///
 /// The address is a register that depends on the lane, xored with the chunk's place in its slab, plus a constant; tiles
-/// with the same swizzle share the register.
+/// with the same swizzle and order share the register.
 class FragmentReader {
 public:
   /// With `rowsPerWarp` each warp reads the blocks of its own rows.
-  FragmentReader(TileLowering &lowering, SharedBuffer buffer, RankedTensorType type, int64_t rowsPerWarp = 0)
+  FragmentReader(TileLowering &lowering, SharedBuffer buffer, RankedTensorType type, Second second,
+                 int64_t rowsPerWarp = 0)
       : lowering(lowering), builder(lowering.builder), buffer(buffer), rows(type.getDimSize(0)),
         swizzle(encodingOf<SharedAttr>(type).getSwizzle()) {
-    std::string key = llvm::formatv("fragment {0} {1}", swizzle, rowsPerWarp);
-    Value first = lowering.once(key, [&] { return laneOffset(rowsPerWarp); });
+    std::string key = llvm::formatv("fragment {0} {1} {2}", swizzle, rowsPerWarp, int(second));
+    Value first = lowering.once(key, [&] { return laneOffset(second, rowsPerWarp); });
     if (buffer.base != lowering.sharedBase) // a stage known only at run time
       first = arith::AddIOp::create(builder, first,
                                     arith::SubIOp::create(builder, buffer.base, lowering.sharedBase));
@@ -50,11 +55,14 @@ public:
 private:
   /// Address in shared memory of this lane's 16 bytes of the block at column 0. Blocks begin at multiples of 16 rows, so the swizzle
   /// depends on the lane's row alone.
-  Value laneOffset(int64_t rowsPerWarp) {
+  Value laneOffset(Second second, int64_t rowsPerWarp) {
     Value thread = lowering.threadOnce();
-    Value row = arith::AndIOp::create(builder, thread, lowering.i32(15));
-    Value right = arith::ShRUIOp::create(builder, thread, lowering.i32(4));
-    right = arith::AndIOp::create(builder, right, lowering.i32(1));
+    auto bit = [&](int64_t n) -> Value {
+      return arith::AndIOp::create(builder, arith::ShRUIOp::create(builder, thread, lowering.i32(n)), lowering.i32(1));
+    };
+    Value right = bit(second == Second::Right ? 3 : 4), below = bit(second == Second::Right ? 4 : 3);
+    Value row = arith::AndIOp::create(builder, thread, lowering.i32(7));
+    row = arith::OrIOp::create(builder, row, arith::ShLIOp::create(builder, below, lowering.i32(3)));
     // Rows of 128, 64, 32 bytes: bits 7.. of the address are the row shifted by 0, 1, 2.
     int64_t shift = swizzle == 128 ? 0 : swizzle == 64 ? 1 : 2;
     Value bits = arith::ShRUIOp::create(builder, row, lowering.i32(shift));
@@ -103,10 +111,10 @@ LogicalResult TileLowering::lowerDot(DotOp op) {
   bool sharedA = static_cast<bool>(encodingOf<SharedAttr>(left));
   int64_t rowsPerWarp = type.getDimSize(0) / warps, rowAtoms = rowsPerWarp / 16, atoms = columnAtoms(type);
   int64_t steps = left.getDimSize(1) / 16;
-  FragmentReader readB(*this, awaited.lookup(op.getRhs()), right);
+  FragmentReader readB(*this, awaited.lookup(op.getRhs()), right, op.getTransB() ? Second::Right : Second::Below);
   std::optional<FragmentReader> readA;
   if (sharedA)
-    readA.emplace(*this, awaited.lookup(op.getLhs()), left, rowsPerWarp);
+    readA.emplace(*this, awaited.lookup(op.getLhs()), left, Second::Below, rowsPerWarp);
 
   Registers acc = op.getAcc() ? registers(op.getAcc()) : Registers(registersOf(type), f32(0.0f));
   // Fragments are read right before they are used: the assembler moves reads up as far as registers allow.
@@ -123,7 +131,7 @@ LogicalResult TileLowering::lowerDot(DotOp op) {
     }
     for (int64_t n = 0; n < atoms; n += 2) {
       Registers r = op.getTransB() ? readB.read(n * 8, step * 16, false) : readB.read(step * 16, n * 8, true);
-      Registers b[2] = {{r[0], r[op.getTransB() ? 2 : 1]}, {r[op.getTransB() ? 1 : 2], r[3]}};
+      Registers b[2] = {{r[0], r[1]}, {r[2], r[3]}};
       for (int64_t half = 0; half < 2; ++half)
         for (int64_t m = 0; m < rowAtoms; ++m) {
           Value *c = &acc[(m * atoms + n + half) * 4];
