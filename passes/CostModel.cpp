@@ -82,7 +82,8 @@ constexpr auto mmaSync = MatrixGeneration::MmaSync;
 const TunedRow tunedRows[] = {
     {mmaSync, 1, 64, 1, 64, {128, 64, 1, 4}, 2},       // two programs by registers
     {mmaSync, 65, 96, 65, 96, {128, 32, 1, 4}, 2},     // 64 keys spill up to 48 bytes
-    {mmaSync, 97, 128, 97, 128, {128, 32, 1, 4}, 2},   // 48 KB: two programs on 100 KB
+    {mmaSync, 97, 128, 97, 128, {128, 32, 1, 4}, 2},   // 64 keys spill up to 220 bytes
+    {mmaSync, 97, 128, 97, 128, {128, 64, 1, 8}, 1},   // where functions of scores take the registers
     {mmaSync, 129, 192, 65, 128, {128, 64, 1, 8}, 1},  //
     {mmaSync, 129, 192, 129, 192, {128, 64, 1, 8}, 1}, //
     {mmaSync, 193, 256, 193, 256, {64, 64, 1, 4}, 2},  // 96 KB: two programs on 228 KB
