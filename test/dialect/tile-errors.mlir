@@ -1,0 +1,228 @@
+// What the tile dialect refuses, with its sentences.
+// RUN: attn-opt %s -split-input-file -verify-diagnostics
+
+func.func @step(%keys: !tile.view<64 x f16>, %n: index) {
+  // expected-error @below {{'tile.walk' op expects a positive step, got 0}}
+  tile.walk %col in %keys[%n to %n] step 0 iter_args() : !tile.view<64 x f16> -> () {
+    tile.yield
+  }
+  return
+}
+
+// -----
+
+func.func @walk_results(%keys: !tile.view<64 x f16>, %n: index, %x: f32) {
+  // expected-error @below {{'tile.walk' op expects results of the types of its initial values}}
+  %r = "tile.walk"(%keys, %n, %n, %x) <{step = 64 : i64}> ({
+  ^body(%col: index, %y: f32):
+    tile.yield %y : f32
+  }) : (!tile.view<64 x f16>, index, index, f32) -> index
+  return
+}
+
+// -----
+
+func.func @walk_end(%keys: !tile.view<64 x f16>, %n: index) {
+  // expected-error @below {{'tile.walk' op expects its body to end in tile.yield}}
+  "tile.walk"(%keys, %n, %n) <{step = 64 : i64}> ({
+  ^body(%col: index):
+    %sum = arith.addi %col, %col : index
+  }) : (!tile.view<64 x f16>, index, index) -> ()
+  return
+}
+
+// -----
+
+func.func @walk_yield(%keys: !tile.view<64 x f16>, %n: index, %x: f32) {
+  // expected-error @below {{'tile.walk' op expects its body to yield the types of its results}}
+  %r = tile.walk %col in %keys[%n to %n] step 64 iter_args(%y = %x) : !tile.view<64 x f16> -> (f32) {
+    tile.yield %col : index
+  }
+  return
+}
+
+// -----
+
+func.func @yield_outside(%x: f32) {
+  // expected-error @below {{'tile.yield' op expects parent op 'tile.walk'}}
+  tile.yield %x : f32
+}
+
+// -----
+
+func.func @walk_types(%keys: !tile.view<64 x f16>, %n: index, %x: f32) {
+  // expected-error @below {{expects one type per loop-carried value, got 2 types for 1 values}}
+  %r = tile.walk %col in %keys[%n to %n] step 64 iter_args(%y = %x) : !tile.view<64 x f16> -> (f32, f32) {
+    tile.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @walk_without_in(%keys: !tile.view<64 x f16>, %n: index) {
+  // expected-error @below {{expected 'in'}}
+  tile.walk %col over %keys[%n to %n] step 64 iter_args() : !tile.view<64 x f16> -> () {
+    tile.yield
+  }
+  return
+}
+
+// -----
+
+func.func @walk_step_word(%keys: !tile.view<64 x f16>, %n: index) {
+  // expected-error @below {{expected 'step'}}
+  tile.walk %col in %keys[%n to %n] by 64 iter_args() : !tile.view<64 x f16> -> () {
+    tile.yield
+  }
+  return
+}
+
+// -----
+
+func.func @walk_in_what(%n: index) {
+  // expected-error @below {{'tile.walk' op operand #0 must be A sequence of rows in global memory, of `columns` elements each, but got 'index'}}
+  tile.walk %col in %n[%n to %n] step 64 iter_args() : index -> () {
+    tile.yield
+  }
+  return
+}
+
+// -----
+
+func.func @program(%x: f32) {
+  // expected-note @-1 {{prior use here}}
+  // expected-error @below {{use of value '%x' expects different type than prior uses: 'index' vs 'f32'}}
+  %a = tile.program %x
+  return
+}
+
+// -----
+
+func.func @program_names(%x: index) {
+  // expected-error @below {{operation defines 1 results but was provided 2 to bind}}
+  %a, %b = tile.program %x
+  return
+}
+
+// -----
+
+func.func @view_element(%q: memref<?x?x4x64xf16>, %n: index) {
+  // expected-error @below {{'tile.view' op expects rows of 'f16' like its base, got 'bf16'}}
+  %v = tile.view %q[%n, %n] length %n : memref<?x?x4x64xf16> -> !tile.view<64 x bf16>
+  return
+}
+
+// -----
+
+func.func @view_columns(%q: memref<?x?x4x64xf16>, %n: index) {
+  // expected-error @below {{'tile.view' op expects a base of shape (batch, seq, heads, 128), or (batch, seq, heads) for one column, got 'memref<?x?x4x64xf16>'}}
+  %v = tile.view %q[%n, %n] length %n : memref<?x?x4x64xf16> -> !tile.view<128 x f16>
+  return
+}
+
+// -----
+
+func.func @view_rank(%q: memref<?x?x4xf32>, %n: index) {
+  // expected-error @below {{'tile.view' op expects a base of shape (batch, seq, heads, 2), or (batch, seq, heads) for one column, got 'memref<?x?x4xf32>'}}
+  %v = tile.view %q[%n, %n] length %n : memref<?x?x4xf32> -> !tile.view<2 x f32>
+  return
+}
+
+// -----
+
+func.func @dot_rank(%a: tensor<64xf16>, %b: tensor<64x64xf16>) {
+  // expected-error @below {{'tile.dot' op expects tiles of rank 2}}
+  %c = tile.dot %a, %b : tensor<64xf16>, tensor<64x64xf16> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+func.func @dot_mixed(%a: tensor<64x64xf16>, %b: tensor<64x64xbf16>) {
+  // expected-error @below {{'tile.dot' op expects operands of one 16-bit type, got 'f16' and 'bf16'}}
+  %c = tile.dot %a, %b : tensor<64x64xf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+func.func @dot_wide(%a: tensor<64x64xf32>) {
+  // expected-error @below {{'tile.dot' op expects operands of one 16-bit type, got 'f32' and 'f32'}}
+  %c = tile.dot %a, %a : tensor<64x64xf32>, tensor<64x64xf32> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+func.func @dot_result(%a: tensor<64x64xf16>) {
+  // expected-error @below {{'tile.dot' op expects a product in f32, got 'f16'}}
+  %c = tile.dot %a, %a : tensor<64x64xf16>, tensor<64x64xf16> -> tensor<64x64xf16>
+  return
+}
+
+// -----
+
+// The columns of the first are the rows of the second.
+func.func @dot_inner(%a: tensor<64x32xf16>, %b: tensor<64x16xf16>) {
+  // expected-error @below {{'tile.dot' op expects a product of 64x16 over 64, got 'tensor<64x16xf32>' from 'tensor<64x32xf16>' and 'tensor<64x16xf16>'}}
+  %c = tile.dot %a, %b : tensor<64x32xf16>, tensor<64x16xf16> -> tensor<64x16xf32>
+  return
+}
+
+// -----
+
+// With `trans_b`, columns of both; the product has the rows of both.
+func.func @dot_shape(%a: tensor<64x32xf16>, %b: tensor<48x32xf16>) {
+  // expected-error @below {{'tile.dot' op expects a product of 64x48 over 32, got 'tensor<64x32xf32>' from 'tensor<64x32xf16>' and 'tensor<48x32xf16>'}}
+  %c = tile.dot %a, trans_b %b : tensor<64x32xf16>, tensor<48x32xf16> -> tensor<64x32xf32>
+  return
+}
+
+// -----
+
+func.func @dot_acc(%a: tensor<64x64xf16>, %acc: tensor<64x32xf32>) {
+  // expected-error @below {{'tile.dot' op expects an accumulator of 'tensor<64x64xf32>', got 'tensor<64x32xf32>'}}
+  %c = tile.dot %a, %a into %acc : tensor<64x32xf32>, tensor<64x64xf16>, tensor<64x64xf16> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+!shared = tensor<64x64xf32, #tile.shared<swizzle = 128, slab = 32>>
+func.func @dot_place(%a: tensor<64x64xf16>) {
+  // expected-error @below {{'tile.dot' op expects its result in registers}}
+  %c = tile.dot %a, %a : tensor<64x64xf16>, tensor<64x64xf16> -> !shared
+  return
+}
+
+// -----
+
+func.func @convert_shape(%a: tensor<64x64xf16>) {
+  // expected-error @below {{'tile.convert' op expects the same elements on both sides, got 'tensor<64x64xf16>' and 'tensor<64x32xf16>'}}
+  %c = tile.convert %a : tensor<64x64xf16> -> tensor<64x32xf16>
+  return
+}
+
+// -----
+
+func.func @convert_element(%a: tensor<64x64xf32>) {
+  // expected-error @below {{'tile.convert' op expects the same elements on both sides, got 'tensor<64x64xf32>' and 'tensor<64x64xf16>'}}
+  %c = tile.convert %a : tensor<64x64xf32> -> tensor<64x64xf16>
+  return
+}
+
+// -----
+
+// A value keeps its type where the elements keep theirs.
+func.func @reduce(%s: tensor<64x64xf32>, %m: tensor<64xf32>) {
+  // expected-error @below {{'tile.reduce' op failed to verify that all of {init, result} have same type}}
+  %n = "tile.reduce"(%s, %m) <{kind = 0 : i32}> : (tensor<64x64xf32>, tensor<64xf32>) -> tensor<32xf32>
+  return
+}
+
+// -----
+
+// expected-error @below {{failed to parse Tile_AccAttr parameter 'atom' which is to be a `::attn::tile::Atom`}}
+// expected-error @below {{expected valid keyword or string}}
+func.func @atom(%p: tensor<64x64xbf16, #tile.acc<4, warps = 4>>)
