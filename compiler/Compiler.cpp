@@ -34,7 +34,9 @@ public:
           for (Diagnostic &note : diagnostic.getNotes())
             append(isError ? errors : remarks, note);
           return success();
-        }) {}
+        }) {
+    context.printOpOnDiagnostic(false); // users know their own text, not the generic form of an operation
+  }
 
   llvm::Error error() const {
     std::string text = errors.empty() ? "error: the compiler failed without saying why\n" : errors;

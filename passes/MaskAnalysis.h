@@ -42,7 +42,7 @@ struct AffineForm {
 };
 
 /// A condition in negation normal form. And and Or have at least two children, no two alike, none of their own kind
-/// and none True or False.
+/// and none True or False, in an order that does not depend on how the function was spelt.
 struct MaskTree {
   enum class Kind { True, False, And, Or, Affine, Opaque };
   Kind kind = Kind::True;

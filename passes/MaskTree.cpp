@@ -175,6 +175,36 @@ Relation relate(const MaskTree &a, const MaskTree &b, MaskTree::Kind kind) {
   return Relation::None;
 }
 
+/// A total order of trees of one function that does not depend on how they were spelt, up to opaque conditions.
+int compare(const MaskTree &a, const MaskTree &b) {
+  auto three = [](auto x, auto y) { return x < y ? -1 : y < x ? 1 : 0; };
+  auto rank = [](MaskTree::Kind kind) { return kind == MaskTree::Kind::Affine ? -1 : static_cast<int>(kind); };
+  if (int order = three(rank(a.kind), rank(b.kind)))
+    return order;
+  const AffineForm &x = a.form, &y = b.form;
+  for (auto member : {&AffineForm::query, &AffineForm::key, &AffineForm::row, &AffineForm::column})
+    if (int order = three(y.*member, x.*member)) // what grows with the query first: `q - kv` before `kv - q`
+      return order;
+  for (auto [s, t] : llvm::zip(x.symbols, y.symbols)) {
+    if (int order = three(orderOf(s.symbol), orderOf(t.symbol)))
+      return order;
+    if (int order = three(s.coefficient, t.coefficient))
+      return order;
+  }
+  if (int order = three(x.symbols.size(), y.symbols.size()))
+    return order;
+  if (int order = three(x.constant, y.constant))
+    return order;
+  if (a.kind == MaskTree::Kind::Opaque && a.condition != b.condition)
+    return three(orderOf(a.condition), orderOf(b.condition));
+  if (int order = three(a.negated, b.negated))
+    return order;
+  for (auto [s, t] : llvm::zip(a.children, b.children))
+    if (int order = compare(s, t))
+      return order;
+  return three(a.children.size(), b.children.size());
+}
+
 MaskTree join(std::vector<MaskTree> children, MaskTree::Kind kind) {
   using Kind = MaskTree::Kind;
   Kind neutral = kind == Kind::And ? Kind::True : Kind::False, absorbing = kind == Kind::And ? Kind::False : Kind::True;
@@ -208,6 +238,8 @@ MaskTree join(std::vector<MaskTree> children, MaskTree::Kind kind) {
     return std::move(kept.front());
   MaskTree tree = MaskTree::truth(neutral == Kind::True);
   if (!kept.empty()) {
+    // One order for all spellings, so that they become one code.
+    llvm::stable_sort(kept, [](const MaskTree &a, const MaskTree &b) { return compare(a, b) < 0; });
     tree.kind = kind;
     tree.children = std::move(kept);
   }
