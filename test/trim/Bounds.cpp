@@ -2,6 +2,7 @@
 // A small evaluator of index arithmetic, with 64-bit numbers, that insists on indices of 32 bits.
 #include "Bounds.h"
 #include "dialect/Tile.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
