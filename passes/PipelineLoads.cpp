@@ -139,9 +139,9 @@ struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
 
     SmallVector<scf::ForOp> loops;
     function.walk([&](scf::ForOp loop) { loops.push_back(loop); });
-    if (loops.size() > 1)
+    if (!loops.empty())
       for (auto &entry : early)
-        if (!entry.first->isBeforeInBlock(loops.front()))
+        if (!entry.first->isBeforeInBlock(function.getBody().findAncestorOpInRegion(*loops.front())))
           return void(entry.first.emitOpError("expects to stand before the loops that read it")), signalPassFailure();
 
     for (auto [n, loop] : llvm::enumerate(loops)) {
