@@ -36,15 +36,21 @@ static ByteMask loadParameter(Warp &w, unsigned lane, uint64_t offset, uint32_t 
   const std::vector<uint8_t> &block = w.context().parameters;
   if (offset > block.size() || bytes > block.size() - offset) {
     if (w.checks().bounds)
-      throw Fault{"oob", fmt::format("reads {} bytes at byte {} of the parameters, which have {}", bytes, offset, block.size()),
-                  {}, int(lane)};
+      throw Fault{
+          "oob",
+          fmt::format("reads {} bytes at byte {} of the parameters, which have {}", bytes, offset, block.size()),
+          {},
+          int(lane)};
     std::memset(to, 0, bytes);
     return 0;
   }
   if (offset & (bytes - 1)) {
     if (w.checks().alignment)
-      throw Fault{"align", fmt::format("expects an address that is a multiple of {}, got byte {} of the parameters", bytes, offset),
-                  {}, int(lane)};
+      throw Fault{
+          "align",
+          fmt::format("expects an address that is a multiple of {}, got byte {} of the parameters", bytes, offset),
+          {},
+          int(lane)};
     offset &= ~uint64_t(bytes - 1);
   }
   std::memcpy(to, block.data() + offset, bytes);
@@ -88,7 +94,9 @@ void storeBytes(Warp &w, const Actor &actor, Space space, uint64_t address, uint
     return;
   case Space::Param:
   case Space::Constant:
-    throw Fault{"readonly", fmt::format("writes {} space", space == Space::Param ? "parameter" : "constant"), {},
+    throw Fault{"readonly",
+                fmt::format("writes {} space", space == Space::Param ? "parameter" : "constant"),
+                {},
                 int(actor.lane)};
   default:
     w.context().memory.store(actor, address, bytes, from, strength);
@@ -143,8 +151,9 @@ void load(Warp &w, const Op &op, Mask lanes) {
     uint8_t data[32];
     ByteMask poison = 0;
     for (uint32_t done = 0; done < bytes; done += 16)
-      poison |= loadBytes(w, actor, form.space, address[lane] + done, std::min(bytes - done, 16u), data + done, strength,
-                          form.nonCoherent) << done;
+      poison |= loadBytes(w, actor, form.space, address[lane] + done, std::min(bytes - done, 16u), data + done,
+                          strength, form.nonCoherent)
+                << done;
     for (uint32_t i = 0; i < count; ++i) {
       if (size == 4 && !(wide >> i & 1) && rows[i] != kSinkRow) [[likely]]
         std::memcpy(w.registers.write(rows[i]) + lane, data + 4 * i, 4);
@@ -178,7 +187,9 @@ void store(Warp &w, const Op &op, Mask lanes) {
       if ((any >> lane & 1) && !keepsPoison(form.space, address[lane]))
         for (uint32_t i = 0; i < count; ++i)
           if (poisoned[i] >> lane & 1)
-            w.requireDefined(op, rows[i], Mask(1) << lane, "the value stored to global memory");
+            w.requireDefined(
+                op, rows[i], Mask(1) << lane,
+                fmt::format("the value stored to {}", w.context().memory.describe(address[lane] + size * i)).c_str());
   if (strength.semantics > Semantics::Weak)
     orderStrong(w, op, lanes, address, false, true, strength);
   for (unsigned lane = 0; lane < kLanes; ++lane) {
@@ -223,7 +234,8 @@ void createPolicy(Warp &w, const Op &op, Mask lanes) {
   w.registers.setPoison(op.dst, lanes, 0);
 }
 
-//===-- Addresses ----------------------------------------------------------------------------------------------------===//
+//===-- Addresses
+//----------------------------------------------------------------------------------------------------===//
 
 static uint64_t windowOf(Space space) {
   switch (space) {
@@ -294,8 +306,11 @@ void mapToRank(Warp &w, const Op &op, Mask lanes) {
   for (unsigned lane = 0; lane < kLanes; ++lane)
     if (lanes >> lane & 1) {
       if (w.registers.read(op.b)[lane] != 0)
-        throw Fault{"param", fmt::format("expects the rank of a CTA of the cluster, which has 1, got {}",
-                                         w.registers.read(op.b)[lane]), {}, int(lane)};
+        throw Fault{
+            "param",
+            fmt::format("expects the rank of a CTA of the cluster, which has 1, got {}", w.registers.read(op.b)[lane]),
+            {},
+            int(lane)};
       w.registers.setValue(op.dst, wide, lane, w.registers.value(op.a, wide, lane));
     }
   w.registers.setPoison(op.dst, lanes, w.registers.poison(op.a));
@@ -314,7 +329,8 @@ void fence(Warp &w, const Op &op, Mask) {
 
 } // namespace memory
 
-//===-- Local memory -------------------------------------------------------------------------------------------------===//
+//===-- Local memory
+//-------------------------------------------------------------------------------------------------===//
 
 void LocalMemory::reset(uint32_t frameBytes) {
   for (unsigned lane = 0; lane < kLanes; ++lane) {
@@ -343,11 +359,15 @@ void LocalMemory::pop(unsigned lane, uint32_t oldBase) {
 void LocalMemory::check(unsigned lane, uint64_t &offset, uint32_t bytes, const Checks &checks, bool &inside) const {
   inside = offset <= ends[lane] && bytes <= ends[lane] - offset;
   if (!inside && checks.bounds)
-    throw Fault{"oob", fmt::format("accesses {} bytes at byte {} of local memory, which has {}", bytes, offset, ends[lane]),
-                {}, int(lane)};
+    throw Fault{"oob",
+                fmt::format("accesses {} bytes at byte {} of local memory, which has {}", bytes, offset, ends[lane]),
+                {},
+                int(lane)};
   if ((offset & (bytes - 1)) && checks.alignment && inside)
-    throw Fault{"align", fmt::format("expects an address that is a multiple of {}, got byte {} of local memory", bytes, offset),
-                {}, int(lane)};
+    throw Fault{"align",
+                fmt::format("expects an address that is a multiple of {}, got byte {} of local memory", bytes, offset),
+                {},
+                int(lane)};
 }
 
 ByteMask LocalMemory::load(unsigned lane, uint64_t offset, uint32_t bytes, void *to, const Checks &checks) {
@@ -385,7 +405,8 @@ uint8_t *LocalMemory::bytes(unsigned lane, uint64_t offset, uint32_t count, bool
   check(lane, offset, count, checks, inside);
   if (!inside)
     return nullptr;
-  allValid = std::all_of(valid[lane].begin() + offset, valid[lane].begin() + offset + count, [](uint8_t v) { return v; });
+  allValid =
+      std::all_of(valid[lane].begin() + offset, valid[lane].begin() + offset + count, [](uint8_t v) { return v; });
   return &data[lane][offset];
 }
 

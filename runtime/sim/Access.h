@@ -27,6 +27,7 @@ void storeBytes(Warp &w, const Actor &actor, Space space, uint64_t address, uint
                 ByteMask poison, Strength strength);
 
 /// Orders the strong accesses of `lanes` with those of others.
-void orderStrong(Warp &w, const Op &op, Mask lanes, const uint64_t *address, bool reads, bool writes, Strength strength);
+void orderStrong(Warp &w, const Op &op, Mask lanes, const uint64_t *address, bool reads, bool writes,
+                 Strength strength);
 
 } // namespace attn::sim

@@ -44,6 +44,8 @@ static void landGroups(Warp &w, Mask lanes, uint32_t open, bool all) {
     }
     land(w, copy);
   }
+  if (kept != queue.pending.size())
+    w.progressed();
   queue.pending.resize(kept);
 }
 
@@ -80,11 +82,15 @@ void copy(Warp &w, const Op &op, Mask lanes) {
     actor.lane = lane;
     uint32_t sourceBytes = reading >> lane & 1 ? (sizes ? sizes[lane] : bytes) : 0;
     if (sourceBytes > bytes)
-      throw Fault{"param", fmt::format("expects a source size of at most {}, got {}", bytes, sourceBytes), {}, int(lane)};
+      throw Fault{
+          "param", fmt::format("expects a source size of at most {}, got {}", bytes, sourceBytes), {}, int(lane)};
     if (sourceBytes) {
       if ((source[lane] & (bytes - 1)) && w.checks().alignment)
-        throw Fault{"align", fmt::format("expects a source address that is a multiple of {}, got {}", bytes,
-                                         w.context().memory.describe(source[lane])), {}, int(lane)};
+        throw Fault{"align",
+                    fmt::format("expects a source address that is a multiple of {}, got {}", bytes,
+                                w.context().memory.describe(source[lane])),
+                    {},
+                    int(lane)};
       w.context().memory.checkReadable(actor, source[lane], sourceBytes);
     }
     if (w.block().shared.beginCopy(actor, destination[lane], bytes))

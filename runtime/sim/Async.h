@@ -15,7 +15,7 @@ struct PendingCopy {
   uint64_t source;      ///< global address; not read if sourceBytes is 0
   uint32_t destination; ///< shared window offset
   uint32_t pc;
-  uint32_t group;       ///< of the lane
+  uint32_t group; ///< of the lane
   uint8_t lane, bytes, sourceBytes;
 };
 

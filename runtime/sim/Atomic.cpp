@@ -98,8 +98,8 @@ void orderStrong(Warp &w, const Op &op, Mask lanes, const uint64_t *address, boo
     if (place.space == Space::Global)
       order.synchronise(w.clocks, place.address & ~uint64_t(3), reads, writes, strength);
     else if (isShared(place.space))
-      order.synchronise(w.clocks, GlobalOrder::sharedKey(w.block().linear, uint32_t(place.address & ~uint64_t(3))), reads,
-                        writes, strength);
+      order.synchronise(w.clocks, GlobalOrder::sharedKey(w.block().linear, uint32_t(place.address & ~uint64_t(3))),
+                        reads, writes, strength);
   }
 }
 
@@ -130,10 +130,12 @@ static uint8_t *locate(Warp &w, const Atomic &a, Actor actor, Resolved &place, u
     throw Fault{"readonly", "an atomic operation on a space that is read-only", {}, int(actor.lane)};
   }
   if (poison && w.checks().poison)
-    throw Fault{"poison-use", fmt::format("an atomic operation on uninitialised memory at {}",
-                                          isShared(place.space) ? w.block().shared.names().describe(uint32_t(place.address))
-                                                                : w.context().memory.describe(place.address)),
-                {}, int(actor.lane)};
+    throw Fault{"poison-use",
+                fmt::format("an atomic operation on uninitialised memory at {}",
+                            isShared(place.space) ? w.block().shared.names().describe(uint32_t(place.address))
+                                                  : w.context().memory.describe(place.address)),
+                {},
+                int(actor.lane)};
   return data;
 }
 
@@ -211,8 +213,10 @@ void atomic(Warp &w, const Op &op, Mask lanes) {
 
 void reduce(Warp &w, const Op &op, Mask lanes) {
   const Form &form = *op.form;
-  run(w, {op, nullptr, w.context().module.lists.data() + op.list, nullptr, form.type(), bitWidth(form.type()) / 8,
-          op.listSize[0], atomicStrength(form)}, lanes);
+  run(w,
+      {op, nullptr, w.context().module.lists.data() + op.list, nullptr, form.type(), bitWidth(form.type()) / 8,
+       op.listSize[0], atomicStrength(form)},
+      lanes);
 }
 
 } // namespace memory

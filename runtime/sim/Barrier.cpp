@@ -54,20 +54,26 @@ static void checkPhase(Warp &w, const Op &op, const NamedBarrier &barrier, uint3
     throw Fault{"barrier-twice",
                 fmt::format("warp {} arrives at barrier {} twice before it is complete", w.number(), id), notes};
   if (barrier.reduce != op.form->reduce)
-    throw Fault{"barrier-mixed", fmt::format("barrier {} is used by bar.red and by other instructions at once", id), notes};
+    throw Fault{"barrier-mixed", fmt::format("barrier {} is used by bar.red and by other instructions at once", id),
+                notes};
   if (barrier.expected != count)
-    throw Fault{"barrier-count", fmt::format("barrier {} expects {} threads, warp {} arrives with a count of {}", id,
-                                             barrier.expected ? std::to_string(barrier.expected) : "all", w.number(),
-                                             count ? std::to_string(count) : "all"), notes};
+    throw Fault{"barrier-count",
+                fmt::format("barrier {} expects {} threads, warp {} arrives with a count of {}", id,
+                            barrier.expected ? std::to_string(barrier.expected) : "all", w.number(),
+                            count ? std::to_string(count) : "all"),
+                notes};
   if (count && barrier.arrived + kLanes > count)
-    throw Fault{"barrier-count", fmt::format("barrier {} expects {} threads, warp {} arrives as number {}", id, count,
-                                             w.number(), barrier.arrived + kLanes), notes};
+    throw Fault{"barrier-count",
+                fmt::format("barrier {} expects {} threads, warp {} arrives as number {}", id, count, w.number(),
+                            barrier.arrived + kLanes),
+                notes};
 }
 
 static void arrive(Warp &w, const Op &op, Mask lanes, bool waits) {
   Cta &cta = w.block();
   uint32_t id = uint32_t(w.uniformValue(op, op.a, false, lanes, "the number of a barrier"));
-  uint32_t count = op.present & 2 ? uint32_t(w.uniformValue(op, op.b, false, lanes, "the thread count of a barrier")) : 0;
+  uint32_t count =
+      op.present & 2 ? uint32_t(w.uniformValue(op, op.b, false, lanes, "the thread count of a barrier")) : 0;
   if (id >= 16)
     throw Fault{"param", fmt::format("expects a barrier from 0 to 15, got {}", id)};
   if ((op.present & 2) && (count == 0 || count % kLanes))

@@ -18,7 +18,9 @@ static uint64_t argument(Warp &w, unsigned lane, const CallSite &site, size_t in
     return 0;
   const CallSite::Copy &copy = site.arguments[index];
   if (w.local.load(lane, w.local.base(lane) + copy.caller, copy.size, &value, w.checks()) && w.checks().poison)
-    throw Fault{"poison-use", fmt::format("argument {} of '{}' depends on an uninitialised value", index + 1, site.builtin), {},
+    throw Fault{"poison-use",
+                fmt::format("argument {} of '{}' depends on an uninitialised value", index + 1, site.builtin),
+                {},
                 int(lane)};
   return value;
 }
@@ -52,10 +54,23 @@ static std::string convert(Warp &w, Actor actor, const std::string &spec, uint64
     return fmt::format("{}", readString(w, actor, read<uint64_t>(w, actor, next(8))));
   case 'p':
     return fmt::format("{:#x}", read<uint64_t>(w, actor, next(8)));
-  case 'f': case 'F': case 'e': case 'E': case 'g': case 'G': case 'a': case 'A':
+  case 'f':
+  case 'F':
+  case 'e':
+  case 'E':
+  case 'g':
+  case 'G':
+  case 'a':
+  case 'A':
     std::snprintf(buffer, sizeof buffer, spec.c_str(), read<double>(w, actor, next(8)));
     return buffer;
-  case 'd': case 'i': case 'u': case 'x': case 'X': case 'o': case 'c':
+  case 'd':
+  case 'i':
+  case 'u':
+  case 'x':
+  case 'X':
+  case 'o':
+  case 'c':
     if (isLong)
       std::snprintf(buffer, sizeof buffer, spec.c_str(), read<unsigned long long>(w, actor, next(8)));
     else
@@ -97,10 +112,14 @@ void call(Warp &w, const Op &op, Mask lanes) {
       continue;
     actor.lane = lane;
     if (site.builtin == "__assertfail")
-      throw Fault{"assert", fmt::format("assertion '{}' fails ({}:{}, {})", readString(w, actor, argument(w, lane, site, 0)),
-                                        readString(w, actor, argument(w, lane, site, 1)), argument(w, lane, site, 2),
-                                        readString(w, actor, argument(w, lane, site, 3))), {}, int(lane)};
-    std::string text = formatted(w, actor, readString(w, actor, argument(w, lane, site, 0)), argument(w, lane, site, 1));
+      throw Fault{"assert",
+                  fmt::format("assertion '{}' fails ({}:{}, {})", readString(w, actor, argument(w, lane, site, 0)),
+                              readString(w, actor, argument(w, lane, site, 1)), argument(w, lane, site, 2),
+                              readString(w, actor, argument(w, lane, site, 3))),
+                  {},
+                  int(lane)};
+    std::string text =
+        formatted(w, actor, readString(w, actor, argument(w, lane, site, 0)), argument(w, lane, site, 1));
     w.context().output += text;
     // The number of arguments; nobody asks, but it is defined.
     int32_t result = int32_t(text.size());

@@ -21,8 +21,8 @@ struct Fault {
   const char *id;       ///< of the diagnostic, such as "race-shared"
   std::string sentence; ///< lower case, no period
   std::vector<Note> notes = {};
-  int lane = -1;        ///< of the warp that runs, if one lane is to blame
-  uint32_t pc = kNoPc;  ///< the instruction to blame, if it is not the one that runs
+  int lane = -1;       ///< of the warp that runs, if one lane is to blame
+  uint32_t pc = kNoPc; ///< the instruction to blame, if it is not the one that runs
 };
 
 } // namespace attn::sim

@@ -39,9 +39,13 @@ GlobalOrder::Touch GlobalOrder::record(const Actor &actor, uint32_t mask, Streng
 
 void GlobalOrder::fail(const Actor &actor, const Touch &other, const Place &place, bool otherWrote, bool writes) const {
   bool flagRead = otherWrote && !writes && includes(actor.clocks->gridUnfenced, other);
+  auto party = [&](uint32_t cta, uint32_t warp) {
+    return other.cta == actor.clocks->cta ? fmt::format("warp {} of {}", warp, ctaName(cta)) : ctaName(cta);
+  };
   std::string text = fmt::format("word {} is {} by {} and was {} by {} without order between them",
                                  place.memory.describe(place.address), writes ? "written" : "read",
-                                 ctaName(actor.clocks->cta), otherWrote ? "written" : "read", ctaName(other.cta));
+                                 party(actor.clocks->cta, actor.clocks->warp), otherWrote ? "written" : "read",
+                                 party(other.cta, other.warp()));
   if (flagRead)
     text = fmt::format("word {} was written by {}, whose flag {} has read, but without acquire or a fence after that",
                        place.memory.describe(place.address), ctaName(other.cta), ctaName(actor.clocks->cta));
@@ -54,11 +58,14 @@ void GlobalOrder::fail(const Actor &actor, const Touch &other, const Place &plac
 
 void GlobalOrder::check(const Actor &actor, const Touch &other, uint32_t mask, Strength strength, const Place &place,
                         bool otherWrote, bool writes) const {
-  if (other.epoch == 0 || other.cta == actor.clocks->cta || !(other.mask() & mask))
+  if (other.epoch == 0 || !(other.mask() & mask))
     return;
   if (strength.strong() && other.strong())
     return;
-  if (!includes(actor.clocks->gridSeen, other) && checks.raceGlobal)
+  const WarpClocks &clocks = *actor.clocks;
+  bool ordered =
+      other.cta == clocks.cta ? other.epoch <= clocks.seen.at[other.warp()] : includes(clocks.gridSeen, other);
+  if (!ordered && checks.raceGlobal)
     fail(actor, other, place, otherWrote, writes);
 }
 
@@ -172,8 +179,8 @@ void GlobalOrder::synchronise(WarpClocks &warp, uint64_t key, bool reads, bool w
   else
     here = local;
   if (wholeDevice) {
-    SharedGridClock clock = strength.releases() ? published(warp, warp.seen, warp.gridSeen)
-                                                : published(warp, warp.fenced, warp.gridFenced);
+    SharedGridClock clock =
+        strength.releases() ? published(warp, warp.seen, warp.gridSeen) : published(warp, warp.fenced, warp.gridFenced);
     Release &release = releases[key];
     // A read-modify-write carries on what earlier writes of the word have published; a plain write ends that.
     if (reads && release.clock)

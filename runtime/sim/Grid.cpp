@@ -136,8 +136,9 @@ void Grid::runQuantum(Cta &cta, Warp &warp) {
     report({"limit", fmt::format("the launch has executed {} instructions, its limit", options.instructionLimit)}, &cta,
            &warp);
   if (launch.executed - launch.progressedAt > kIdleLimit)
-    report({"deadlock", fmt::format("{} instructions have been executed without any store, arrival or exit", kIdleLimit)},
-           &cta, &warp);
+    report(
+        {"deadlock", fmt::format("{} instructions have been executed without any store, arrival or exit", kIdleLimit)},
+        &cta, &warp);
 }
 
 void Grid::run() {
@@ -146,7 +147,8 @@ void Grid::run() {
     admit();
     if (resident.empty())
       return;
-    size_t first = launch.options.seed ? launch.draw(Draw::Cta, 1, ++rounds) % resident.size() : turn++ % resident.size();
+    size_t first =
+        launch.options.seed ? launch.draw(Draw::Cta, 1, ++rounds) % resident.size() : turn++ % resident.size();
     Cta *cta = nullptr;
     Warp *warp = nullptr;
     for (size_t i = 0; i < resident.size() && !warp; ++i) {
@@ -166,7 +168,8 @@ void Grid::run() {
   }
 }
 
-//===-- Reports ------------------------------------------------------------------------------------------------------===//
+//===-- Reports
+//------------------------------------------------------------------------------------------------------===//
 
 static std::string note(const Launch &launch, uint32_t pc, const std::string &text) {
   if (pc == kNoPc || pc >= launch.module.ops.size())
@@ -212,8 +215,9 @@ static std::string describeBarrier(const Cta &cta, uint32_t id) {
   uint32_t exited = 0;
   for (unsigned i = 0; i < cta.warpCount; ++i)
     exited |= uint32_t(cta.warps[i].done()) << i;
-  std::string text = fmt::format("barrier {}: {} of {} threads have arrived (warps {})", id, barrier.arrived,
-                                 barrier.expected ? barrier.expected : cta.warpsLeft * kLanes, warps(barrier.arrivedWarps));
+  std::string text =
+      fmt::format("barrier {}: {} of {} threads have arrived (warps {})", id, barrier.arrived,
+                  barrier.expected ? barrier.expected : cta.warpsLeft * kLanes, warps(barrier.arrivedWarps));
   if (exited)
     text += fmt::format("; warps {} have exited", warps(exited));
   return text;
@@ -241,20 +245,22 @@ void Grid::reportStuck() {
         barriers |= 1u << warp.barrier;
       // A few warps tell the story.
       if (notes.size() < 64)
-        notes.push_back({kNoPc, fmt::format("CTA ({},{},{}) warp {}: {}{}", cta->x, cta->y, cta->z, warp.number(),
-                                            warp.position(), warp.waitingFor() == Warp::Wait::Spin ? ", spinning" : "")});
+        notes.push_back(
+            {kNoPc, fmt::format("CTA ({},{},{}) warp {}: {}{}", cta->x, cta->y, cta->z, warp.number(), warp.position(),
+                                warp.waitingFor() == Warp::Wait::Spin ? ", spinning" : "")});
     }
     for (uint32_t id = 0; id < 16; ++id)
       if (barriers >> id & 1)
         notes.push_back({kNoPc, describeBarrier(*cta, id)});
   }
   if (spinning && started < total)
-    report({"coresident",
-            fmt::format("waits for a change of memory while {} CTAs are resident and all wait; {} have not started: the "
-                        "kernel needs co-residency it did not ask for",
-                        resident.size(), total - started),
-            std::move(notes)},
-           firstCta, firstWarp);
+    report(
+        {"coresident",
+         fmt::format("waits for a change of memory while {} CTAs are resident and all wait; {} have not started: the "
+                     "kernel needs co-residency it did not ask for",
+                     resident.size(), total - started),
+         std::move(notes)},
+        firstCta, firstWarp);
   report({"deadlock", "no warp can go on", std::move(notes)}, firstCta, firstWarp);
 }
 

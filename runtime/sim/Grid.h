@@ -18,8 +18,8 @@ namespace attn::sim {
 
 /// A named barrier of a CTA.
 struct NamedBarrier {
-  uint32_t expected = 0; ///< threads; 0: all warps that have not exited
-  uint32_t arrived = 0;  ///< threads
+  uint32_t expected = 0;     ///< threads; 0: all warps that have not exited
+  uint32_t arrived = 0;      ///< threads
   uint32_t arrivedWarps = 0; ///< a bit each
   uint32_t waitingWarps = 0;
   Reduce reduce = Reduce::None;
@@ -57,9 +57,9 @@ struct Launch {
   uint32_t dynamicShared = 0;
   std::vector<uint8_t> parameters;
   SharedLayout layout;
-  std::vector<uint64_t> counts;   ///< by instruction
-  std::vector<uint8_t> falls;     ///< by instruction: a function ended before it, so falling into it is a return
-  std::vector<uint32_t> wide;     ///< by instruction: elements of its first vector operand that are 64 bits wide
+  std::vector<uint64_t> counts; ///< by instruction
+  std::vector<uint8_t> falls;   ///< by instruction: a function ended before it, so falling into it is a return
+  std::vector<uint32_t> wide;   ///< by instruction: elements of its first vector operand that are 64 bits wide
   std::string output;
   std::FILE *trace = nullptr;
   uint64_t executed = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Instructions of clusters, mbarriers, bulk copies and warpgroups. The table knows them; running one is refused by name.
+// Instructions of clusters, mbarriers, bulk copies and warpgroups. The table knows them; running one is refused by
+// name.
 #include "runtime/sim/Handlers.h"
 #include "runtime/sim/Warp.h"
 

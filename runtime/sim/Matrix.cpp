@@ -48,9 +48,7 @@ template <class Group> static uint32_t poisonedLines(Warp &w, const int32_t *row
 }
 
 /// The accumulator's element `e` of a lane: two lie beside each other in a row, the second two eight rows below.
-static unsigned sumIndex(unsigned lane, unsigned e) {
-  return (lane / 4 + 8 * (e >> 1)) * 8 + 2 * (lane % 4) + (e & 1);
-}
+static unsigned sumIndex(unsigned lane, unsigned e) { return (lane / 4 + 8 * (e >> 1)) * 8 + 2 * (lane % 4) + (e & 1); }
 
 static void readSums(Warp &w, const int32_t *rows, Type type, double *sum) {
   if (type == Type::F16) {
@@ -61,7 +59,8 @@ static void readSums(Warp &w, const int32_t *rows, Type type, double *sum) {
   for (unsigned r = 0; r < 4; ++r) {
     const uint32_t *words = w.registers.read(rows[r]);
     for (unsigned lane = 0; lane < kLanes; ++lane)
-      sum[sumIndex(lane, r)] = type == Type::S32 ? double(int32_t(words[lane])) : double(std::bit_cast<float>(words[lane]));
+      sum[sumIndex(lane, r)] =
+          type == Type::S32 ? double(int32_t(words[lane])) : double(std::bit_cast<float>(words[lane]));
   }
 }
 

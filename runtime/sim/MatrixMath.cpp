@@ -17,12 +17,14 @@ namespace attn::sim {
 
 #define ATTN_INLINE inline __attribute__((always_inline))
 
-//===-- Elements -----------------------------------------------------------------------------------------------------===//
+//===-- Elements
+//-----------------------------------------------------------------------------------------------------===//
 
 static ATTN_INLINE float fromBrain(uint16_t bits) { return std::bit_cast<float>(uint32_t(bits) << 16); }
 
 static ATTN_INLINE float fromHalf(uint16_t bits) {
-  // The scaling moves the exponent's bias and normalises subnormals at once; infinities and NaNs need their exponent back.
+  // The scaling moves the exponent's bias and normalises subnormals at once; infinities and NaNs need their exponent
+  // back.
   float magnitude = std::bit_cast<float>(uint32_t(bits & 0x7fff) << 13) * 0x1p112f;
   uint32_t value = std::bit_cast<uint32_t>(magnitude);
   value |= (bits & 0x7c00) == 0x7c00 ? 0x7f800000u : 0u;
@@ -101,7 +103,8 @@ uint16_t roundToHalf(double value) {
   return uint16_t(sign + (exponent + 14) * 1024 + uint32_t(units));
 }
 
-//===-- Inner loops --------------------------------------------------------------------------------------------------===//
+//===-- Inner loops
+//--------------------------------------------------------------------------------------------------===//
 
 /// Four rows of sums at a time, so that no addition waits for the one before it.
 static void multiplyPlain(MatrixPanels &panels) {

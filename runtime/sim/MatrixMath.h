@@ -26,7 +26,8 @@ void decodeBlock(const uint32_t *words, Type type, double *to, unsigned stride, 
 /// The nearest f16 number, ties to even; NaN is canonical.
 uint16_t roundToHalf(double value);
 
-/// sum += a * b. Products are exact, so the order of the sums shows only when exponents differ by more than doubles hold.
+/// sum += a * b. Products are exact, so the order of the sums shows only when exponents differ by more than doubles
+/// hold.
 void multiplyPanels(MatrixPanels &panels);
 
 /// The same as tensor cores are believed to: addends aligned to the largest exponent and truncated to `bits` bits.

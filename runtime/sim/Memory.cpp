@@ -15,7 +15,8 @@ static constexpr uint64_t kGuardBytes = uint64_t(1) << 20;
 /// What uninitialised memory holds: a NaN in every floating-point type, and as an index far outside.
 static constexpr uint8_t kUndefinedByte = 0xff;
 
-//===-- Device memory ----------------------------------------------------------------------------------------------===//
+//===-- Device memory
+//----------------------------------------------------------------------------------------------===//
 
 uint64_t GlobalMemory::allocate(uint64_t bytes, std::string name) {
   auto allocation = std::make_unique<Allocation>();
@@ -93,8 +94,10 @@ Allocation *GlobalMemory::findSlowly(const Actor &actor, uint64_t address, uint3
 static void checkAlignment(const Actor &actor, const Checks &checks, uint64_t &address, uint32_t bytes,
                            const std::string &where) {
   if (checks.alignment)
-    throw Fault{"align", fmt::format("expects an address that is a multiple of {}, got {} ({:#x})", bytes, where, address),
-                {}, int(actor.lane)};
+    throw Fault{"align",
+                fmt::format("expects an address that is a multiple of {}, got {} ({:#x})", bytes, where, address),
+                {},
+                int(actor.lane)};
   address &= ~uint64_t(bytes - 1);
 }
 
@@ -136,7 +139,8 @@ ByteMask GlobalMemory::load(const Actor &actor, uint64_t address, uint32_t bytes
       refresh(*allocation, offset / GlobalPage::kBytes);
     else if (any & Allocation::Written)
       throw Fault{"race-global",
-                  fmt::format("reads {} by ld.global.nc, which this launch has written", describe(address)), {},
+                  fmt::format("reads {} by ld.global.nc, which this launch has written", describe(address)),
+                  {},
                   int(actor.lane)};
     for (uint32_t i = 0; i < bytes; ++i)
       flags[i] |= Allocation::Constant;
@@ -166,11 +170,14 @@ Allocation *GlobalMemory::prepareWrite(const Actor &actor, uint64_t address, uin
   for (uint32_t i = 0; i < bytes; ++i)
     any |= flags[i];
   if ((any & Allocation::ReadOnly) && checks.readOnly)
-    throw Fault{"readonly", fmt::format("writes {}: '{}' is read-only", describe(address), allocation->name), {},
+    throw Fault{"readonly",
+                fmt::format("writes {}: '{}' is read-only", describe(address), allocation->name),
+                {},
                 int(actor.lane)};
   if ((any & Allocation::Constant) && checks.nonCoherent)
     throw Fault{"race-global",
-                fmt::format("writes {}, which this launch reads through ld.global.nc", describe(address)), {},
+                fmt::format("writes {}, which this launch reads through ld.global.nc", describe(address)),
+                {},
                 int(actor.lane)};
   if (!page.records)
     page.records = std::make_unique<GlobalPage>();
@@ -189,7 +196,8 @@ void GlobalMemory::store(const Actor &actor, uint64_t address, uint32_t bytes, c
   uint64_t offset = address - allocation->base;
   uint8_t *data = allocation->data.get() + offset;
   // Lanes of one instruction come in order, so a word with its serial was stored to by another lane of it.
-  GlobalPage::Word *word = &allocation->pages[offset / GlobalPage::kBytes].records->words[offset % GlobalPage::kBytes / 4];
+  GlobalPage::Word *word =
+      &allocation->pages[offset / GlobalPage::kBytes].records->words[offset % GlobalPage::kBytes / 4];
   for (uint32_t i = 0; i < bytes; i += 4, ++word) {
     uint32_t mask = wordMask(offset, bytes), count = std::min(bytes, 4u);
     if (word->serial != actor.serial) {
@@ -199,7 +207,8 @@ void GlobalMemory::store(const Actor &actor, uint64_t address, uint32_t bytes, c
     }
     if ((word->stored & mask) && checks.lanes && std::memcmp(data + i, static_cast<const uint8_t *>(from) + i, count))
       throw Fault{"race-lanes",
-                  fmt::format("two lanes of one instruction store different values to {}", describe(address + i)), {},
+                  fmt::format("two lanes of one instruction store different values to {}", describe(address + i)),
+                  {},
                   int(actor.lane)};
     word->stored |= uint8_t(mask);
   }

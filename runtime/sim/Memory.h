@@ -28,7 +28,7 @@ using ByteMask = uint32_t;
 /// A run of device memory.
 struct Allocation {
   enum Flag : uint8_t {
-    Valid = 1,     ///< has a value
+    Valid = 1, ///< has a value
     ReadOnly = 2,
     Covered = 4,   ///< a kernel has written it since this was last forgotten
     Written = 8,   ///< in this launch
@@ -66,9 +66,7 @@ public:
   /// there are no such bytes.
   uint8_t *atomic(const Actor &actor, uint64_t address, uint32_t bytes, Strength strength, ByteMask &poison);
   /// Whether the range may be read at all; copies ask when they are issued and load when they land.
-  void checkReadable(const Actor &actor, uint64_t address, uint32_t bytes) {
-    find(actor, address, bytes, "reads");
-  }
+  void checkReadable(const Actor &actor, uint64_t address, uint32_t bytes) { find(actor, address, bytes, "reads"); }
   /// Makes bytes undefined, as discard.L2 does.
   void discard(const Actor &actor, uint64_t address, uint32_t bytes);
 
@@ -138,8 +136,8 @@ private:
   Checks checks;
   uint32_t reserved = 0;
   std::vector<uint8_t> data;
-  std::vector<uint8_t> states;   ///< by word: two bits a byte
-  std::vector<uint32_t> serials; ///< by word: the instruction that stored to it last
+  std::vector<uint8_t> states;     ///< by word: two bits a byte
+  std::vector<uint32_t> serials;   ///< by word: the instruction that stored to it last
   std::vector<uint8_t> storedMask; ///< by word: which bytes that instruction stored
 };
 

@@ -56,8 +56,8 @@ void Meeting::leave(WarpClocks &warp) const {
 std::string SharedLayout::describe(uint32_t offset) const {
   const Variable *best = nullptr;
   for (const Variable &variable : variables)
-    if (variable.offset <= offset && (!best || variable.offset > best->offset ||
-                                      (variable.offset == best->offset && variable.size > best->size)))
+    if (variable.offset <= offset &&
+        (!best || variable.offset > best->offset || (variable.offset == best->offset && variable.size > best->size)))
       best = &variable;
   if (!best)
     return fmt::format("shared address {}", offset);
@@ -110,7 +110,7 @@ void SharedOrder::checkWriter(const Actor &actor, const Writer &writer, uint32_t
                 {{writer.pc(), fmt::format("warp {} writes it here", writer.actor())}},
                 int(actor.lane)};
   }
-  if (proxy == Proxy::Async && !writer.async() && writer.epoch > clocks.proxied.at[writer.actor()] && checks.proxy)
+  if (proxy == Proxy::Async && !writer.async() && writer.epoch > clocks.proxied.at[writer.actor()])
     throw Fault{"proxy",
                 fmt::format("word {} is {} by the async proxy without a fence.proxy.async after it was written",
                             layout->describe(byte), isRead ? "read" : "overwritten"),

@@ -46,12 +46,12 @@ using SharedGridClock = std::shared_ptr<const GridClock>;
 
 /// The clocks of one warp.
 struct WarpClocks {
-  uint32_t cta = 0;   ///< linear index in the grid
-  uint32_t warp = 0;  ///< its actor
-  Clock seen;         ///< what happens before the warp's next access; its own entry is its current epoch
-  Clock proxied;      ///< whose generic writes are ordered before the warp's asynchronous accesses
-  Clock fenced;       ///< what was seen at the warp's last fence of the whole device: what strong writes publish
-  Clock fencedLocal;  ///< the same for fences of any scope
+  uint32_t cta = 0;        ///< linear index in the grid
+  uint32_t warp = 0;       ///< its actor
+  Clock seen;              ///< what happens before the warp's next access; its own entry is its current epoch
+  Clock proxied;           ///< whose generic writes are ordered before the warp's asynchronous accesses
+  Clock fenced;            ///< what was seen at the warp's last fence of the whole device: what strong writes publish
+  Clock fencedLocal;       ///< the same for fences of any scope
   bool everFenced = false; ///< whether the two above hold anything
   SharedGridClock gridSeen, gridFenced; ///< the same for other CTAs
   SharedGridClock gridUnfenced;         ///< read from flags, but not ordered before a fence orders it
@@ -80,7 +80,7 @@ private:
 /// Who performs an access.
 struct Actor {
   WarpClocks *clocks;
-  uint32_t pc;     ///< instruction index in the entry
+  uint32_t pc; ///< instruction index in the entry
   uint32_t lane;
   uint32_t serial; ///< differs between instructions executed in one CTA; never 0
 };
@@ -124,8 +124,8 @@ public:
   /// The bytes of one word that are in `mask`.
   void readPart(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy = Proxy::Generic);
   void writePart(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy = Proxy::Generic);
-  /// Strong accesses (atomic operations, relaxed and volatile loads and stores) do not race with each other, but do with
-  /// plain ones.
+  /// Strong accesses (atomic operations, relaxed and volatile loads and stores) do not race with each other, but do
+  /// with plain ones.
   void readStrong(const Actor &actor, uint32_t word, uint32_t mask);
   void writeStrong(const Actor &actor, uint32_t word, uint32_t mask);
   /// As write, but for bytes whose new value only arrives later: checks and records nothing.
@@ -143,8 +143,8 @@ private:
     bool strong() const { return info >> 27 & 1; }
   };
   static Writer record(const Actor &actor, Proxy proxy, bool strong = false) {
-    return {actor.clocks->now(), actor.pc | actor.clocks->warp << kPcBits |
-                                     (proxy == Proxy::Async ? 1u << 26 : 0u) | (strong ? 1u << 27 : 0u)};
+    return {actor.clocks->now(), actor.pc | actor.clocks->warp << kPcBits | (proxy == Proxy::Async ? 1u << 26 : 0u) |
+                                     (strong ? 1u << 27 : 0u)};
   }
   void readSlowly(const Actor &actor, uint32_t word, uint32_t count, uint32_t mask, Proxy proxy);
   void checkWriter(const Actor &actor, const Writer &writer, uint32_t byte, Proxy proxy, bool isRead, bool strong);
@@ -152,7 +152,9 @@ private:
   void checkBytes(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy, bool strong);
   void split(uint32_t word);
   bool isSplit(uint32_t word) const { return writers[word].actor() == kSplitActor; }
-  uint64_t *splitReads(uint32_t index, unsigned warp) { return splitReadBytes.data() + (size_t(index) * warps + warp) * 4; }
+  uint64_t *splitReads(uint32_t index, unsigned warp) {
+    return splitReadBytes.data() + (size_t(index) * warps + warp) * 4;
+  }
   [[noreturn]] void failRead(const Actor &actor, const Writer &writer, uint32_t byte);
   [[noreturn]] void failWrite(const Actor &actor, uint64_t tag, unsigned reader, uint32_t byte);
 
@@ -161,7 +163,8 @@ private:
   unsigned warps = 0;
   Epoch last = 0;
   std::vector<Writer> writers;
-  std::vector<std::vector<uint64_t>> reads; ///< by warp, by word: epoch : 32, strong : 1, byte mask : 4, pc : 20; 0: none
+  std::vector<std::vector<uint64_t>>
+      reads; ///< by warp, by word: epoch : 32, strong : 1, byte mask : 4, pc : 20; 0: none
   // Words that were written in parts: four records each instead of one.
   std::vector<Writer> splitWriters;
   std::vector<uint64_t> splitReadBytes;
@@ -232,7 +235,8 @@ public:
 private:
   void check(const Actor &actor, const Touch &other, uint32_t mask, Strength strength, const Place &place,
              bool otherWrote, bool writes) const;
-  [[noreturn]] void fail(const Actor &actor, const Touch &other, const Place &place, bool otherWrote, bool writes) const;
+  [[noreturn]] void fail(const Actor &actor, const Touch &other, const Place &place, bool otherWrote,
+                         bool writes) const;
   static Touch record(const Actor &actor, uint32_t mask, Strength strength);
   void acquire(WarpClocks &warp, const SharedGridClock &clock, bool wholeGrid, bool now);
 

@@ -35,7 +35,8 @@ std::string Warp::position() const {
       here |= Mask((uniform ? pc0 : pc[lane]) == where) << lane;
     here &= left;
     // A warp that has arrived at a barrier stands behind it.
-    const Op &op = wait == Wait::Barrier && barrierOp ? *barrierOp : ops[std::min(size_t(where), launch->module.ops.size() - 1)];
+    const Op &op =
+        wait == Wait::Barrier && barrierOp ? *barrierOp : ops[std::min(size_t(where), launch->module.ops.size() - 1)];
     text += fmt::format("{}{} at line {} ({})", text.empty() ? "" : ", ", laneRange(here), op.line, op.form->text);
     left &= ~here;
   }
@@ -51,7 +52,8 @@ void Warp::failStuck() {
   throw Fault{"aligned", fmt::format("warp {} cannot go on: {}", number(), position()), std::move(notes)};
 }
 
-//===-- Poison -------------------------------------------------------------------------------------------------------===//
+//===-- Poison
+//-------------------------------------------------------------------------------------------------------===//
 
 void Warp::notePoison(const Op &op, unsigned lane, uint64_t address) {
   if (poisonLoads.empty())
@@ -62,7 +64,9 @@ void Warp::notePoison(const Op &op, unsigned lane, uint64_t address) {
 void Warp::failPoison(const Op &op, int32_t index, bool predicate, Mask lanes, const char *what) {
   unsigned lane = unsigned(std::countr_zero(lanes));
   std::string name = launch->module.registerName(pcOf(op), index, predicate);
-  Fault fault{"poison-use", fmt::format("{} depends on an uninitialised value ({} in {})", what, name, laneRange(lanes)), {},
+  Fault fault{"poison-use",
+              fmt::format("{} depends on an uninitialised value ({} in {})", what, name, laneRange(lanes)),
+              {},
               int(lane)};
   explainPoison(pcOf(op), index, predicate, lane, fault);
   throw fault;
@@ -81,18 +85,20 @@ void Warp::explainPoison(uint32_t where, int32_t index, bool predicate, unsigned
     for (uint32_t i = function.begin; i < function.end; ++i) {
       const OperandUses &uses = module.opUses[i];
       const OperandUse *all = module.uses.data() + uses.first;
-      bool writes = std::any_of(all, all + uses.writes, [&, row = row, isPredicate = isPredicate](const OperandUse &use) {
-        return use.row == row && use.predicate == isPredicate;
-      });
+      bool writes =
+          std::any_of(all, all + uses.writes, [&, row = row, isPredicate = isPredicate](const OperandUse &use) {
+            return use.row == row && use.predicate == isPredicate;
+          });
       if (!writes)
         continue;
       defined |= launch->counts[i] != 0;
       if (!poisonLoads.empty() && poisonLoads[i]) {
         uint64_t address = poisonLoads[i] & ((uint64_t(1) << 56) - 1);
-        std::string from = address >= kGlobalStart ? launch->memory.describe(address)
+        std::string from = address >= kGlobalStart   ? launch->memory.describe(address)
                            : address < kSharedWindow ? launch->layout.describe(uint32_t(address))
                                                      : fmt::format("{:#x}", address);
-        fault.notes.push_back({i, fmt::format("lane {} loads uninitialised bytes here, at {}", (poisonLoads[i] >> 56) - 1, from)});
+        fault.notes.push_back(
+            {i, fmt::format("lane {} loads uninitialised bytes here, at {}", (poisonLoads[i] >> 56) - 1, from)});
         return;
       }
       for (unsigned j = uses.writes; j < unsigned(uses.writes) + uses.reads; ++j) {
@@ -108,7 +114,8 @@ void Warp::explainPoison(uint32_t where, int32_t index, bool predicate, unsigned
   }
 }
 
-//===-- Spinning -----------------------------------------------------------------------------------------------------===//
+//===-- Spinning
+//-----------------------------------------------------------------------------------------------------===//
 
 /// Visits of backward branches without any effect after which a warp is watched.
 static constexpr uint32_t kSpinVisits = 64;
@@ -167,7 +174,8 @@ void Warp::checkSpin() {
   backward = 0;
 }
 
-//===-- Trace --------------------------------------------------------------------------------------------------------===//
+//===-- Trace
+//--------------------------------------------------------------------------------------------------------===//
 
 void Warp::traceLine(const Op &op, Mask lanes) {
   std::FILE *file = launch->trace;

@@ -52,8 +52,8 @@ bool SharedMemory::outside(const Actor &actor, uint64_t &address, uint32_t bytes
 }
 
 inline bool SharedMemory::inside(const Actor &actor, uint64_t &address, uint32_t bytes, const char *verb) {
-  if (address >= reserved && address + bytes <= layout.size && address < kSharedWindowBytes &&
-      !(address & (bytes - 1))) [[likely]]
+  if (address >= reserved && address + bytes <= layout.size && address < kSharedWindowBytes && !(address & (bytes - 1)))
+      [[likely]]
     return true;
   return !outside(actor, address, bytes, verb);
 }
@@ -100,8 +100,8 @@ void SharedMemory::checkStates(const Actor &actor, uint32_t address, uint32_t by
                   int(actor.lane)};
     }
     if (state == Barrier)
-      throw Fault{"mbar-uninit", fmt::format("{} {}, which holds an mbarrier", verb, layout.describe(i)), {},
-                  int(actor.lane)};
+      throw Fault{
+          "mbar-uninit", fmt::format("{} {}, which holds an mbarrier", verb, layout.describe(i)), {}, int(actor.lane)};
   }
 }
 
@@ -135,7 +135,8 @@ ByteMask SharedMemory::load(const Actor &actor, uint64_t address, uint32_t bytes
 
 void SharedMemory::failLanes(const Actor &actor, uint32_t address) {
   throw Fault{"race-lanes",
-              fmt::format("two lanes of one instruction store different values to {}", layout.describe(address)), {},
+              fmt::format("two lanes of one instruction store different values to {}", layout.describe(address)),
+              {},
               int(actor.lane)};
 }
 

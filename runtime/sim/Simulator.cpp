@@ -26,6 +26,35 @@ struct LoadedModule {
 };
 } // namespace
 
+namespace {
+struct NamedCheck {
+  const char *name;
+  bool Checks::*flag;
+};
+} // namespace
+
+static constexpr NamedCheck kChecks[] = {
+    {"raceShared", &Checks::raceShared},   {"warShared", &Checks::warShared},   {"lanes", &Checks::lanes},
+    {"inFlight", &Checks::inFlight},       {"poison", &Checks::poison},         {"bounds", &Checks::bounds},
+    {"alignment", &Checks::alignment},     {"readOnly", &Checks::readOnly},     {"raceGlobal", &Checks::raceGlobal},
+    {"nonCoherent", &Checks::nonCoherent}, {"barriers", &Checks::barriers},     {"aligned", &Checks::aligned},
+    {"collectives", &Checks::collectives}, {"coresident", &Checks::coresident},
+};
+
+std::vector<std::string> checkNames() {
+  std::vector<std::string> names;
+  for (const NamedCheck &check : kChecks)
+    names.push_back(check.name);
+  return names;
+}
+
+bool *findCheck(Checks &checks, std::string_view name) {
+  for (const NamedCheck &check : kChecks)
+    if (check.name == name)
+      return &(checks.*check.flag);
+  return nullptr;
+}
+
 struct Simulator::Implementation {
   GlobalMemory memory;
   std::vector<LoadedModule> modules;
@@ -39,7 +68,8 @@ struct Simulator::Implementation {
 Simulator::Simulator() : impl(std::make_unique<Implementation>()) {}
 Simulator::~Simulator() = default;
 
-//===-- Modules ------------------------------------------------------------------------------------------------------===//
+//===-- Modules
+//------------------------------------------------------------------------------------------------------===//
 
 /// Which elements of each instruction's first vector operand are 64-bit registers.
 static std::vector<uint32_t> wideElements(const sim::Module &module) {
@@ -61,7 +91,8 @@ static std::vector<uint32_t> wideElements(const sim::Module &module) {
 static std::vector<uint8_t> timedRows(const sim::Module &module) {
   std::vector<uint8_t> timed;
   auto isClock = [](const Op &op) {
-    return op.handler == warp::special && Special(op.imm) >= Special::Clock && Special(op.imm) <= Special::GlobalTimerHi;
+    return op.handler == warp::special && Special(op.imm) >= Special::Clock &&
+           Special(op.imm) <= Special::GlobalTimerHi;
   };
   if (std::none_of(module.ops.begin(), module.ops.end(), isClock))
     return timed;
@@ -92,7 +123,8 @@ static void placeVariables(GlobalMemory &memory, LoadedModule &loaded) {
     loaded.variables.push_back(variable.address);
     Allocation &allocation = memory.hostRange(variable.address, variable.size);
     std::memset(allocation.data.get(), 0, variable.size);
-    std::memcpy(allocation.data.get(), variable.initial.data(), std::min<uint64_t>(variable.initial.size(), variable.size));
+    std::memcpy(allocation.data.get(), variable.initial.data(),
+                std::min<uint64_t>(variable.initial.size(), variable.size));
     uint8_t flags = Allocation::Valid | (variable.space == Space::Constant ? Allocation::ReadOnly : 0);
     std::memset(allocation.flags.get(), flags, variable.size);
     module.bind(i, variable.address);
@@ -152,7 +184,8 @@ std::vector<EntryInfo> Simulator::entries(Module module) const {
   return result;
 }
 
-//===-- Memory -------------------------------------------------------------------------------------------------------===//
+//===-- Memory
+//-------------------------------------------------------------------------------------------------------===//
 
 uint64_t Simulator::allocate(uint64_t bytes, std::string name) { return impl->memory.allocate(bytes, std::move(name)); }
 void Simulator::free(uint64_t address) { impl->memory.free(address); }
@@ -221,7 +254,8 @@ Simulator::Coverage Simulator::unwritten(uint64_t address, uint64_t bytes) const
   return result;
 }
 
-//===-- Launches -----------------------------------------------------------------------------------------------------===//
+//===-- Launches
+//-----------------------------------------------------------------------------------------------------===//
 
 static std::vector<std::string> launchFaults(const Function &entry, Dim3 grid, Dim3 block, uint32_t dynamicShared,
                                              size_t parameterBytes) {
@@ -229,7 +263,8 @@ static std::vector<std::string> launchFaults(const Function &entry, Dim3 grid, D
   if (grid.count() == 0 || grid.count() > (uint64_t(1) << 31))
     faults.push_back(fmt::format("'{}' expects between 1 and 2^31 CTAs, got {}", entry.name, grid.count()));
   if (block.count() == 0 || block.count() > kMaxThreads)
-    faults.push_back(fmt::format("'{}' expects between 1 and {} threads, got {}", entry.name, kMaxThreads, block.count()));
+    faults.push_back(
+        fmt::format("'{}' expects between 1 and {} threads, got {}", entry.name, kMaxThreads, block.count()));
   const unsigned size[3] = {block.x, block.y, block.z};
   uint64_t most = 1;
   for (unsigned i = 0; i < 3; ++i) {
@@ -241,11 +276,12 @@ static std::vector<std::string> launchFaults(const Function &entry, Dim3 grid, D
   if (entry.maxntid[0] && block.count() > most)
     faults.push_back(fmt::format("'{}' expects at most {} threads, got {}", entry.name, most, block.count()));
   if (parameterBytes != entry.parameterBytes)
-    faults.push_back(fmt::format("'{}' expects {} bytes of parameters, got {}", entry.name, entry.parameterBytes,
-                                 parameterBytes));
+    faults.push_back(
+        fmt::format("'{}' expects {} bytes of parameters, got {}", entry.name, entry.parameterBytes, parameterBytes));
   uint32_t shared = (dynamicShared ? entry.sharedDynamic : entry.sharedStaticEnd) - kSharedWindowStart + dynamicShared;
   if (shared > kMaxShared)
-    faults.push_back(fmt::format("'{}' expects at most {} bytes of shared memory, got {}", entry.name, kMaxShared, shared));
+    faults.push_back(
+        fmt::format("'{}' expects at most {} bytes of shared memory, got {}", entry.name, kMaxShared, shared));
   return faults;
 }
 

@@ -22,23 +22,26 @@ struct Dim3 {
 /// A switch per check, so that a test can prove that each of them is needed. All are on by default; with one off, the
 /// simulator goes on as the least surprising hardware would.
 struct Checks {
-  bool raceShared = true;    ///< reads and writes of shared memory after an unordered write
-  bool warShared = true;     ///< writes of shared memory after an unordered read
-  bool lanes = true;         ///< two lanes of one instruction storing different values to one byte
-  bool inFlight = true;      ///< shared bytes that a copy is still writing
-  bool poison = true;        ///< uninitialised values where they would matter
-  bool bounds = true;        ///< accesses outside every allocation (off: read zero, drop the write)
-  bool alignment = true;     ///< addresses that are no multiple of the access size
-  bool readOnly = true;      ///< writes to read-only ranges
-  bool raceGlobal = true;    ///< unordered accesses of global memory by different CTAs
-  bool nonCoherent = true;   ///< writes to words that the launch reads through ld.global.nc
-  bool barriers = true;      ///< counts and kinds of arrivals at named barriers
-  bool aligned = true;       ///< divergent execution of .aligned instructions
-  bool collectives = true;   ///< membership masks of .sync instructions
-  bool coresident = true;    ///< waiting for CTAs that have not started
-  bool pendingAtExit = true; ///< copies still under way when their CTA ends
-  bool proxy = true;         ///< generic writes read by the async proxy without a proxy fence
+  bool raceShared = true;  ///< reads and writes of shared memory after an unordered write
+  bool warShared = true;   ///< writes of shared memory after an unordered read
+  bool lanes = true;       ///< two lanes of one instruction storing different values to one byte
+  bool inFlight = true;    ///< shared bytes that a copy is still writing
+  bool poison = true;      ///< uninitialised values where they would matter
+  bool bounds = true;      ///< accesses outside every allocation (off: read zero, drop the write)
+  bool alignment = true;   ///< addresses that are no multiple of the access size
+  bool readOnly = true;    ///< writes to read-only ranges
+  bool raceGlobal = true;  ///< unordered accesses of global memory by different CTAs
+  bool nonCoherent = true; ///< writes to words that the launch reads through ld.global.nc
+  bool barriers = true;    ///< counts and kinds of arrivals at named barriers
+  bool aligned = true;     ///< divergent execution of .aligned instructions
+  bool collectives = true; ///< membership masks of .sync instructions
+  bool coresident = true;  ///< waiting for CTAs that have not started
 };
+
+/// The names of the switches, as above.
+std::vector<std::string> checkNames();
+/// The switch of that name; null if there is none.
+bool *findCheck(Checks &checks, std::string_view name);
 
 enum class CtaOrder { FromSeed, Linear, Reversed, Shuffled };
 
@@ -129,9 +132,9 @@ public:
   /// Which bytes no kernel has written since clearWritten (or allocation).
   Coverage unwritten(uint64_t address, uint64_t bytes) const;
 
-  /// Runs a grid to its end. `parameters` is the raw parameter block, laid out as the entry declares it. `dynamicShared`
-  /// in bytes. Throws attn::Error with one fault (its notes on further lines) when the kernel breaks a rule; memory then
-  /// holds what was written until that point.
+  /// Runs a grid to its end. `parameters` is the raw parameter block, laid out as the entry declares it.
+  /// `dynamicShared` in bytes. Throws attn::Error with one fault (its notes on further lines) when the kernel breaks a
+  /// rule; memory then holds what was written until that point.
   LaunchStatistics launch(Module module, std::string_view entry, Dim3 grid, Dim3 block, uint32_t dynamicShared,
                           const void *parameters, size_t parameterBytes, const LaunchOptions &options = {});
 

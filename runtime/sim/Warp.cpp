@@ -134,7 +134,8 @@ void Warp::execute(const Op &op, Mask here) {
   fall(op.flags & FlagBranch ? here & ~lanes : here, pcOf(op) + 1);
 }
 
-//===-- Program counters ---------------------------------------------------------------------------------------------===//
+//===-- Program counters
+//---------------------------------------------------------------------------------------------===//
 
 void Warp::diverge() {
   uniform = false;
@@ -202,7 +203,8 @@ void Warp::call(const Op &op, Mask lanes) {
     if (!(lanes >> lane & 1))
       continue;
     if (stacks[lane].size() >= kMaxCallDepth)
-      throw Fault{"param", fmt::format("call of '{}' is nested deeper than {}", callee.name, kMaxCallDepth), {}, int(lane)};
+      throw Fault{
+          "param", fmt::format("call of '{}' is nested deeper than {}", callee.name, kMaxCallDepth), {}, int(lane)};
     uint32_t old = local.base(lane);
     uint32_t base = local.push(lane, callee.frameBytes);
     for (const CallSite::Copy &copy : site.arguments)
@@ -239,7 +241,8 @@ void Warp::ret(Mask lanes) {
   converge();
 }
 
-//===-- Instructions that wait for other lanes -----------------------------------------------------------------------===//
+//===-- Instructions that wait for other lanes
+//-----------------------------------------------------------------------===//
 
 /// The register with the membership mask, kNoRow if all lanes are members.
 Row Warp::membership(const Op &op) const {
@@ -278,8 +281,8 @@ void Warp::collective(const Op &op, Mask here, Mask lanes) {
           if (values[other] != members)
             same &= ~(Mask(1) << other);
       if ((same & ~members) && checks().collectives)
-        throw Fault{"aligned", fmt::format("executing {} not in the membership mask {:#x}", laneRange(same & ~members),
-                                           members)};
+        throw Fault{"aligned",
+                    fmt::format("executing {} not in the membership mask {:#x}", laneRange(same & ~members), members)};
       members |= same;
     }
     lanes &= ~same;
@@ -348,7 +351,8 @@ bool Warp::tryComplete(size_t index) {
   return true;
 }
 
-//===-- Values for handlers ------------------------------------------------------------------------------------------===//
+//===-- Values for handlers
+//------------------------------------------------------------------------------------------===//
 
 void Warp::addresses(const Op &op, Row base, bool wide, uint64_t offset, Mask lanes, uint64_t *out) {
   if (base == kNoRow) {
@@ -374,9 +378,11 @@ uint64_t Warp::uniformValue(const Op &op, Row row, bool wide, Mask lanes, const 
   uint64_t first = registers.value(row, wide, unsigned(std::countr_zero(lanes)));
   for (unsigned lane = 0; lane < kLanes; ++lane)
     if ((lanes >> lane & 1) && registers.value(row, wide, lane) != first)
-      throw Fault{"aligned", fmt::format("expects {} to be equal in all lanes, got {} and {}", what, first,
-                                         registers.value(row, wide, lane)),
-                  {}, int(lane)};
+      throw Fault{"aligned",
+                  fmt::format("expects {} to be equal in all lanes, got {} and {}", what, first,
+                              registers.value(row, wide, lane)),
+                  {},
+                  int(lane)};
   return first;
 }
 

@@ -57,7 +57,8 @@ public:
   /// A warp that spins becomes runnable when anything in the grid has changed since.
   bool runnable();
 
-  //===-- For handlers ---------------------------------------------------------------------------------------------===//
+  //===-- For handlers
+  //---------------------------------------------------------------------------------------------===//
 
   Launch &context() const { return *launch; }
   Cta &block() const { return *cta; }

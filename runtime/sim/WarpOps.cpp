@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Instructions by which the lanes of a warp exchange values: shfl, vote, match, redux, elect, and the special registers.
+// Instructions by which the lanes of a warp exchange values: shfl, vote, match, redux, elect, and the special
+// registers.
 #include "runtime/sim/Grid.h"
 #include "runtime/sim/Handlers.h"
 #include "runtime/sim/Warp.h"
@@ -224,7 +225,8 @@ void synchronize(Warp &, const Op &, Mask) {
   // All that it promises is order among the lanes, and a warp is one actor.
 }
 
-//===-- Special registers --------------------------------------------------------------------------------------------===//
+//===-- Special registers
+//--------------------------------------------------------------------------------------------===//
 
 static uint64_t specialValue(Warp &w, Special which, unsigned lane) {
   const Launch &launch = w.context();
@@ -331,7 +333,8 @@ void branchIndexed(Warp &w, const Op &op, Mask lanes) {
   while (lanes) {
     unsigned lane = unsigned(std::countr_zero(lanes));
     if (chosen[lane] >= targets.size())
-      throw Fault{"param", fmt::format("expects an index below {}, got {}", targets.size(), chosen[lane]), {}, int(lane)};
+      throw Fault{
+          "param", fmt::format("expects an index below {}, got {}", targets.size(), chosen[lane]), {}, int(lane)};
     Mask same = 0;
     for (unsigned other = 0; other < kLanes; ++other)
       same |= Mask(chosen[other] == chosen[lane]) << other;

@@ -67,7 +67,8 @@ uint64_t number(std::string word, bool isFloat, const std::string &line) {
   return negative ? ~value + 1 : value;
 }
 
-void elements(std::istringstream &words, unsigned bytes, bool isFloat, const std::string &line, std::vector<Element> &list) {
+void elements(std::istringstream &words, unsigned bytes, bool isFloat, const std::string &line,
+              std::vector<Element> &list) {
   const uint64_t mask = bytes == 8 ? ~uint64_t(0) : (uint64_t(1) << (8 * bytes)) - 1;
   std::string word;
   while (words >> word) {
@@ -78,7 +79,8 @@ void elements(std::istringstream &words, unsigned bytes, bool isFloat, const std
       word.resize(star);
     }
     if (size_t range = word.find(".."); range != std::string::npos) {
-      const uint64_t first = number(word.substr(0, range), false, line), last = number(word.substr(range + 2), false, line);
+      const uint64_t first = number(word.substr(0, range), false, line),
+                     last = number(word.substr(range + 2), false, line);
       for (uint64_t v = first; v <= last; ++v)
         list.push_back({v & mask, 0, false, false});
       continue;
@@ -116,6 +118,20 @@ void launchLine(Test &test, std::istringstream &words, const std::string &line) 
     const std::string key = word.substr(0, equals), value = equals == std::string::npos ? "1" : word.substr(equals + 1);
     if (key == "approx") {
       test.options.approximateWorst = value == "worst";
+      continue;
+    }
+    if (key == "diverge") {
+      test.options.divergeRandom = value == "random";
+      continue;
+    }
+    if (key == "mma") {
+      test.options.matrixTruncate = value == "truncate";
+      continue;
+    }
+    if (key == "order") {
+      test.options.order = value == "reversed"   ? CtaOrder::Reversed
+                           : value == "shuffled" ? CtaOrder::Shuffled
+                                                 : CtaOrder::Linear;
       continue;
     }
     const uint64_t n = number(value, false, line);
@@ -238,6 +254,17 @@ std::string compare(const Simulator &simulator, const Test &test) {
   return wrong;
 }
 
+/// An instruction that fails as it should has been executed.
+void noteFaultyLine(const std::string &text, const std::string &file, const std::string &message) {
+  const ParseResult result = parse(text, file);
+  if (!result.module || message.substr(0, file.size() + 1) != file + ":")
+    return;
+  const unsigned long line = std::strtoul(message.c_str() + file.size() + 1, nullptr, 10);
+  for (const Op &op : result.module->ops)
+    if (op.line == line)
+      executedForms.insert(op.form->text);
+}
+
 /// Empty if the file does what it says.
 std::string runOnce(Test &test, const std::string &file, uint64_t seed) {
   try {
@@ -264,15 +291,40 @@ std::string runOnce(Test &test, const std::string &file, uint64_t seed) {
     for (const std::string &wanted : test.errors)
       if (message.find(wanted) == std::string::npos)
         return fmt::format("expects the error '{}', got:\n{}", wanted, message);
+    noteFaultyLine(test.text, file, message);
     return "";
   }
+}
+
+/// Checks are there because some mistake needs them: without one of them, at least one of the files must fail.
+size_t uselessChecks(const std::vector<std::filesystem::path> &files) {
+  size_t useless = 0;
+  for (const std::string &name : checkNames()) {
+    bool needed = false;
+    for (const auto &path : files) {
+      Test test = readTest(path);
+      if (test.errors.empty() || !runOnce(test, path.string(), test.seeds[0]).empty())
+        continue;
+      *findCheck(test.options.checks, name) = false;
+      needed = !runOnce(test, path.string(), test.seeds[0]).empty();
+      if (needed) {
+        fmt::print("{}: {} needs it\n", name, path.filename().string());
+        break;
+      }
+    }
+    if (!needed)
+      fmt::print("{}: no file needs it\n", name);
+    useless += !needed;
+  }
+  return useless;
 }
 
 bool runFile(const std::filesystem::path &path) {
   const std::string file = path.string();
   try {
     Test test = readTest(path);
-    if (test.errors.empty() && std::none_of(test.buffers.begin(), test.buffers.end(), [](const Buffer &b) { return b.hasOutput; }))
+    if (test.errors.empty() &&
+        std::none_of(test.buffers.begin(), test.buffers.end(), [](const Buffer &b) { return b.hasOutput; }))
       throw std::runtime_error("expects an 'out' or 'error' line: nothing would be tested");
     for (bool baseline : {false, true})
       for (uint64_t seed : test.seeds) {
@@ -301,13 +353,19 @@ size_t uncoveredRows(const std::vector<std::filesystem::path> &files) {
       if (executedForms.count(form.text))
         covered.insert(form.row->index);
   }
-  size_t missing = 0;
-  for (const TableRow &row : table())
-    if (!covered.count(row.index)) {
-      fmt::print("not executed: {} {} ({}), expects test/sim/{}.ptx\n", row.name, row.modifiers, row.operands, row.test);
-      ++missing;
+  size_t missing = 0, later = 0;
+  for (const TableRow &row : table()) {
+    if (covered.count(row.index))
+      continue;
+    if (row.flags & FlagLater) {
+      ++later;
+      continue;
     }
-  fmt::print("{} of {} rows are executed\n", table().size() - missing, table().size());
+    fmt::print("not executed: {} {} ({}), expects test/sim/{}.ptx\n", row.name, row.modifiers, row.operands, row.test);
+    ++missing;
+  }
+  fmt::print("{} of {} rows are executed; {} are known and refused\n", table().size() - missing - later, table().size(),
+             later);
   return missing;
 }
 
@@ -315,11 +373,13 @@ size_t uncoveredRows(const std::vector<std::filesystem::path> &files) {
 
 int main(int count, char **words) {
   std::vector<std::filesystem::path> files;
-  bool coverage = false;
+  bool coverage = false, switches = false;
   for (int i = 1; i < count; ++i) {
     const std::string word = words[i];
     if (word == "--coverage")
       coverage = true;
+    else if (word == "--switches")
+      switches = true;
     else if (std::filesystem::is_directory(word)) {
       for (const auto &entry : std::filesystem::directory_iterator(word))
         if (entry.path().extension() == ".ptx")
@@ -328,10 +388,12 @@ int main(int count, char **words) {
       files.push_back(word);
   }
   if (files.empty()) {
-    fmt::print(stderr, "usage: attn-sim-test [--coverage] FILE.ptx|FOLDER...\n");
+    fmt::print(stderr, "usage: attn-sim-test [--coverage|--switches] FILE.ptx|FOLDER...\n");
     return 2;
   }
   std::sort(files.begin(), files.end());
+  if (switches)
+    return uselessChecks(files) ? 1 : 0;
   size_t failed = 0;
   for (const auto &file : files)
     failed += !runFile(file);
