@@ -16,7 +16,9 @@
 #to_exp2_rows = dense<0.127517432> : !rows
 
 // FlashAttention-2, Algorithm 1: this program owns rows of queries, walks the keys it may see once, and keeps for each
-// row a maximum m, a sum l and an output acc, which it rescales whenever the maximum grows.
+// row a maximum m, a sum l and an output acc, which it rescales whenever the maximum grows. The maximum is subtracted
+// before the scale is applied, not in one multiply-add with it: the weight of the largest score is then exactly 1, at any
+// size of scores. Rounded to 16 bits and divided by its own sum, a weight of 1 + 2^-10 would not give the value back.
 func.func @forward(%row: index, %from: index, %to: index, %query: !view_qk, %keys: !view_qk, %values: !view_v,
                    %output: !view_out, %lse: !view_lse) {
   %to_exp2 = arith.constant #to_exp2
@@ -35,10 +37,12 @@ func.func @forward(%row: index, %from: index, %to: index, %query: !view_qk, %key
     %s = tile.mask %mod by [@visible, @in_bounds] rows %query[%row] cols %keys[%col] : !scores, !view_qk, !view_qk
 
     %m_n = tile.reduce max %s into %m_i : !scores, !rows
-    %shift, %alpha = func.call @shift(%m_i, %m_n) : (!rows, !rows) -> (!rows, !rows)
-    %shift_b = tile.broadcast %shift : !rows -> !scores
-    %x = math.fma %s, %to_exp2, %shift_b : !scores
+    %m_b = tile.broadcast %m_n : !rows -> !scores
+    %d = arith.subf %s, %m_b : !scores
+    %x = arith.mulf %d, %to_exp2 : !scores
     %p = math.exp2 %x : !scores
+
+    %alpha = func.call @shrink(%m_i, %m_n) : (!rows, !rows) -> !rows
     %l_s = arith.mulf %l_i, %alpha : !rows
     %l_n = tile.reduce add %p into %l_s : !scores, !rows
 
@@ -55,23 +59,17 @@ func.func @forward(%row: index, %from: index, %to: index, %query: !view_qk, %key
   return
 }
 
-// In base 2: the new maximum, negated, and the factor by which what was summed before shrinks. The clamp keeps both
-// finite for rows that have seen no key, so that no later line needs a guard: their weights are exp2(-inf) = 0.
-func.func private @shift(%m_old: !rows, %m_new: !rows) -> (!rows, !rows) {
+// The factor by which what was summed before shrinks when the maximum grows. The lowest finite number stands for "no key
+// yet", so that no line needs a guard: the difference of two such is 0, and to a real maximum it is huge.
+func.func private @shrink(%m_old: !rows, %m_new: !rows) -> !rows {
   %to_exp2 = arith.constant #to_exp2_rows
-  %lowest = arith.constant dense<-3.40282347E+38> : !rows
-  %new_2 = arith.mulf %m_new, %to_exp2 : !rows
-  %new = arith.maximumf %new_2, %lowest : !rows
-  %old_2 = arith.mulf %m_old, %to_exp2 : !rows
-  %old = arith.maximumf %old_2, %lowest : !rows
-  %grown = arith.subf %old, %new : !rows
-  %alpha = math.exp2 %grown : !rows
-  %shift = arith.negf %new : !rows
-  return %shift, %alpha : !rows, !rows
+  %grown = arith.subf %m_old, %m_new : !rows
+  %grown_2 = arith.mulf %grown, %to_exp2 : !rows
+  %alpha = math.exp2 %grown_2 : !rows
+  return %alpha : !rows
 }
 
-// Output and natural-logarithm lse. A row that saw no key has l = 0 and acc = 0: it ends as 0 and -inf. The test is on
-// l > 0 and not max(l, 1): the fused exponent rounds once, so l of a row with one key may be a little below 1.
+// Output and natural-logarithm lse. A row that saw no key has l = 0 and acc = 0: it ends as 0 and -inf.
 func.func private @finish(%acc: !acc, %m: !rows, %l: !rows) -> (!acc, !rows) {
   %to_exp2 = arith.constant #to_exp2_rows
   %one = arith.constant dense<1.0> : !rows
