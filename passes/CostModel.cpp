@@ -22,7 +22,7 @@ constexpr int64_t registerGranule = 8;      // registers of a thread are handed 
 // loop bounds, constants. Fitted to what ptxas says of our kernels: with scores and output of 192 registers together it
 // spills 130 to 220 bytes (128x64x128 and 128x128x64 on 4 warps), with 160 (128x32x128, 64x64x256) it spills none.
 constexpr int64_t fixedRegisters = 56;
-constexpr int64_t registersOfScoreFunction = 16;
+constexpr int64_t registersOfScoreFunction = 28;
 
 /// f32 operations per score: multiply-add into the exponent, maximum, sum, half of a conversion of two.
 constexpr double operationsPerScore = 3.5;
