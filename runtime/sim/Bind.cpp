@@ -52,32 +52,48 @@ bool isHalf(Type t) { return t == Type::F16 || t == Type::BF16 || t == Type::F16
 
 uint8_t letterBit(char letter) {
   switch (letter) {
-  case 'a': return 1;
-  case 'b': return 2;
-  case 'c': return 4;
-  case 'e': return 8;
-  case 'd': return 16;
-  default: return 32;
+  case 'a':
+    return 1;
+  case 'b':
+    return 2;
+  case 'c':
+    return 4;
+  case 'e':
+    return 8;
+  case 'd':
+    return 16;
+  default:
+    return 32;
   }
 }
 
 int32_t &slot(Op &op, char letter) {
   switch (letter) {
-  case 'a': return op.a;
-  case 'b': return op.b;
-  case 'c': return op.c;
-  case 'e': return op.e;
-  case 'd': return op.dst;
-  default: return op.dst2;
+  case 'a':
+    return op.a;
+  case 'b':
+    return op.b;
+  case 'c':
+    return op.c;
+  case 'e':
+    return op.e;
+  case 'd':
+    return op.dst;
+  default:
+    return op.dst2;
   }
 }
 
 std::string spelled(const Operand &operand) {
   switch (operand.kind) {
-  case Operand::Vector: return "a vector of " + std::to_string(operand.elements.size());
-  case Operand::Address: return "an address";
-  case Operand::Pair: return "a pair";
-  default: return "'" + std::string(operand.token.text.substr(0, 60)) + std::string(operand.suffix.substr(0, 20)) + "'";
+  case Operand::Vector:
+    return "a vector of " + std::to_string(operand.elements.size());
+  case Operand::Address:
+    return "an address";
+  case Operand::Pair:
+    return "a pair";
+  default:
+    return "'" + std::string(operand.token.text.substr(0, 60)) + std::string(operand.suffix.substr(0, 20)) + "'";
   }
 }
 
@@ -136,8 +152,8 @@ bool Binder::fail(Attempt &attempt, const Token &where, std::string message) {
   return false;
 }
 
-bool Binder::bind(const std::vector<Candidate> &candidates, const std::vector<Operand> &operands, uint32_t functionIndex,
-                  const Token &mnemonic, Op &op, std::string &message, Token &where) {
+bool Binder::bind(const std::vector<Candidate> &candidates, const std::vector<Operand> &operands,
+                  uint32_t functionIndex, const Token &mnemonic, Op &op, std::string &message, Token &where) {
   function = functionIndex;
   unsigned best = 0;
   bool first = true;
@@ -175,8 +191,8 @@ bool Binder::tryBind(const Candidate &candidate, const std::vector<Operand> &ope
       return false;
   const TableRow &row = *candidate.form.row;
   if (row.choose) {
-    attempt.form.exactWidths = attempt.op.dstBits == bitWidth(attempt.form.types[0]) &&
-                               attempt.op.srcBits == bitWidth(attempt.form.types[1]);
+    attempt.form.exactWidths =
+        attempt.op.dstBits == bitWidth(attempt.form.types[0]) && attempt.op.srcBits == bitWidth(attempt.form.types[1]);
     attempt.op.scalar = row.choose(attempt.form);
     if (!attempt.op.scalar)
       return fail(attempt, attempt.where,
@@ -189,8 +205,10 @@ bool Binder::tryBind(const Candidate &candidate, const std::vector<Operand> &ope
 bool Binder::bindItem(const OperandItem &item, const Operand &operand, Attempt &attempt) {
   Op &op = attempt.op;
   switch (item.kind) {
-  case OperandItem::Vector: return bindVector(item, operand, attempt);
-  case OperandItem::Address: return bindAddress(item, operand, attempt);
+  case OperandItem::Vector:
+    return bindVector(item, operand, attempt);
+  case OperandItem::Address:
+    return bindAddress(item, operand, attempt);
   case OperandItem::LabelTarget:
   case OperandItem::LabelTable:
     if (operand.kind != Operand::Name || operand.hasOffset || !operand.suffix.empty())
@@ -198,13 +216,15 @@ bool Binder::bindItem(const OperandItem &item, const Operand &operand, Attempt &
     attempt.label = &operand;
     attempt.labelIsTable = item.kind == OperandItem::LabelTable;
     return true;
-  case OperandItem::Call: return fail(attempt, operand.token, "expects a call");
+  case OperandItem::Call:
+    return fail(attempt, operand.token, "expects a call");
   case OperandItem::Flag: {
     // 1 and 2 are factors of one or minus one, 4 and 8 transpositions.
     const bool sign = item.letter <= '2';
     const int64_t value = int64_t(operand.value);
     if (operand.kind != Operand::Integer || (sign ? value != 1 && value != -1 : value != 0 && value != 1))
-      return fail(attempt, operand.token, fmt::format("expects {}, got {}", sign ? "1 or -1" : "0 or 1", spelled(operand)));
+      return fail(attempt, operand.token,
+                  fmt::format("expects {}, got {}", sign ? "1 or -1" : "0 or 1", spelled(operand)));
     if (sign ? value < 0 : value == 1)
       op.imm |= uint64_t(item.letter - '0');
     return true;
@@ -229,7 +249,8 @@ bool Binder::bindItem(const OperandItem &item, const Operand &operand, Attempt &
     op.imm = symbol->offset + uint64_t(operand.offset);
     return true;
   }
-  case OperandItem::Scalar: break;
+  case OperandItem::Scalar:
+    break;
   }
   const Type type = operandType(attempt.form, item.type);
   if (!item.second) {
@@ -281,10 +302,12 @@ bool Binder::bindDestination(const Operand &operand, Type type, bool sink, int32
   }
   const Symbol *symbol = operand.kind == Operand::Name ? names.lookup(operand.token.text) : nullptr;
   if (!symbol || symbol->kind != Symbol::Register || operand.hasOffset || operand.negated || !operand.suffix.empty())
-    return fail(attempt, operand.token, fmt::format("expects a register of type .{}, got {}", name(type), spelled(operand)));
+    return fail(attempt, operand.token,
+                fmt::format("expects a register of type .{}, got {}", name(type), spelled(operand)));
   if (!registerFits(*symbol, type, attempt, true))
-    return fail(attempt, operand.token, fmt::format("'{}' expects a register of type .{}, got {} of type .{}",
-                                                    attempt.form.text, name(type), spelled(operand), name(symbol->type)));
+    return fail(attempt, operand.token,
+                fmt::format("'{}' expects a register of type .{}, got {} of type .{}", attempt.form.text, name(type),
+                            spelled(operand), name(symbol->type)));
   row = symbol->row;
   attempt.op.dstBits = std::max(attempt.op.dstBits, uint8_t(bitWidth(symbol->type)));
   attempt.use(true, row, symbol->type);
@@ -296,7 +319,8 @@ bool Binder::bindSource(const Operand &operand, Type type, bool constant, int32_
   if (operand.kind == Operand::Integer || operand.kind == Operand::Float32 || operand.kind == Operand::Float64)
     return bindNumber(operand, type, row, attempt);
   if (operand.kind != Operand::Name || !operand.suffix.empty())
-    return fail(attempt, operand.token, fmt::format("expects a register or constant of type .{}, got {}", name(type), spelled(operand)));
+    return fail(attempt, operand.token,
+                fmt::format("expects a register or constant of type .{}, got {}", name(type), spelled(operand)));
   if (operand.token.text == "WARP_SZ" && !isFloat(type) && type != Type::Pred) {
     row = module.constants.add(kLanes, bitWidth(type) == 64);
     return true;
@@ -311,8 +335,9 @@ bool Binder::bindSource(const Operand &operand, Type type, bool constant, int32_
   if (operand.hasOffset || (operand.negated && type != Type::Pred))
     return fail(attempt, operand.token, "expects a plain register, got an expression");
   if (!registerFits(*symbol, type, attempt, false))
-    return fail(attempt, operand.token, fmt::format("'{}' expects a register of type .{}, got {} of type .{}",
-                                                    attempt.form.text, name(type), spelled(operand), name(symbol->type)));
+    return fail(attempt, operand.token,
+                fmt::format("'{}' expects a register of type .{}, got {} of type .{}", attempt.form.text, name(type),
+                            spelled(operand), name(symbol->type)));
   row = symbol->row;
   if (!attempt.op.srcBits)
     attempt.op.srcBits = uint8_t(bitWidth(symbol->type));
@@ -329,8 +354,6 @@ bool Binder::bindNumber(const Operand &operand, Type type, int32_t &row, Attempt
   if (operand.kind == Operand::Integer) {
     const int64_t sign = int64_t(value);
     if (type == Type::Pred) {
-      if (value > 1)
-        return fail(attempt, operand.token, "expects 0 or 1 for a predicate, got " + spelled(operand));
       row = value ? kTrue : kFalse;
       return true;
     }
@@ -345,7 +368,8 @@ bool Binder::bindNumber(const Operand &operand, Type type, int32_t &row, Attempt
     fits = type == Type::F64 || type == Type::B64;
   }
   if (!fits)
-    return fail(attempt, operand.token, fmt::format("expects a constant of type .{}, got {}", name(type), spelled(operand)));
+    return fail(attempt, operand.token,
+                fmt::format("expects a constant of type .{}, got {}", name(type), spelled(operand)));
   if (bits < 64)
     value &= (uint64_t(1) << bits) - 1;
   row = module.constants.add(value, bits == 64);
@@ -361,7 +385,9 @@ bool Binder::bindSymbol(const Operand &operand, const Symbol &symbol, Type type,
   if (!attempt.op.srcBits)
     attempt.op.srcBits = uint8_t(bits);
   if (isFloat(type) || (bits != 64 && bits != 32))
-    return fail(attempt, operand.token, fmt::format("expects a register or constant of type .{}, got the variable {}", name(type), spelled(operand)));
+    return fail(
+        attempt, operand.token,
+        fmt::format("expects a register or constant of type .{}, got the variable {}", name(type), spelled(operand)));
   switch (symbol.kind) {
   case Symbol::Shared:
     row = module.constants.addPrivate(0, wide);
@@ -377,7 +403,8 @@ bool Binder::bindSymbol(const Operand &operand, const Symbol &symbol, Type type,
     row = module.constants.add(symbol.offset + uint64_t(operand.offset), wide);
     return true;
   case Symbol::Frame:
-    return fail(attempt, operand.token, fmt::format("the address of {} is available through mov only", spelled(operand)));
+    return fail(attempt, operand.token,
+                fmt::format("the address of {} is available through mov only", spelled(operand)));
   default:
     return fail(attempt, operand.token, fmt::format("the address of function {} is not supported", spelled(operand)));
   }
@@ -389,8 +416,9 @@ bool Binder::bindVector(const OperandItem &item, const Operand &operand, Attempt
   const bool single = operand.kind != Operand::Vector;
   const size_t got = single ? 1 : operand.elements.size();
   if (got != count || operand.kind == Operand::Address || operand.kind == Operand::Pair)
-    return fail(attempt, operand.token, fmt::format("'{}' expects a vector of {} for operand {}, got {}", attempt.form.text,
-                                                    count, item.letter, spelled(operand)));
+    return fail(attempt, operand.token,
+                fmt::format("'{}' expects a vector of {} for operand {}, got {}", attempt.form.text, count, item.letter,
+                            spelled(operand)));
   for (unsigned i = 0; i < count; ++i) {
     const Operand &element = single ? operand : operand.elements[i];
     int32_t row = kNoRow;
@@ -422,8 +450,12 @@ bool Binder::checkSpace(const Operand &operand, const Symbol &symbol, Attempt &a
   const Space space = form.space;
   bool fits = false;
   switch (symbol.kind) {
-  case Symbol::Shared: fits = space == Space::Shared || space == Space::SharedCluster; break;
-  case Symbol::EntryParameter: fits = space == Space::Param; break;
+  case Symbol::Shared:
+    fits = space == Space::Shared || space == Space::SharedCluster;
+    break;
+  case Symbol::EntryParameter:
+    fits = space == Space::Param;
+    break;
   case Symbol::Frame:
     fits = space == Space::Local || space == Space::Param;
     form.space = Space::Local;
@@ -433,18 +465,21 @@ bool Binder::checkSpace(const Operand &operand, const Symbol &symbol, Attempt &a
     fits = space == own || (space == Space::Generic && own == Space::Global);
     break;
   }
-  default: break;
+  default:
+    break;
   }
   if (!fits)
-    return fail(attempt, operand.token, fmt::format("'{}' expects an address of its space, got {} of another", form.text, spelled(operand)));
+    return fail(attempt, operand.token,
+                fmt::format("'{}' expects an address of its space, got {} of another", form.text, spelled(operand)));
   return true;
 }
 
 bool Binder::bindAddress(const OperandItem &item, const Operand &operand, Attempt &attempt) {
   if (operand.kind != Operand::Address || operand.hasCoordinates != item.coordinates)
-    return fail(attempt, operand.token, fmt::format("'{}' expects {}, got {}", attempt.form.text,
-                                                    item.coordinates ? "[map, {coordinates}]" : "an address in brackets",
-                                                    operand.hasCoordinates ? "coordinates" : spelled(operand)));
+    return fail(attempt, operand.token,
+                fmt::format("'{}' expects {}, got {}", attempt.form.text,
+                            item.coordinates ? "[map, {coordinates}]" : "an address in brackets",
+                            operand.hasCoordinates ? "coordinates" : spelled(operand)));
   Op &op = attempt.op;
   const Operand &base = operand.elements[0];
   const int which = item.letter - 'a';
@@ -456,25 +491,31 @@ bool Binder::bindAddress(const OperandItem &item, const Operand &operand, Attemp
   } else {
     const Symbol *symbol = base.kind == Operand::Name && base.suffix.empty() ? names.lookup(base.token.text) : nullptr;
     if (!symbol || symbol->kind == Symbol::Function)
-      return fail(attempt, base.token, fmt::format("{} is no address: expects a register, variable or constant", spelled(base)));
+      return fail(attempt, base.token,
+                  fmt::format("{} is no address: expects a register, variable or constant", spelled(base)));
     if (symbol->kind == Symbol::Register) {
       const unsigned bits = bitWidth(symbol->type);
       if (isFloat(symbol->type) || (bits != 64 && bits != 32))
-        return fail(attempt, base.token, fmt::format("expects a 32- or 64-bit integer register as address, got {} of type .{}", spelled(base), name(symbol->type)));
+        return fail(attempt, base.token,
+                    fmt::format("expects a 32- or 64-bit integer register as address, got {} of type .{}",
+                                spelled(base), name(symbol->type)));
       std::string_view family = attempt.form.row->name;
       const Space space = attempt.form.space;
       if (bits == 32 && (family == "ld" || family == "st" || family == "atom" || family == "red") &&
           (space == Space::Global || space == Space::Generic))
-        return fail(attempt, base.token, fmt::format("'{}' expects a 64-bit address, got {} of 32 bits", attempt.form.text, spelled(base)));
+        return fail(attempt, base.token,
+                    fmt::format("'{}' expects a 64-bit address, got {} of 32 bits", attempt.form.text, spelled(base)));
       slot(op, item.letter) = symbol->row;
       op.wideAddress |= bits == 64 ? letterBit(item.letter) : 0;
       attempt.use(false, symbol->row, symbol->type);
     } else if (!checkSpace(base, *symbol, attempt)) {
       return false;
     } else if (symbol->kind == Symbol::Shared) {
-      attempt.fixups.push_back({function, symbol->index, operand.offset, uint32_t(module.ops.size()), which, kNoRow, false});
+      attempt.fixups.push_back(
+          {function, symbol->index, operand.offset, uint32_t(module.ops.size()), which, kNoRow, false});
     } else if (symbol->kind == Symbol::Variable) {
-      attempt.relocations.push_back({symbol->index, uint64_t(operand.offset), true, uint32_t(module.ops.size()), kNoRow, which});
+      attempt.relocations.push_back(
+          {symbol->index, uint64_t(operand.offset), true, uint32_t(module.ops.size()), kNoRow, which});
     } else {
       offset += symbol->offset;
     }
@@ -483,7 +524,9 @@ bool Binder::bindAddress(const OperandItem &item, const Operand &operand, Attemp
     return true;
   const unsigned count = attempt.form.n;
   if (operand.elements.size() != count + 1)
-    return fail(attempt, operand.token, fmt::format("'{}' expects {} coordinates, got {}", attempt.form.text, count, operand.elements.size() - 1));
+    return fail(
+        attempt, operand.token,
+        fmt::format("'{}' expects {} coordinates, got {}", attempt.form.text, count, operand.elements.size() - 1));
   for (unsigned i = 0; i < count; ++i) {
     int32_t row = kNoRow;
     if (!bindSource(operand.elements[i + 1], Type::B32, false, row, 0, attempt))
@@ -495,8 +538,8 @@ bool Binder::bindAddress(const OperandItem &item, const Operand &operand, Attemp
 }
 
 const Form *Binder::intern(const Form &form) {
-  std::string key = fmt::format("{}#{}#{}#{}#{}", form.text, form.row->index, unsigned(form.space), form.vector,
-                                form.exactWidths);
+  std::string key =
+      fmt::format("{}#{}#{}#{}#{}", form.text, form.row->index, unsigned(form.space), form.vector, form.exactWidths);
   const Form *&known = interned[key];
   if (!known) {
     module.forms.push_back(form);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Number formats as bits: decoding, encoding with every rounding, flushing and canonical NaNs. Pure functions, with
-// internal linkage: one of the files that include this is compiled for wider vectors, and the linker must not mix copies.
+// internal linkage: one of the files that include this is compiled for wider vectors, and the linker must not mix
+// copies.
 #pragma once
 
 #include "runtime/sim/Table.h"
@@ -66,17 +67,23 @@ static constexpr Unpacked unpack(uint64_t bits, const FloatFormat &f) {
   return u;
 }
 
-/// Whether a kept magnitude is incremented. `half` compares the dropped part with one half: -1, 0, 1; `inexact`: it is not 0.
+/// Whether a kept magnitude is incremented. `half` compares the dropped part with one half: -1, 0, 1; `inexact`: it is
+/// not 0.
 static constexpr bool roundsUp(Rounding rounding, bool sign, bool odd, int half, bool inexact) {
   switch (rounding) {
   case Rounding::Rz:
-  case Rounding::Rzi: return false;
+  case Rounding::Rzi:
+    return false;
   case Rounding::Rm:
-  case Rounding::Rmi: return inexact && sign;
+  case Rounding::Rmi:
+    return inexact && sign;
   case Rounding::Rp:
-  case Rounding::Rpi: return inexact && !sign;
-  case Rounding::Rna: return half >= 0;
-  default: return half > 0 || (half == 0 && odd);
+  case Rounding::Rpi:
+    return inexact && !sign;
+  case Rounding::Rna:
+    return half >= 0;
+  default:
+    return half > 0 || (half == 0 && odd);
   }
 }
 
@@ -96,12 +103,13 @@ static constexpr uint64_t shiftRounded(uint64_t magnitude, int shift, Rounding r
 
 /// What a number above the range becomes, without its sign.
 static constexpr uint64_t overflow(const FloatFormat &f, Rounding rounding, bool sign, bool saturate) {
-  const bool stays = rounding == Rounding::Rz || (rounding == Rounding::Rm && !sign) || (rounding == Rounding::Rp && sign);
+  const bool stays =
+      rounding == Rounding::Rz || (rounding == Rounding::Rm && !sign) || (rounding == Rounding::Rp && sign);
   return saturate || stays ? f.maxFinite() : f.infinityBits();
 }
 
-/// Bits of `u` in format `f`, rounded once. What overflows becomes infinity or the largest number, as the rounding has it;
-/// with `saturate`, or in a format without infinity, always the largest number. NaN becomes the canonical one.
+/// Bits of `u` in format `f`, rounded once. What overflows becomes infinity or the largest number, as the rounding has
+/// it; with `saturate`, or in a format without infinity, always the largest number. NaN becomes the canonical one.
 static constexpr uint64_t pack(const Unpacked &u, const FloatFormat &f, Rounding rounding, bool saturate = false) {
   if (u.kind == Unpacked::NaN)
     return f.nan;
@@ -142,8 +150,12 @@ static inline float f16ToFloat(uint32_t bits) {
   const uint32_t subnormal = asBits(float(int32_t(rest)) * 0x1p-24f);
   return asFloat(sign | (rest < 0x400 ? subnormal : normal));
 }
-static inline float e4m3ToFloat(uint32_t bits) { return asFloat(uint32_t(pack(unpack(bits & 0xff, kE4M3), kF32, Rounding::Rn))); }
-static inline float e5m2ToFloat(uint32_t bits) { return asFloat(uint32_t(pack(unpack(bits & 0xff, kE5M2), kF32, Rounding::Rn))); }
+static inline float e4m3ToFloat(uint32_t bits) {
+  return asFloat(uint32_t(pack(unpack(bits & 0xff, kE4M3), kF32, Rounding::Rn)));
+}
+static inline float e5m2ToFloat(uint32_t bits) {
+  return asFloat(uint32_t(pack(unpack(bits & 0xff, kE5M2), kF32, Rounding::Rn)));
+}
 
 /// Nearest even; NaN becomes 0x7fff.
 static inline uint32_t floatToBf16(float value) {
@@ -161,7 +173,9 @@ static inline uint32_t floatToF16(float value) {
   const uint32_t magnitude = rest < 0x38800000u ? subnormal : capped;
   return isNan32(bits) ? kNan16 : sign | magnitude;
 }
-static inline uint32_t floatToE4m3(float value) { return uint32_t(pack(unpack(asBits(value), kF32), kE4M3, Rounding::Rn, true)); }
+static inline uint32_t floatToE4m3(float value) {
+  return uint32_t(pack(unpack(asBits(value), kF32), kE4M3, Rounding::Rn, true));
+}
 static inline uint32_t floatToE5m2(float value, bool saturate = true) {
   return uint32_t(pack(unpack(asBits(value), kF32), kE5M2, Rounding::Rn, saturate));
 }
@@ -181,7 +195,11 @@ static inline double addToOdd(double a, double b) {
   return asDouble(adjust ? odd : bits);
 }
 /// Nearest even, once.
-static inline uint32_t doubleToBf16(double value) { return uint32_t(pack(unpack(asBits(value), kF64), kBF16, Rounding::Rn)); }
-static inline uint32_t doubleToF16(double value) { return uint32_t(pack(unpack(asBits(value), kF64), kF16, Rounding::Rn)); }
+static inline uint32_t doubleToBf16(double value) {
+  return uint32_t(pack(unpack(asBits(value), kF64), kBF16, Rounding::Rn));
+}
+static inline uint32_t doubleToF16(double value) {
+  return uint32_t(pack(unpack(asBits(value), kF64), kF16, Rounding::Rn));
+}
 
 } // namespace attn::sim

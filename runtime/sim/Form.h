@@ -14,11 +14,11 @@ namespace attn::sim {
 struct OperandItem {
   enum Kind : uint8_t { Scalar, Vector, Address, SpecialRegister, FrameVariable, LabelTarget, LabelTable, Call, Flag };
   Kind kind = Scalar;
-  char letter = 0;         // d q a b c e; of a Flag the bit it sets in Op::imm as '0' + bit
-  char second = 0;         // letter behind `|`
+  char letter = 0; // d q a b c e; of a Flag the bit it sets in Op::imm as '0' + bit
+  char second = 0; // letter behind `|`
   bool secondOptional = false, optional = false, constant = false, coordinates = false;
   std::string type, secondType; // "t0" .. "t3", "wide", "wait", or a PTX type
-  char count = '1';        // of a vector, see Rows.cpp
+  char count = '1';             // of a vector, see Rows.cpp
   bool destination() const { return letter == 'd'; }
 };
 
@@ -28,8 +28,8 @@ struct Candidate {
   const std::vector<OperandItem> *items = nullptr;
 };
 
-/// All rows that accept the instruction `text` ("ld.shared.v4.b32"), in table order; when there is none, `error` says why
-/// and names the nearest row.
+/// All rows that accept the instruction `text` ("ld.shared.v4.b32"), in table order; when there is none, `error` says
+/// why and names the nearest row.
 std::vector<Candidate> matchForm(std::string_view text, std::string &error);
 
 /// Elements of a vector operand of the form.

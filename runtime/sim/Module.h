@@ -19,12 +19,54 @@ inline constexpr uint32_t kSharedWindowStart = 1024;
 
 /// Values of Op::imm for `mov` from a special register.
 enum class Special : uint16_t {
-  TidX, TidY, TidZ, NtidX, NtidY, NtidZ, CtaidX, CtaidY, CtaidZ, NctaidX, NctaidY, NctaidZ,
-  LaneId, WarpId, NwarpId, LanemaskEq, LanemaskLt, LanemaskLe, LanemaskGt, LanemaskGe, SmId, NsmId, GridId,
-  ClusterIdX, ClusterIdY, ClusterIdZ, NclusterIdX, NclusterIdY, NclusterIdZ,
-  ClusterCtaidX, ClusterCtaidY, ClusterCtaidZ, ClusterNctaidX, ClusterNctaidY, ClusterNctaidZ,
-  ClusterCtarank, ClusterNctarank, IsExplicitCluster, DynamicSmemSize, TotalSmemSize, AggrSmemSize,
-  Clock, ClockHi, Clock64, GlobalTimer, GlobalTimerLo, GlobalTimerHi, Envreg,
+  TidX,
+  TidY,
+  TidZ,
+  NtidX,
+  NtidY,
+  NtidZ,
+  CtaidX,
+  CtaidY,
+  CtaidZ,
+  NctaidX,
+  NctaidY,
+  NctaidZ,
+  LaneId,
+  WarpId,
+  NwarpId,
+  LanemaskEq,
+  LanemaskLt,
+  LanemaskLe,
+  LanemaskGt,
+  LanemaskGe,
+  SmId,
+  NsmId,
+  GridId,
+  ClusterIdX,
+  ClusterIdY,
+  ClusterIdZ,
+  NclusterIdX,
+  NclusterIdY,
+  NclusterIdZ,
+  ClusterCtaidX,
+  ClusterCtaidY,
+  ClusterCtaidZ,
+  ClusterNctaidX,
+  ClusterNctaidY,
+  ClusterNctaidZ,
+  ClusterCtarank,
+  ClusterNctarank,
+  IsExplicitCluster,
+  DynamicSmemSize,
+  TotalSmemSize,
+  AggrSmemSize,
+  Clock,
+  ClockHi,
+  Clock64,
+  GlobalTimer,
+  GlobalTimerLo,
+  GlobalTimerHi,
+  Envreg,
 };
 
 /// A formal parameter of an entry or device function.
@@ -75,8 +117,8 @@ struct Function {
   std::vector<Parameter> parameters, results;
   uint32_t parameterBytes = 0; // of an entry's parameter space
   uint32_t frameBytes = 0;     // .local variables and call parameters of one lane
-  /// Registers used: rows [firstRow, lastRow), predicates likewise. Without device functions each entry starts after the
-  /// reserved ones; in a module with device functions no two functions overlap.
+  /// Registers used: rows [firstRow, lastRow), predicates likewise. Without device functions each entry starts after
+  /// the reserved ones; in a module with device functions no two functions overlap.
   Row firstRow = kFirstRow, lastRow = kFirstRow;
   Predicate firstPredicate = kFirstPredicate, lastPredicate = kFirstPredicate;
   std::array<uint32_t, 3> maxntid{}, reqntid{}; // zeros if not given
@@ -166,10 +208,10 @@ struct Module {
   struct Relocation {
     uint32_t variable = 0;
     uint64_t addend = 0;
-    bool inOp = false;      // Op::imm of ops[index]; else constant row
+    bool inOp = false; // Op::imm of ops[index]; else constant row
     uint32_t index = 0;
     Row row = kNoRow;
-    int slot = 0;           // 0 Op::imm, 1 imm2, 2 imm3
+    int slot = 0; // 0 Op::imm, 1 imm2, 2 imm3
   };
   std::vector<Relocation> relocations;
 };

@@ -3,10 +3,11 @@
 //
 // Modifiers: groups in order, `a|b` alternatives, `@set` a set of Table.cpp, leading `?` optional, `( ... )` any order.
 // Operands: `d q` destinations, `a b c e` sources, `x:T` with type T (t0..t3 the form's types, t0 when not said; `r0`..
-// registers that hold them packed; `h2` `h4` a half or quarter of t0; `wide` twice t0; or a PTX type), `x!` must be a constant, `x?` may be absent, `d|q` the second may be absent when `q?`, `[a]`
-// an address, `[a,{}]` an address and a vector of coordinates, `{d}*N` a vector of N elements (a number; v the form's
-// vector; n its dimensions; A B D the fragments of a matrix shape; R accumulators of wgmma), `S` a special register,
-// `F` a variable of the frame, `L` a label, `T` a label of .branchtargets, `C` the operands of a call.
+// registers that hold them packed; `h2` `h4` a half or quarter of t0; `wide` twice t0; or a PTX type), `x!` must be a
+// constant, `x?` may be absent, `d|q` the second may be absent when `q?`, `[a]` an address, `[a,{}]` an address and a
+// vector of coordinates, `{d}*N` a vector of N elements (a number; v the form's vector; n its dimensions; A B D the
+// fragments of a matrix shape; R accumulators of wgmma), `S` a special register, `F` a variable of the frame, `L` a
+// label, `T` a label of .branchtargets, `C` the operands of a call.
 #include "runtime/sim/Handlers.h"
 #include "runtime/sim/Scalar.h"
 #include "runtime/sim/Table.h"
@@ -157,7 +158,8 @@ void addConvert(std::vector<TableRow> &t) {
 }
 
 void addMemory(std::vector<TableRow> &t) {
-  const char *ld = "(?@ldsem ?@scope ?@space ?@cache ?nc ?@evict ?@evict2 ?@prefetchsize ?L2::cache_hint) ?@vec @ldtype";
+  const char *ld =
+      "(?@ldsem ?@scope ?@space ?@cache ?nc ?@evict ?@evict2 ?@prefetchsize ?L2::cache_hint) ?@vec @ldtype";
   const char *st = "(?@stsem ?@scope ?@space ?@cache ?@evict ?@evict2 ?L2::cache_hint) ?@vec @ldtype";
   const char *atom = "(?@sem ?@scope ?@space @atomop) ?noftz ?L2::cache_hint ?@vec @atomtype";
   t.push_back(row("ld", ld, "{d}*v,[a],b?:b64", memory::load, "ld", FlagMemory | FlagRelaxed));
@@ -165,8 +167,8 @@ void addMemory(std::vector<TableRow> &t) {
   t.push_back(row("atom", atom, "{d}*v,[a],{b}*v", memory::atomic, "atom", FlagMemory));
   t.push_back(row("atom", "(?@sem ?@scope ?@space cas) b16|b32|b64", "{d}*v,[a],{b}*v,{c}*v", memory::atomic,
                   "atom-cas", FlagMemory));
-  t.push_back(row("red", "(?@sem ?@scope ?@space @redop) ?noftz ?L2::cache_hint ?@vec @atomtype",
-                  "[a],{b}*v", memory::reduce, "red", FlagMemory));
+  t.push_back(row("red", "(?@sem ?@scope ?@space @redop) ?noftz ?L2::cache_hint ?@vec @atomtype", "[a],{b}*v",
+                  memory::reduce, "red", FlagMemory));
   t.push_back(row("prefetch", "?global|local L1|L2|L2::evict_last|L2::evict_normal", "[a]", memory::prefetch,
                   "prefetch", FlagMemory | FlagNop));
   t.push_back(row("prefetchu", "L1", "[a]", memory::prefetch, "prefetch", FlagMemory | FlagNop));
@@ -202,10 +204,13 @@ void addAsync(std::vector<TableRow> &t) {
   t.push_back(row("mbarrier.inval", "?shared|shared::cta b64", "[a]", mbarrierInvalidate, "mbarrier", FlagMemory));
   const char *arrive = "?@arrivesem ?@arrivescope ?shared|shared::cta|shared::cluster b64";
   t.push_back(row("mbarrier.arrive", arrive, "d:b64,[a],b?:u32", mbarrierArrive, "mbarrier-arrive", FlagAsync));
-  t.push_back(row("mbarrier.arrive.expect_tx", arrive, "d:b64,[a],b:u32", mbarrierArrive, "mbarrier-expect", FlagAsync));
-  t.push_back(row("mbarrier.arrive.noComplete", arrive, "d:b64,[a],b:u32", mbarrierArrive, "mbarrier-nocomplete", FlagAsync));
+  t.push_back(
+      row("mbarrier.arrive.expect_tx", arrive, "d:b64,[a],b:u32", mbarrierArrive, "mbarrier-expect", FlagAsync));
+  t.push_back(
+      row("mbarrier.arrive.noComplete", arrive, "d:b64,[a],b:u32", mbarrierArrive, "mbarrier-nocomplete", FlagAsync));
   t.push_back(row("mbarrier.arrive_drop", arrive, "d:b64,[a],b?:u32", mbarrierArrive, "mbarrier-drop", FlagAsync));
-  t.push_back(row("mbarrier.arrive_drop.expect_tx", arrive, "d:b64,[a],b:u32", mbarrierArrive, "mbarrier-drop", FlagAsync));
+  t.push_back(
+      row("mbarrier.arrive_drop.expect_tx", arrive, "d:b64,[a],b:u32", mbarrierArrive, "mbarrier-drop", FlagAsync));
   const char *tx = "?relaxed ?@arrivescope ?shared|shared::cta|shared::cluster b64";
   t.push_back(row("mbarrier.expect_tx", tx, "[a],b:u32", mbarrierExpectTx, "mbarrier-expect", FlagAsync));
   t.push_back(row("mbarrier.complete_tx", tx, "[a],b:u32", mbarrierCompleteTx, "mbarrier-expect", FlagAsync));
@@ -219,8 +224,8 @@ void addAsync(std::vector<TableRow> &t) {
 void addBulk(std::vector<TableRow> &t) {
   using namespace async;
   const unsigned flags = FlagMemory | FlagAsync;
-  t.push_back(row("cp.async.bulk", "shared::cluster|shared::cta global mbarrier::complete_tx::bytes", "[a],[b],e:u32,[c]",
-                  bulkCopy, "bulk", flags));
+  t.push_back(row("cp.async.bulk", "shared::cluster|shared::cta global mbarrier::complete_tx::bytes",
+                  "[a],[b],e:u32,[c]", bulkCopy, "bulk", flags));
   t.push_back(row("cp.async.bulk", "shared::cluster|shared::cta global mbarrier::complete_tx::bytes L2::cache_hint",
                   "[a],[b],e:u32,[c],q:b64", bulkCopy, "bulk-hint", flags));
   t.push_back(row("cp.async.bulk", "shared::cluster global mbarrier::complete_tx::bytes multicast::cluster",
@@ -232,7 +237,8 @@ void addBulk(std::vector<TableRow> &t) {
                   "bulk-hint", flags));
   t.push_back(row("cp.reduce.async.bulk", "global shared::cta bulk_group @bulkop ?noftz @bulktype", "[a],[b],e:u32",
                   bulkReduce, "bulk-reduce", flags));
-  t.push_back(row("cp.async.bulk.prefetch", "L2 global ?L2::cache_hint", "[a],e:u32,q?:b64", bulkPrefetch, "bulk-prefetch", flags));
+  t.push_back(row("cp.async.bulk.prefetch", "L2 global ?L2::cache_hint", "[a],e:u32,q?:b64", bulkPrefetch,
+                  "bulk-prefetch", flags));
   const char *load = "@dims shared::cluster|shared::cta global ?tile mbarrier::complete_tx::bytes";
   t.push_back(row("cp.async.bulk.tensor", load, "[a],[b,{}],[c]", tensorLoad, "tensor-load", flags));
   t.push_back(row("cp.async.bulk.tensor",
@@ -245,8 +251,8 @@ void addBulk(std::vector<TableRow> &t) {
                   "[a,{}],[b],e?:b64", tensorStore, "tensor-store", flags));
   t.push_back(row("cp.reduce.async.bulk.tensor", "@dims global shared::cta @bulkop ?tile bulk_group ?L2::cache_hint",
                   "[a,{}],[b],e?:b64", tensorReduce, "tensor-reduce", flags));
-  t.push_back(row("cp.async.bulk.prefetch.tensor", "@dims L2 global ?tile ?L2::cache_hint", "[a,{}],e?:b64", tensorPrefetch,
-                  "tensor-prefetch", flags));
+  t.push_back(row("cp.async.bulk.prefetch.tensor", "@dims L2 global ?tile ?L2::cache_hint", "[a,{}],e?:b64",
+                  tensorPrefetch, "tensor-prefetch", flags));
   t.push_back(row("prefetch", "?param|const tensormap", "[a]", prefetchMap, "tensor-prefetch", FlagMemory));
   t.push_back(row("cp.async.bulk.commit_group", "", "", bulkCommit, "bulk-store", FlagAsync));
   t.push_back(row("cp.async.bulk.wait_group", "?read", "a!:u32", bulkWait, "bulk-store", FlagAsync | FlagBlocks));
@@ -269,10 +275,13 @@ void addBarriers(std::vector<TableRow> &t) {
     t.push_back(row(name, pred, "d:pred,a:u32,c:pred", barrierReduce, "barrier-red", flags));
     t.push_back(row(name, pred, "d:pred,a:u32,b:u32,c:pred", barrierReduce, "barrier-red", flags));
   }
-  t.push_back(row("barrier.cluster.arrive", "?release|relaxed ?aligned", "", clusterArrive, "barrier-cluster", FlagSync));
-  t.push_back(row("barrier.cluster.wait", "?acquire ?aligned", "", clusterWait, "barrier-cluster", FlagSync | FlagBlocks));
+  t.push_back(
+      row("barrier.cluster.arrive", "?release|relaxed ?aligned", "", clusterArrive, "barrier-cluster", FlagSync));
+  t.push_back(
+      row("barrier.cluster.wait", "?acquire ?aligned", "", clusterWait, "barrier-cluster", FlagSync | FlagBlocks));
   t.push_back(row("bar.warp.sync", "", "a:b32", warp::synchronize, "bar-warp", kWarpSync));
-  t.push_back(row("setmaxnreg", "@incdec sync aligned u32", "a!:u32", setMaxRegisters, "setmaxnreg", kMatrix | FlagBlocks));
+  t.push_back(
+      row("setmaxnreg", "@incdec sync aligned u32", "a!:u32", setMaxRegisters, "setmaxnreg", kMatrix | FlagBlocks));
   t.push_back(row("griddepcontrol.launch_dependents", "", "", dependentsLaunch, "griddepcontrol"));
   t.push_back(row("griddepcontrol.wait", "", "", dependentsWait, "griddepcontrol", FlagBlocks));
   t.push_back(row("nanosleep", "u32", "a", grid::sleep, "nanosleep"));
@@ -304,12 +313,17 @@ void addControl(std::vector<TableRow> &t) {
 void addMatrix(std::vector<TableRow> &t) {
   using namespace matrix;
   const char *operands = "{d:r0}*D,{a:r1}*A,{b:r2}*B,{c:r3}*D";
-  t.push_back(row("mma", "sync aligned m16n8k16|m16n8k8 row col f32 bf16 bf16 f32", operands, multiply, "mma", kMatrix));
+  t.push_back(
+      row("mma", "sync aligned m16n8k16|m16n8k8 row col f32 bf16 bf16 f32", operands, multiply, "mma", kMatrix));
   t.push_back(row("mma", "sync aligned m16n8k16|m16n8k8 row col f32 f16 f16 f32", operands, multiply, "mma", kMatrix));
-  t.push_back(row("mma", "sync aligned m16n8k16|m16n8k8 row col f16 f16 f16 f16", operands, multiply, "mma-f16", kMatrix));
-  t.push_back(row("mma", "sync aligned m16n8k8|m16n8k4 row col f32 tf32 tf32 f32", operands, multiply, "mma-tf32", kMatrix));
-  t.push_back(row("mma", "sync aligned m16n8k32 row col f32 e4m3|e5m2 e4m3|e5m2 f32", operands, multiply, "mma-e4m3", kMatrix));
-  t.push_back(row("mma", "sync aligned m16n8k32 row col ?satfinite s32 s8|u8 s8|u8 s32", operands, multiply, "mma-s8", kMatrix));
+  t.push_back(
+      row("mma", "sync aligned m16n8k16|m16n8k8 row col f16 f16 f16 f16", operands, multiply, "mma-f16", kMatrix));
+  t.push_back(
+      row("mma", "sync aligned m16n8k8|m16n8k4 row col f32 tf32 tf32 f32", operands, multiply, "mma-tf32", kMatrix));
+  t.push_back(
+      row("mma", "sync aligned m16n8k32 row col f32 e4m3|e5m2 e4m3|e5m2 f32", operands, multiply, "mma-e4m3", kMatrix));
+  t.push_back(row("mma", "sync aligned m16n8k32 row col ?satfinite s32 s8|u8 s8|u8 s32", operands, multiply, "mma-s8",
+                  kMatrix));
   t.push_back(row("ldmatrix", "sync aligned (m8n8 @matrices) ?trans ?shared|shared::cta b16", "{d:b32}*v,[a]", load,
                   "ldmatrix", kMatrix | FlagMemory));
   t.push_back(row("stmatrix", "sync aligned (m8n8 @matrices) ?trans ?shared|shared::cta b16", "[a],{b:b32}*v", store,
@@ -323,7 +337,8 @@ void addMatrix(std::vector<TableRow> &t) {
   const char *tf32 = "sync aligned @wgmma8 f32 tf32 tf32", *fp8 = "sync aligned @wgmma32 f32|f16 e4m3|e5m2 e4m3|e5m2";
   for (const char *modifiers : {half, brain}) {
     t.push_back(row("wgmma.mma_async", modifiers, "{d:r0}*R,a:b64,b:b64,c:pred,I1,I2,I4,I8", wgmma, "wgmma", flags));
-    t.push_back(row("wgmma.mma_async", modifiers, "{d:r0}*R,{a:b32}*4,b:b64,c:pred,I1,I2,I8", wgmma, "wgmma-rs", flags));
+    t.push_back(
+        row("wgmma.mma_async", modifiers, "{d:r0}*R,{a:b32}*4,b:b64,c:pred,I1,I2,I8", wgmma, "wgmma-rs", flags));
   }
   for (const char *modifiers : {tf32, fp8}) {
     t.push_back(row("wgmma.mma_async", modifiers, "{d:r0}*R,a:b64,b:b64,c:pred,I1,I2", wgmma, "wgmma-tf32", flags));
@@ -375,6 +390,20 @@ constexpr Refused kRefused[] = {
     {"mad24", "no kernel needs it so far"},
 };
 
+/// Rows that parse and whose execution is still refused, by the start of their names.
+constexpr std::string_view kLater[] = {"cp.async.bulk", "cp.reduce.async.bulk", "cp.async.mbarrier",
+                                       "mbarrier.",     "barrier.cluster",      "fence.proxy.async",
+                                       "wgmma.",        "setmaxnreg",           "fence.mbarrier_init",
+                                       "griddepcontrol"};
+
+bool isLater(const TableRow &row) {
+  const std::string_view name = row.name;
+  for (std::string_view prefix : kLater)
+    if (name.substr(0, prefix.size()) == prefix)
+      return true;
+  return std::string_view(row.modifiers).find("tensormap") != std::string_view::npos;
+}
+
 } // namespace
 
 std::vector<TableRow> buildRows() {
@@ -390,8 +419,10 @@ std::vector<TableRow> buildRows() {
   addWarp(rows);
   addControl(rows);
   addMatrix(rows);
-  for (unsigned i = 0; i < rows.size(); ++i)
+  for (unsigned i = 0; i < rows.size(); ++i) {
     rows[i].index = i;
+    rows[i].flags |= isLater(rows[i]) ? unsigned(FlagLater) : 0u;
+  }
   return rows;
 }
 

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Integer, logic, bit, compare, select and move instructions.
+// Integer and bit instructions.
 #include "runtime/sim/ScalarKernel.h"
 
 namespace attn::sim {
 namespace {
 
 //===-- Arithmetic ---------------------------------------------------------------------------------------------------
-
-/// A result as it is stored: 16-bit values are zero-extended.
-template <class T> Word<T> stored(Word<T> value) { return Word<T>(std::make_unsigned_t<T>(value)); }
 
 template <class T> struct Add {
   static Word<T> apply(Word<T> a, Word<T> b) { return stored<T>(a + b); }
@@ -53,9 +50,7 @@ template <class T> struct MadWide {
   static D apply(Word<T> a, Word<T> b, D c) { return MulWide<T>::apply(a, b) + c; }
 };
 template <class T> struct Sad {
-  static Word<T> apply(Word<T> a, Word<T> b, Word<T> c) {
-    return stored<T>(c + (T(a) < T(b) ? b - a : a - b));
-  }
+  static Word<T> apply(Word<T> a, Word<T> b, Word<T> c) { return stored<T>(c + (T(a) < T(b) ? b - a : a - b)); }
 };
 template <class T> struct Min {
   static Word<T> apply(Word<T> a, Word<T> b) { return T(a) < T(b) ? a : b; }
@@ -112,8 +107,7 @@ template <class W, CarryKind Kind, bool In, bool Out> void carryLanes(Registers 
   constexpr bool kMad = Kind == CarryKind::MadLo || Kind == CarryKind::MadHi;
   const W *a = source<W>(r, op.a), *b = source<W>(r, op.b), *c = kMad ? source<W>(r, op.c) : a;
   W *d = target<W>(r, op.dst);
-  const Mask poison =
-      r.poison(op.a) | r.poison(op.b) | (kMad ? r.poison(op.c) : 0) | (In ? r.carryPoison : 0);
+  const Mask poison = r.poison(op.a) | r.poison(op.b) | (kMad ? r.poison(op.c) : 0) | (In ? r.carryPoison : 0);
   Mask carry = 0;
   for (unsigned l = 0; l < kLanes; ++l) {
     if (!(lanes >> l & 1))
@@ -219,12 +213,24 @@ template <Mode M> struct PrmtMode {
     for (uint32_t i = 0; i < 4; ++i) {
       uint32_t byte = 0;
       switch (M) {
-      case Mode::F4e: byte = n + i; break;
-      case Mode::B4e: byte = (8 + n - i) & 7; break;
-      case Mode::Rc8: byte = n; break;
-      case Mode::Ecl: byte = std::max(n, i); break;
-      case Mode::Ecr: byte = std::min(n, i); break;
-      default: byte = 2 * (n & 1) + (i & 1); break;
+      case Mode::F4e:
+        byte = n + i;
+        break;
+      case Mode::B4e:
+        byte = (8 + n - i) & 7;
+        break;
+      case Mode::Rc8:
+        byte = n;
+        break;
+      case Mode::Ecl:
+        byte = std::max(n, i);
+        break;
+      case Mode::Ecr:
+        byte = std::min(n, i);
+        break;
+      default:
+        byte = 2 * (n & 1) + (i & 1);
+        break;
       }
       selector |= byte << (4 * i);
     }
@@ -299,267 +305,6 @@ void lop3Lanes(Registers &r, const Op &op, Mask lanes) {
   r.setPoison(op.dst, lanes, poison);
 }
 
-//===-- Logic --------------------------------------------------------------------------------------------------------
-
-template <class W> Mask nonzero(const W *a) {
-  Mask mask = 0;
-  for (unsigned l = 0; l < kLanes; ++l)
-    mask |= a[l] != 0 ? Mask(1) << l : 0;
-  return mask;
-}
-/// A zero that is no poison decides the result, whatever the other side is.
-template <class W> void andLanes(Registers &r, const Op &op, Mask lanes) {
-  Output<W> out(r, op.dst, lanes);
-  const W *a = source<W>(r, op.a), *b = source<W>(r, op.b);
-  const Mask pa = r.poison(op.a), pb = r.poison(op.b);
-  Mask poison = pa | pb;
-  if (poison)
-    poison &= (pa | nonzero(a)) & (pb | nonzero(b));
-  W *d = out.words;
-  ATTN_LANES
-  for (unsigned l = 0; l < kLanes; ++l)
-    d[l] = a[l] & b[l];
-  out.finish();
-  r.setPoison(op.dst, lanes, poison);
-}
-template <class T> struct Or {
-  static Word<T> apply(Word<T> a, Word<T> b) { return a | b; }
-};
-template <class T> struct Xor {
-  static Word<T> apply(Word<T> a, Word<T> b) { return a ^ b; }
-};
-template <class T> struct Not {
-  static Word<T> apply(Word<T> a) { return stored<T>(~a); }
-};
-template <class T> struct Cnot {
-  static Word<T> apply(Word<T> a) { return a == 0; }
-};
-
-Mask combine(BoolOp op, Mask t, Mask c) {
-  return op == BoolOp::And ? t & c : op == BoolOp::Or ? t | c : op == BoolOp::Xor ? t ^ c : t;
-}
-/// Lanes in which a combination of two predicates means nothing.
-Mask combinePoison(BoolOp op, Mask t, Mask pt, Mask c, Mask pc) {
-  const Mask either = pt | pc;
-  return op == BoolOp::And ? either & (pt | t) & (pc | c) : either;
-}
-template <BoolOp B> void predicateLanes(Registers &r, const Op &op, Mask lanes) {
-  const Mask a = predicateOperand(r, op, op.a, 1), b = predicateOperand(r, op, op.b, 2);
-  const Mask poison = combinePoison(B, a, r.predicatePoison(op.a), b, r.predicatePoison(op.b));
-  r.setPredicate(op.dst, lanes, combine(B, a, b), poison);
-}
-template <bool Negate> void predicateCopy(Registers &r, const Op &op, Mask lanes) {
-  const Mask a = predicateOperand(r, op, op.a, 1);
-  r.setPredicate(op.dst, lanes, Negate ? ~a : a, r.predicatePoison(op.a));
-}
-
-//===-- Compare and select -------------------------------------------------------------------------------------------
-
-struct Order {
-  Mask less, equal, unordered;
-};
-
-template <class T> Order compareInt(const Registers &r, const Op &op) {
-  const Word<T> *a = source<Word<T>>(r, op.a), *b = source<Word<T>>(r, op.b);
-  Order o{};
-  for (unsigned l = 0; l < kLanes; ++l) {
-    o.less |= T(a[l]) < T(b[l]) ? Mask(1) << l : 0;
-    o.equal |= T(a[l]) == T(b[l]) ? Mask(1) << l : 0;
-  }
-  return o;
-}
-template <class F, class W> Order compareFloat(const W *a, const W *b) {
-  Order o{};
-  for (unsigned l = 0; l < kLanes; ++l) {
-    const auto x = F::number(a[l]), y = F::number(b[l]);
-    o.less |= x < y ? Mask(1) << l : 0;
-    o.equal |= x == y ? Mask(1) << l : 0;
-    o.unordered |= x != x || y != y ? Mask(1) << l : 0;
-  }
-  return o;
-}
-struct Number32 {
-  static float number(uint32_t a) { return asFloat(a); }
-};
-struct NumberFlushed {
-  static float number(uint32_t a) { return asFloat(flush(a)); }
-};
-struct Number64 {
-  static double number(uint64_t a) { return asDouble(a); }
-};
-struct NumberF16 {
-  static float number(uint32_t a) { return f16ToFloat(a & 0xffff); }
-};
-struct NumberBF16 {
-  static float number(uint32_t a) { return bf16ToFloat(a & 0xffff); }
-};
-
-Mask decide(const Order &o, Compare compare) {
-  const Mask greater = ~(o.less | o.equal | o.unordered);
-  switch (compare) {
-  case Compare::Eq: return o.equal;
-  case Compare::Ne: return o.less | greater;
-  case Compare::Lt:
-  case Compare::Lo: return o.less;
-  case Compare::Le:
-  case Compare::Ls: return o.less | o.equal;
-  case Compare::Gt:
-  case Compare::Hi: return greater;
-  case Compare::Ge:
-  case Compare::Hs: return greater | o.equal;
-  case Compare::Equ: return o.equal | o.unordered;
-  case Compare::Neu: return ~o.equal;
-  case Compare::Ltu: return o.less | o.unordered;
-  case Compare::Leu: return ~greater;
-  case Compare::Gtu: return greater | o.unordered;
-  case Compare::Geu: return ~o.less;
-  case Compare::Num: return ~o.unordered;
-  default: return o.unordered;
-  }
-}
-
-/// The sources of a comparison, by type.
-template <Type T> Order compareLanes(const Registers &r, const Op &op) {
-  if constexpr (T == Type::S16)
-    return compareInt<int16_t>(r, op);
-  else if constexpr (T == Type::U16)
-    return compareInt<uint16_t>(r, op);
-  else if constexpr (T == Type::S32)
-    return compareInt<int32_t>(r, op);
-  else if constexpr (T == Type::U32)
-    return compareInt<uint32_t>(r, op);
-  else if constexpr (T == Type::S64)
-    return compareInt<int64_t>(r, op);
-  else if constexpr (T == Type::U64)
-    return compareInt<uint64_t>(r, op);
-  else if constexpr (T == Type::F64)
-    return compareFloat<Number64>(r.read64(op.a), r.read64(op.b));
-  else if constexpr (T == Type::F16)
-    return compareFloat<NumberF16>(r.read(op.a), r.read(op.b));
-  else if constexpr (T == Type::BF16)
-    return compareFloat<NumberBF16>(r.read(op.a), r.read(op.b));
-  else if (op.form->ftz)
-    return compareFloat<NumberFlushed>(r.read(op.a), r.read(op.b));
-  else
-    return compareFloat<Number32>(r.read(op.a), r.read(op.b));
-}
-
-template <Type T> void setpLanes(Registers &r, const Op &op, Mask lanes) {
-  const Mask t = decide(compareLanes<T>(r, op), op.form->compare);
-  const Mask pt = r.poison(op.a) | r.poison(op.b);
-  const BoolOp bool_ = op.form->boolOp;
-  const bool second = op.present & 32;
-  Mask c = 0, pc = 0;
-  if (bool_ != BoolOp::None) {
-    c = predicateOperand(r, op, op.c, 4);
-    pc = r.predicatePoison(op.c);
-  }
-  // All is read before the first destination, which may be `c`, is written.
-  const Mask q = combine(bool_, ~t, c), pq = combinePoison(bool_, ~t, pt, c, pc);
-  r.setPredicate(op.dst, lanes, combine(bool_, t, c), combinePoison(bool_, t, pt, c, pc));
-  if (second)
-    r.setPredicate(op.dst2, lanes, q, pq);
-}
-
-template <Type T> void setLanes(Registers &r, const Op &op, Mask lanes) {
-  Mask t = decide(compareLanes<T>(r, op), op.form->compare), poison = r.poison(op.a) | r.poison(op.b);
-  if (const BoolOp bool_ = op.form->boolOp; bool_ != BoolOp::None) {
-    const Mask c = predicateOperand(r, op, op.c, 4);
-    poison = combinePoison(bool_, t, poison, c, r.predicatePoison(op.c));
-    t = combine(bool_, t, c);
-  }
-  const uint32_t yes = op.form->type() == Type::F32 ? 0x3f800000u : ~0u;
-  Output<uint32_t> out(r, op.dst, lanes);
-  for (unsigned l = 0; l < kLanes; ++l)
-    out.words[l] = t >> l & 1 ? yes : 0;
-  out.finish();
-  r.setPoison(op.dst, lanes, poison);
-}
-
-#define ATTN_CHOOSE_COMPARE(TYPE, F)                                                                                   \
-  switch (TYPE) {                                                                                                      \
-  case Type::S16: return F<Type::S16>;                                                                                 \
-  case Type::B16:                                                                                                      \
-  case Type::U16: return F<Type::U16>;                                                                                 \
-  case Type::S32: return F<Type::S32>;                                                                                 \
-  case Type::B32:                                                                                                      \
-  case Type::U32: return F<Type::U32>;                                                                                 \
-  case Type::S64: return F<Type::S64>;                                                                                 \
-  case Type::B64:                                                                                                      \
-  case Type::U64: return F<Type::U64>;                                                                                 \
-  case Type::F16: return F<Type::F16>;                                                                                 \
-  case Type::BF16: return F<Type::BF16>;                                                                               \
-  case Type::F32: return F<Type::F32>;                                                                                 \
-  case Type::F64: return F<Type::F64>;                                                                                 \
-  default: return nullptr;                                                                                             \
-  }
-
-/// `.lo .ls .hi .hs` are for unsigned numbers, `.equ` and its kin for floats, bits know equality only.
-bool comparable(const Form &f, Type type) {
-  const Compare c = f.compare;
-  if (f.ftz && type != Type::F32)
-    return false;
-  if (isFloat(type))
-    return c < Compare::Lo || c > Compare::Hs;
-  if (c > Compare::Hs || (isUntyped(type) && c > Compare::Ne))
-    return false;
-  return c < Compare::Lo || !isSigned(type);
-}
-
-template <class W> void selpLanes(Registers &r, const Op &op, Mask lanes) {
-  Output<W> out(r, op.dst, lanes);
-  const W *a = source<W>(r, op.a), *b = source<W>(r, op.b);
-  const Mask c = predicateOperand(r, op, op.c, 4);
-  const Mask poison = (c & r.poison(op.a)) | (~c & r.poison(op.b)) | r.predicatePoison(op.c);
-  W *d = out.words;
-  ATTN_LANES
-  for (unsigned l = 0; l < kLanes; ++l)
-    d[l] = c & (Mask(1) << l) ? a[l] : b[l];
-  out.finish();
-  r.setPoison(op.dst, lanes, poison);
-}
-
-//===-- Move ---------------------------------------------------------------------------------------------------------
-
-template <class T> struct Copy {
-  static Word<T> apply(Word<T> a) { return a; }
-};
-
-template <unsigned Count> void packLanes(Registers &r, const Op &op, Mask lanes) {
-  const Row rows[4] = {op.a, op.b, op.c, op.e};
-  const bool wide = op.dstBits == 64;
-  const unsigned width = op.dstBits / Count;
-  uint64_t value[kLanes] = {};
-  Mask poison = 0;
-  for (unsigned i = 0; i < Count; ++i) {
-    const uint32_t *a = r.read(rows[i]);
-    poison |= r.poison(rows[i]);
-    for (unsigned l = 0; l < kLanes; ++l)
-      value[l] |= uint64_t(a[l]) << (width * i);
-  }
-  for (unsigned l = 0; l < kLanes; ++l)
-    if (lanes >> l & 1)
-      r.setValue(op.dst, wide, l, value[l]);
-  r.setPoison(op.dst, lanes, poison);
-}
-
-template <unsigned Count> void unpackLanes(Registers &r, const Op &op, Mask lanes) {
-  const Row rows[4] = {op.dst, op.dst2, op.b, op.c};
-  const bool wide = op.srcBits == 64;
-  const unsigned width = op.srcBits / Count;
-  const Mask poison = r.poison(op.a);
-  uint64_t value[kLanes];
-  for (unsigned l = 0; l < kLanes; ++l)
-    value[l] = r.value(op.a, wide, l);
-  for (unsigned i = 0; i < Count; ++i) {
-    uint32_t *d = r.write(rows[i]);
-    for (unsigned l = 0; l < kLanes; ++l)
-      if (lanes >> l & 1)
-        d[l] = uint32_t(value[l] >> (width * i)) & (width == 32 ? ~0u : (1u << width) - 1);
-    r.setPoison(rows[i], lanes, poison);
-  }
-}
-
 } // namespace
 
 //===-- Choosers -----------------------------------------------------------------------------------------------------
@@ -581,11 +326,16 @@ ScalarHandler mul(const Form &f) {
     return binaryByType<MulHi>(f.type());
   switch (f.type()) {
 #define ATTN_WIDE(T) map2<MulWide<T>, MulWide<T>::D, Word<T>, Word<T>>
-  case Type::S16: return ATTN_WIDE(int16_t);
-  case Type::U16: return ATTN_WIDE(uint16_t);
-  case Type::S32: return ATTN_WIDE(int32_t);
-  case Type::U32: return ATTN_WIDE(uint32_t);
-  default: return nullptr;
+  case Type::S16:
+    return ATTN_WIDE(int16_t);
+  case Type::U16:
+    return ATTN_WIDE(uint16_t);
+  case Type::S32:
+    return ATTN_WIDE(int32_t);
+  case Type::U32:
+    return ATTN_WIDE(uint32_t);
+  default:
+    return nullptr;
 #undef ATTN_WIDE
   }
 }
@@ -596,11 +346,16 @@ ScalarHandler mad(const Form &f) {
     return ternaryByType<MadHi>(f.type());
   switch (f.type()) {
 #define ATTN_WIDE(T) map3<MadWide<T>, MadWide<T>::D, Word<T>, Word<T>, MadWide<T>::D>
-  case Type::S16: return ATTN_WIDE(int16_t);
-  case Type::U16: return ATTN_WIDE(uint16_t);
-  case Type::S32: return ATTN_WIDE(int32_t);
-  case Type::U32: return ATTN_WIDE(uint32_t);
-  default: return nullptr;
+  case Type::S16:
+    return ATTN_WIDE(int16_t);
+  case Type::U16:
+    return ATTN_WIDE(uint16_t);
+  case Type::S32:
+    return ATTN_WIDE(int32_t);
+  case Type::U32:
+    return ATTN_WIDE(uint32_t);
+  default:
+    return nullptr;
 #undef ATTN_WIDE
   }
 }
@@ -618,12 +373,13 @@ ScalarHandler divide(const Form &f) {
   ATTN_CHOOSE_INT(f.type(), ATTN_CASE)
 #undef ATTN_CASE
 }
-ScalarHandler remainder(const Form &f) {
+ScalarHandler remainder(const Form &f){
 #define ATTN_CASE(T) divideLanes<T, true>
-  ATTN_CHOOSE_INT(f.type(), ATTN_CASE)
+    ATTN_CHOOSE_INT(f.type(), ATTN_CASE)
 #undef ATTN_CASE
+} ScalarHandler minimum(const Form &f) {
+  return isFloat(f.type()) ? floatMinMax(f, false) : binaryByType<Min>(f.type());
 }
-ScalarHandler minimum(const Form &f) { return isFloat(f.type()) ? floatMinMax(f, false) : binaryByType<Min>(f.type()); }
 ScalarHandler maximum(const Form &f) { return isFloat(f.type()) ? floatMinMax(f, true) : binaryByType<Max>(f.type()); }
 ScalarHandler absolute(const Form &f) {
   return isFloat(f.type()) ? floatSign(f, false) : unaryByType<Absolute>(f.type());
@@ -670,22 +426,30 @@ ScalarHandler bfind(const Form &f) {
 #undef ATTN_CASE
 }
 ScalarHandler brev(const Form &f) { return f.type() == Type::B64 ? unary<Brev, uint64_t>() : unary<Brev, uint32_t>(); }
-ScalarHandler bfe(const Form &f) {
+ScalarHandler bfe(const Form &f){
 #define ATTN_CASE(T) bfeOf<T>()
-  ATTN_CHOOSE_INT(f.type(), ATTN_CASE)
+    ATTN_CHOOSE_INT(f.type(), ATTN_CASE)
 #undef ATTN_CASE
+} ScalarHandler bfi(const Form &f) {
+  return f.type() == Type::B64 ? bfiLanes<uint64_t> : bfiLanes<uint32_t>;
 }
-ScalarHandler bfi(const Form &f) { return f.type() == Type::B64 ? bfiLanes<uint64_t> : bfiLanes<uint32_t>; }
 ScalarHandler prmt(const Form &f) {
   using U = uint32_t;
   switch (f.mode) {
-  case Mode::F4e: return map3<PrmtMode<Mode::F4e>, U, U, U, U>;
-  case Mode::B4e: return map3<PrmtMode<Mode::B4e>, U, U, U, U>;
-  case Mode::Rc8: return map3<PrmtMode<Mode::Rc8>, U, U, U, U>;
-  case Mode::Ecl: return map3<PrmtMode<Mode::Ecl>, U, U, U, U>;
-  case Mode::Ecr: return map3<PrmtMode<Mode::Ecr>, U, U, U, U>;
-  case Mode::Rc16: return map3<PrmtMode<Mode::Rc16>, U, U, U, U>;
-  default: return map3<PrmtDefault, U, U, U, U>;
+  case Mode::F4e:
+    return map3<PrmtMode<Mode::F4e>, U, U, U, U>;
+  case Mode::B4e:
+    return map3<PrmtMode<Mode::B4e>, U, U, U, U>;
+  case Mode::Rc8:
+    return map3<PrmtMode<Mode::Rc8>, U, U, U, U>;
+  case Mode::Ecl:
+    return map3<PrmtMode<Mode::Ecl>, U, U, U, U>;
+  case Mode::Ecr:
+    return map3<PrmtMode<Mode::Ecr>, U, U, U, U>;
+  case Mode::Rc16:
+    return map3<PrmtMode<Mode::Rc16>, U, U, U, U>;
+  default:
+    return map3<PrmtDefault, U, U, U, U>;
   }
 }
 ScalarHandler fns(const Form &) { return map3<Fns, uint32_t, uint32_t, uint32_t, uint32_t>; }
@@ -701,12 +465,11 @@ ScalarHandler shf(const Form &f) {
   return left ? (clamp ? map3<Funnel<true, true>, U, U, U, U> : map3<Funnel<true, false>, U, U, U, U>)
               : (clamp ? map3<Funnel<false, true>, U, U, U, U> : map3<Funnel<false, false>, U, U, U, U>);
 }
-ScalarHandler shl(const Form &f) {
+ScalarHandler shl(const Form &f){
 #define ATTN_CASE(T) shlOf<T>()
-  ATTN_CHOOSE_WIDTH(f.type(), ATTN_CASE)
+    ATTN_CHOOSE_WIDTH(f.type(), ATTN_CASE)
 #undef ATTN_CASE
-}
-ScalarHandler shr(const Form &f) {
+} ScalarHandler shr(const Form &f) {
 #define ATTN_CASE(T) shrOf<T>()
   if (!isSigned(f.type())) {
     ATTN_CHOOSE_WIDTH(f.type(), ATTN_CASE)
@@ -715,32 +478,6 @@ ScalarHandler shr(const Form &f) {
 #undef ATTN_CASE
 }
 ScalarHandler lop3(const Form &) { return lop3Lanes; }
-
-ScalarHandler bitAnd(const Form &f) { return f.type() == Type::B64 ? andLanes<uint64_t> : andLanes<uint32_t>; }
-ScalarHandler bitOr(const Form &f) { return binaryByWidth<Or>(f.type()); }
-ScalarHandler bitXor(const Form &f) { return binaryByWidth<Xor>(f.type()); }
-ScalarHandler bitNot(const Form &f) { return unaryByWidth<Not>(f.type()); }
-ScalarHandler cnot(const Form &f) { return unaryByWidth<Cnot>(f.type()); }
-ScalarHandler predicateAnd(const Form &) { return predicateLanes<BoolOp::And>; }
-ScalarHandler predicateOr(const Form &) { return predicateLanes<BoolOp::Or>; }
-ScalarHandler predicateXor(const Form &) { return predicateLanes<BoolOp::Xor>; }
-ScalarHandler predicateNot(const Form &) { return predicateCopy<true>; }
-ScalarHandler predicateMov(const Form &) { return predicateCopy<false>; }
-
-ScalarHandler setp(const Form &f) {
-  if (!comparable(f, f.types[0]))
-    return nullptr;
-  ATTN_CHOOSE_COMPARE(f.types[0], setpLanes)
-}
-ScalarHandler set(const Form &f) {
-  if (!comparable(f, f.types[1]))
-    return nullptr;
-  ATTN_CHOOSE_COMPARE(f.types[1], setLanes)
-}
-ScalarHandler selp(const Form &f) { return bitWidth(f.type()) == 64 ? selpLanes<uint64_t> : selpLanes<uint32_t>; }
-ScalarHandler mov(const Form &f) { return bitWidth(f.type()) == 64 ? unary<Copy, uint64_t>() : unary<Copy, uint32_t>(); }
-ScalarHandler pack(const Form &f) { return f.vector == 4 ? packLanes<4> : packLanes<2>; }
-ScalarHandler unpack(const Form &f) { return f.vector == 4 ? unpackLanes<4> : unpackLanes<2>; }
 
 } // namespace scalar::ATTN_SCALAR_ISA
 } // namespace attn::sim

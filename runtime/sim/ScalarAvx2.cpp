@@ -3,6 +3,7 @@
 #if defined(__AVX2__) && defined(__FMA__)
 #define ATTN_SCALAR_ISA avx2
 #include "runtime/sim/Scalar.cpp"
+#include "runtime/sim/ScalarCompare.cpp"
 #include "runtime/sim/ScalarConvert.cpp"
 #include "runtime/sim/ScalarFloat.cpp"
 namespace attn::sim::scalar::avx2 {

@@ -7,16 +7,22 @@ namespace {
 
 const FloatFormat &formatOf(Type type) {
   switch (type) {
-  case Type::F64: return kF64;
+  case Type::F64:
+    return kF64;
   case Type::F16:
-  case Type::F16x2: return kF16;
+  case Type::F16x2:
+    return kF16;
   case Type::BF16:
-  case Type::BF16x2: return kBF16;
+  case Type::BF16x2:
+    return kBF16;
   case Type::E4M3:
-  case Type::E4M3x2: return kE4M3;
+  case Type::E4M3x2:
+    return kE4M3;
   case Type::E5M2:
-  case Type::E5M2x2: return kE5M2;
-  default: return kF32;
+  case Type::E5M2x2:
+    return kE5M2;
+  default:
+    return kF32;
   }
 }
 
@@ -83,11 +89,14 @@ uint64_t floatToInt(const Form &f, uint64_t bits) {
   const Type to = f.types[0], from = f.types[1];
   const Unpacked u = floatSource(f, from, bits);
   switch (u.kind) {
-  case Unpacked::Zero: return 0;
+  case Unpacked::Zero:
+    return 0;
   case Unpacked::NaN:
     return bitWidth(to) == 64 || bitWidth(from) == 64 ? extended(uint64_t(1) << (bitWidth(to) - 1), to) : 0;
-  case Unpacked::Infinity: return clamped(~uint64_t(0), u.sign, to);
-  case Unpacked::Finite: break;
+  case Unpacked::Infinity:
+    return clamped(~uint64_t(0), u.sign, to);
+  case Unpacked::Finite:
+    break;
   }
   const int top = u.exponent + 63 - std::countl_zero(u.magnitude);
   if (top >= 64)
@@ -154,7 +163,8 @@ struct ToTf32 {
 // The conversions of inner loops, in a form that vectorises.
 template <bool Brain> struct PairNearest {
   static uint32_t apply(uint32_t a, uint32_t b) {
-    return Brain ? floatToBf16(asFloat(a)) << 16 | floatToBf16(asFloat(b)) : floatToF16(asFloat(a)) << 16 | floatToF16(asFloat(b));
+    return Brain ? floatToBf16(asFloat(a)) << 16 | floatToBf16(asFloat(b))
+                 : floatToF16(asFloat(a)) << 16 | floatToF16(asFloat(b));
   }
 };
 template <bool Brain> struct HalfNearest {

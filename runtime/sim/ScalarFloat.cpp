@@ -14,14 +14,21 @@ enum class Operation { Add, Sub, Mul, Fma, Div, Sqrt, Rcp };
 
 template <Operation O, class T> T compute(T a, T b, T c) {
   switch (O) {
-  case Operation::Add: return a + b;
-  case Operation::Sub: return a - b;
-  case Operation::Mul: return a * b;
-  case Operation::Fma: return std::is_same_v<T, float> ? T(__builtin_fmaf(float(a), float(b), float(c)))
-                                                       : T(__builtin_fma(double(a), double(b), double(c)));
-  case Operation::Div: return a / b;
-  case Operation::Sqrt: return std::is_same_v<T, float> ? T(__builtin_sqrtf(float(a))) : T(__builtin_sqrt(double(a)));
-  default: return T(1) / a;
+  case Operation::Add:
+    return a + b;
+  case Operation::Sub:
+    return a - b;
+  case Operation::Mul:
+    return a * b;
+  case Operation::Fma:
+    return std::is_same_v<T, float> ? T(__builtin_fmaf(float(a), float(b), float(c)))
+                                    : T(__builtin_fma(double(a), double(b), double(c)));
+  case Operation::Div:
+    return a / b;
+  case Operation::Sqrt:
+    return std::is_same_v<T, float> ? T(__builtin_sqrtf(float(a))) : T(__builtin_sqrt(double(a)));
+  default:
+    return T(1) / a;
   }
 }
 
@@ -50,20 +57,25 @@ template <Operation O> struct Double {
 
 int hostRounding(Rounding rounding) {
   switch (rounding) {
-  case Rounding::Rz: return FE_TOWARDZERO;
-  case Rounding::Rm: return FE_DOWNWARD;
-  case Rounding::Rp: return FE_UPWARD;
-  default: return FE_TONEAREST;
+  case Rounding::Rz:
+    return FE_TOWARDZERO;
+  case Rounding::Rm:
+    return FE_DOWNWARD;
+  case Rounding::Rp:
+    return FE_UPWARD;
+  default:
+    return FE_TONEAREST;
   }
 }
 
-/// Any rounding, by the host's rounding mode. The volatile operands keep the computation between the two changes of mode.
+/// Any rounding, by the host's rounding mode. The volatile operands keep the computation between the two changes of
+/// mode.
 template <Operation O, class T, unsigned Sources> void directed(Registers &r, const Op &op, Mask lanes) {
   using W = Word<T>;
   const Form &f = *op.form;
-  const W *a = source<W>(r, op.a), *b = Sources >= 2 ? source<W>(r, op.b) : a, *c = Sources >= 3 ? source<W>(r, op.c) : a;
-  const Mask poison =
-      r.poison(op.a) | (Sources >= 2 ? r.poison(op.b) : 0) | (Sources >= 3 ? r.poison(op.c) : 0);
+  const W *a = source<W>(r, op.a), *b = Sources >= 2 ? source<W>(r, op.b) : a,
+          *c = Sources >= 3 ? source<W>(r, op.c) : a;
+  const Mask poison = r.poison(op.a) | (Sources >= 2 ? r.poison(op.b) : 0) | (Sources >= 3 ? r.poison(op.c) : 0);
   Output<W> out(r, op.dst, lanes);
   const int before = std::fegetround();
   std::fesetround(hostRounding(f.rounding));
@@ -103,8 +115,10 @@ template <Operation O, unsigned Sources> ScalarHandler arithmetic(const Form &f)
   if (!nearest)
     return directed<O, float, Sources>;
   if (f.sat)
-    return f.ftz ? mapped<Single<O, true, true>, uint32_t, Sources>() : mapped<Single<O, false, true>, uint32_t, Sources>();
-  return f.ftz ? mapped<Single<O, true, false>, uint32_t, Sources>() : mapped<Single<O, false, false>, uint32_t, Sources>();
+    return f.ftz ? mapped<Single<O, true, true>, uint32_t, Sources>()
+                 : mapped<Single<O, false, true>, uint32_t, Sources>();
+  return f.ftz ? mapped<Single<O, true, false>, uint32_t, Sources>()
+               : mapped<Single<O, false, false>, uint32_t, Sources>();
 }
 
 //===-- Halves -------------------------------------------------------------------------------------------------------
@@ -181,10 +195,13 @@ template <class H, Operation O> ScalarHandler halves(const Form &f) {
 template <Operation O> ScalarHandler anyFloat(const Form &f) {
   switch (f.type()) {
   case Type::F16:
-  case Type::F16x2: return halves<Half, O>(f);
+  case Type::F16x2:
+    return halves<Half, O>(f);
   case Type::BF16:
-  case Type::BF16x2: return halves<Brain, O>(f);
-  default: return arithmetic<O, O == Operation::Fma ? 3 : 2>(f);
+  case Type::BF16x2:
+    return halves<Brain, O>(f);
+  default:
+    return arithmetic < O, O == Operation::Fma ? 3 : 2 > (f);
   }
 }
 
@@ -240,12 +257,16 @@ template <class H, bool Max> ScalarHandler minMax16(const Form &f) {
 template <bool Max> ScalarHandler minMax(const Form &f) {
   using U = uint32_t;
   switch (f.type()) {
-  case Type::F64: return map2<MinMax64<Max>, uint64_t, uint64_t, uint64_t>;
+  case Type::F64:
+    return map2<MinMax64<Max>, uint64_t, uint64_t, uint64_t>;
   case Type::F16:
-  case Type::F16x2: return minMax16<Half, Max>(f);
+  case Type::F16x2:
+    return minMax16<Half, Max>(f);
   case Type::BF16:
-  case Type::BF16x2: return minMax16<Brain, Max>(f);
-  default: break;
+  case Type::BF16x2:
+    return minMax16<Brain, Max>(f);
+  default:
+    break;
   }
   if (f.nan)
     return f.ftz ? map2<MinMax32<true, Max, true>, U, U, U> : map2<MinMax32<false, Max, true>, U, U, U>;
@@ -263,11 +284,14 @@ template <class W, W Signs, bool Flip, bool Ftz> struct Sign {
 template <bool Flip> ScalarHandler sign(const Form &f) {
   using U = uint32_t;
   switch (f.type()) {
-  case Type::F64: return map1<Sign<uint64_t, uint64_t(1) << 63, Flip, false>, uint64_t, uint64_t>;
+  case Type::F64:
+    return map1<Sign<uint64_t, uint64_t(1) << 63, Flip, false>, uint64_t, uint64_t>;
   case Type::F16:
-  case Type::BF16: return f.ftz ? nullptr : map1<Sign<U, 0x8000u, Flip, false>, U, U>;
+  case Type::BF16:
+    return f.ftz ? nullptr : map1<Sign<U, 0x8000u, Flip, false>, U, U>;
   case Type::F16x2:
-  case Type::BF16x2: return f.ftz ? nullptr : map1<Sign<U, 0x80008000u, Flip, false>, U, U>;
+  case Type::BF16x2:
+    return f.ftz ? nullptr : map1<Sign<U, 0x80008000u, Flip, false>, U, U>;
   default:
     return f.ftz ? map1<Sign<U, 0x80000000u, Flip, true>, U, U> : map1<Sign<U, 0x80000000u, Flip, false>, U, U>;
   }
@@ -288,12 +312,24 @@ template <class W> void testpLanes(Registers &r, const Op &op, Mask lanes) {
     const W m = a[l] & kMagnitude;
     bool yes = false;
     switch (op.form->n) {
-    case 1: yes = m < kInfinity; break;
-    case 2: yes = m == kInfinity; break;
-    case 3: yes = m <= kInfinity; break;
-    case 4: yes = m > kInfinity; break;
-    case 5: yes = m >= kFirstNormal && m < kInfinity; break;
-    default: yes = m != 0 && m < kFirstNormal; break;
+    case 1:
+      yes = m < kInfinity;
+      break;
+    case 2:
+      yes = m == kInfinity;
+      break;
+    case 3:
+      yes = m <= kInfinity;
+      break;
+    case 4:
+      yes = m > kInfinity;
+      break;
+    case 5:
+      yes = m >= kFirstNormal && m < kInfinity;
+      break;
+    default:
+      yes = m != 0 && m < kFirstNormal;
+      break;
     }
     result |= yes ? Mask(1) << l : 0;
   }
@@ -306,19 +342,29 @@ enum class Special { Rcp, Sqrt, Rsqrt, Ex2, Lg2, Sin, Cos, Tanh, Div, DivFull };
 
 template <Special S> double exact(double x, double y) {
   switch (S) {
-  case Special::Rcp: return 1.0 / x;
-  case Special::Sqrt: return std::sqrt(x);
-  case Special::Rsqrt: return 1.0 / std::sqrt(x);
-  case Special::Ex2: return std::exp2(x);
-  case Special::Lg2: return std::log2(x);
-  case Special::Sin: return std::sin(x);
-  case Special::Cos: return std::cos(x);
-  case Special::Tanh: return std::tanh(x);
+  case Special::Rcp:
+    return 1.0 / x;
+  case Special::Sqrt:
+    return std::sqrt(x);
+  case Special::Rsqrt:
+    return 1.0 / std::sqrt(x);
+  case Special::Ex2:
+    return std::exp2(x);
+  case Special::Lg2:
+    return std::log2(x);
+  case Special::Sin:
+    return std::sin(x);
+  case Special::Cos:
+    return std::cos(x);
+  case Special::Tanh:
+    return std::tanh(x);
   case Special::Div:
     // The hardware goes over the reciprocal of the divisor, which is flushed.
-    return std::fabs(y) > 0x1p126 && std::isfinite(y) ? (std::isinf(x) ? NAN : std::copysign(0.0, x) * std::copysign(1.0, y))
-                                                      : x / y;
-  default: return x / y;
+    return std::fabs(y) > 0x1p126 && std::isfinite(y)
+               ? (std::isinf(x) ? NAN : std::copysign(0.0, x) * std::copysign(1.0, y))
+               : x / y;
+  default:
+    return x / y;
   }
 }
 
@@ -326,14 +372,21 @@ template <Special S> double exact(double x, double y) {
 template <Special S> double halfBound(double x, double y) {
   const double ulp = std::ldexp(1.0, std::ilogb(y) - 23);
   switch (S) {
-  case Special::Rcp: return 0.5 * ulp;
-  case Special::Sqrt: return std::fabs(y) * 0x1p-24;
-  case Special::Rsqrt: return std::fabs(y) * 0.5 * std::exp2(-22.4);
-  case Special::Lg2: return x > 0.5 && x < 2.0 ? 0x1p-23 : std::fabs(y) * 0x1p-23;
+  case Special::Rcp:
+    return 0.5 * ulp;
+  case Special::Sqrt:
+    return std::fabs(y) * 0x1p-24;
+  case Special::Rsqrt:
+    return std::fabs(y) * 0.5 * std::exp2(-22.4);
+  case Special::Lg2:
+    return x > 0.5 && x < 2.0 ? 0x1p-23 : std::fabs(y) * 0x1p-23;
   case Special::Sin:
-  case Special::Cos: return 0.5 * std::exp2(-20.5);
-  case Special::Tanh: return std::fabs(y) * 0x1p-12;
-  default: return ulp; // two ulp are documented
+  case Special::Cos:
+    return 0.5 * std::exp2(-20.5);
+  case Special::Tanh:
+    return std::fabs(y) * 0x1p-12;
+  default:
+    return ulp; // two ulp are documented
   }
 }
 
@@ -383,7 +436,8 @@ template <Special S> struct ApproximateHalf {
     const double x = brain ? bf16ToFloat(a) : f16ToFloat(a);
     double y = exact<S>(x, 0);
     if (f.worst && std::isfinite(y) && y != 0 && x != 0) {
-      const double relative = brain ? 0x1p-8 : 0.5 * std::exp2(-9.9), absolute = brain ? 0x1p-9 : 0.5 * std::exp2(-10.987);
+      const double relative = brain ? 0x1p-8 : 0.5 * std::exp2(-9.9),
+                   absolute = brain ? 0x1p-9 : 0.5 * std::exp2(-10.987);
       y += disturbance(S, a, 0) * (S == Special::Ex2 ? std::fabs(y) * relative : absolute);
       y = S == Special::Tanh ? std::clamp(y, -1.0, 1.0) : y;
     }

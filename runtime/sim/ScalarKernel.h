@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loops over the lanes of a warp, shared by the scalar handlers. Everything has internal linkage, because the files that
-// include this are compiled for two instruction sets.
+// Loops over the lanes of a warp, shared by the scalar handlers. Everything has internal linkage, because the files
+// that include this are compiled for two instruction sets.
 #pragma once
 
 #include "runtime/sim/Bits.h"
@@ -24,6 +24,9 @@ namespace {
 
 /// What a value of C++ type T is stored in: a word of a 32-bit row, or of a pair of rows.
 template <class T> using Word = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
+
+/// A result as it is stored: 16-bit values are zero-extended.
+template <class T> Word<T> stored(Word<T> value) { return Word<T>(std::make_unsigned_t<T>(value)); }
 
 template <class W> const W *source(const Registers &r, Row row) {
   if constexpr (sizeof(W) == 8)
@@ -95,8 +98,8 @@ template <class F, class D, class A, class B, class C> void map3(Registers &r, c
   r.setPoison(op.dst, lanes, poison);
 }
 
-/// Like map1..3, for functions that look at the form: slower, for what is rare. F::apply(form, a, b, c) of raw values; the
-/// widths are those of the registers.
+/// Like map1..3, for functions that look at the form: slower, for what is rare. F::apply(form, a, b, c) of raw values;
+/// the widths are those of the registers.
 template <class F, unsigned Sources> void mapSlow(Registers &r, const Op &op, Mask lanes) {
   const Form &form = *op.form;
   const bool wideSource = op.srcBits == 64, wide = op.dstBits == 64;
@@ -126,22 +129,33 @@ inline Mask predicateOperand(const Registers &r, const Op &op, Predicate p, uint
 // Choice by type. F is a template over the C++ type of the operands.
 #define ATTN_CHOOSE_INT(TYPE, CASE)                                                                                    \
   switch (TYPE) {                                                                                                      \
-  case Type::S16: return CASE(int16_t);                                                                                \
-  case Type::U16: return CASE(uint16_t);                                                                               \
-  case Type::S32: return CASE(int32_t);                                                                                \
-  case Type::U32: return CASE(uint32_t);                                                                               \
-  case Type::S64: return CASE(int64_t);                                                                                \
-  case Type::U64: return CASE(uint64_t);                                                                               \
-  default: return nullptr;                                                                                             \
+  case Type::S16:                                                                                                      \
+    return CASE(int16_t);                                                                                              \
+  case Type::U16:                                                                                                      \
+    return CASE(uint16_t);                                                                                             \
+  case Type::S32:                                                                                                      \
+    return CASE(int32_t);                                                                                              \
+  case Type::U32:                                                                                                      \
+    return CASE(uint32_t);                                                                                             \
+  case Type::S64:                                                                                                      \
+    return CASE(int64_t);                                                                                              \
+  case Type::U64:                                                                                                      \
+    return CASE(uint64_t);                                                                                             \
+  default:                                                                                                             \
+    return nullptr;                                                                                                    \
   }
 
 /// Functions that do not care for the sign exist for the widths only.
 #define ATTN_CHOOSE_WIDTH(TYPE, CASE)                                                                                  \
   switch (bitWidth(TYPE)) {                                                                                            \
-  case 16: return CASE(uint16_t);                                                                                      \
-  case 32: return CASE(uint32_t);                                                                                      \
-  case 64: return CASE(uint64_t);                                                                                      \
-  default: return nullptr;                                                                                             \
+  case 16:                                                                                                             \
+    return CASE(uint16_t);                                                                                             \
+  case 32:                                                                                                             \
+    return CASE(uint32_t);                                                                                             \
+  case 64:                                                                                                             \
+    return CASE(uint64_t);                                                                                             \
+  default:                                                                                                             \
+    return nullptr;                                                                                                    \
   }
 
 template <template <class> class F, class T> constexpr ScalarHandler unary() { return map1<F<T>, Word<T>, Word<T>>; }

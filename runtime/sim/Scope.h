@@ -20,8 +20,8 @@ struct Operand {
   std::string_view suffix; // ".x" of "%tid.x"
   bool negated = false;    // `!`
   bool hasOffset = false;
-  int64_t offset = 0;      // "symbol+4"; of an address its displacement
-  uint64_t value = 0;      // of a number; sign applied
+  int64_t offset = 0;            // "symbol+4"; of an address its displacement
+  uint64_t value = 0;            // of a number; sign applied
   std::vector<Operand> elements; // of a vector or pair; of an address its base, then coordinates
   bool hasCoordinates = false;
   bool isSink() const { return kind == Name && token.text == "_"; }
@@ -97,8 +97,8 @@ class Binder {
 public:
   Binder(Module &module, Names &names) : module(module), names(names) {}
 
-  /// Decodes one instruction of `function` into `op` (guard and line are the caller's). On failure returns false with the
-  /// message and the token it is about.
+  /// Decodes one instruction of `function` into `op` (guard and line are the caller's). On failure returns false with
+  /// the message and the token it is about.
   bool bind(const std::vector<Candidate> &candidates, const std::vector<Operand> &operands, uint32_t function,
             const Token &mnemonic, Op &op, std::string &message, Token &where);
 

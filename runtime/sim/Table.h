@@ -30,18 +30,49 @@ struct ScalarFault {
 // Values of modifiers. The first value of each is "not written".
 
 enum class Type : uint8_t {
-  None, B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64, F16, F32, F64, BF16, TF32, E4M3, E5M2,
-  F16x2, BF16x2, E4M3x2, E5M2x2, U16x2, S16x2, Pred
+  None,
+  B8,
+  B16,
+  B32,
+  B64,
+  B128,
+  U8,
+  U16,
+  U32,
+  U64,
+  S8,
+  S16,
+  S32,
+  S64,
+  F16,
+  F32,
+  F64,
+  BF16,
+  TF32,
+  E4M3,
+  E5M2,
+  F16x2,
+  BF16x2,
+  E4M3x2,
+  E5M2x2,
+  U16x2,
+  S16x2,
+  Pred
 };
 /// Bits of a value of the type; 1 for predicates, 0 for None.
 unsigned bitWidth(Type type);
-bool isSigned(Type type);   // S8 .. S64, S16x2
-bool isFloat(Type type);    // F16 .. E5M2x2
-bool isUntyped(Type type);  // B8 .. B128
+bool isSigned(Type type);  // S8 .. S64, S16x2
+bool isFloat(Type type);   // F16 .. E5M2x2
+bool isUntyped(Type type); // B8 .. B128
 std::string_view name(Type type);
 
 enum class Space : uint8_t {
-  Generic, Global, Shared, SharedCluster, Local, Constant,
+  Generic,
+  Global,
+  Shared,
+  SharedCluster,
+  Local,
+  Constant,
   Param, // parameters of the entry; those of device functions live in their frame and have Space::Local
 };
 enum class Scope : uint8_t { None, Cta, Cluster, Gpu, Sys };
@@ -50,11 +81,27 @@ enum class Rounding : uint8_t { None, Rn, Rz, Rm, Rp, Rna, Rni, Rzi, Rmi, Rpi, A
 enum class Compare : uint8_t { None, Eq, Ne, Lt, Le, Gt, Ge, Lo, Ls, Hi, Hs, Equ, Neu, Ltu, Leu, Gtu, Geu, Num, Nan };
 enum class BoolOp : uint8_t { None, And, Or, Xor };
 /// Operation of `atom red redux bar.red cp.reduce vote match`.
-enum class Reduce : uint8_t {
-  None, Add, Min, Max, And, Or, Xor, Exch, Cas, Inc, Dec, Popc, Ballot, Any, All, Uni
-};
+enum class Reduce : uint8_t { None, Add, Min, Max, And, Or, Xor, Exch, Cas, Inc, Dec, Popc, Ballot, Any, All, Uni };
 enum class Mode : uint8_t {
-  None, Lo, Hi, Wide, Left, Right, Wrap, Clamp, Up, Down, Bfly, Idx, F4e, B4e, Rc8, Ecl, Ecr, Rc16, ShiftAmount
+  None,
+  Lo,
+  Hi,
+  Wide,
+  Left,
+  Right,
+  Wrap,
+  Clamp,
+  Up,
+  Down,
+  Bfly,
+  Idx,
+  F4e,
+  B4e,
+  Rc8,
+  Ecl,
+  Ecr,
+  Rc16,
+  ShiftAmount
 };
 
 enum class MatrixShape : uint8_t { None, M16N8K4, M16N8K8, M16N8K16, M16N8K32, M8N8, Wgmma };
@@ -62,11 +109,11 @@ enum class MatrixShape : uint8_t { None, M16N8K4, M16N8K8, M16N8K16, M16N8K32, M
 /// What an instruction's modifiers said. Distinct forms are shared by all their instructions.
 struct Form {
   const struct TableRow *row = nullptr;
-  std::string text;                 // as written, e.g. "ld.shared.v4.b32"
+  std::string text; // as written, e.g. "ld.shared.v4.b32"
   /// The types in the order written; `types[0]` is the destination's where there are several.
   std::array<Type, 4> types{};
-  Space space = Space::Generic;     // of the address; of the destination where there are two
-  Space source = Space::Generic;    // of the source where there are two (bulk copies)
+  Space space = Space::Generic;  // of the address; of the destination where there are two
+  Space source = Space::Generic; // of the source where there are two (bulk copies)
   Scope scope = Scope::None;
   Semantics semantics = Semantics::None;
   Rounding rounding = Rounding::None;
@@ -75,16 +122,16 @@ struct Form {
   Reduce reduce = Reduce::None;
   Mode mode = Mode::None, mode2 = Mode::None;
   MatrixShape shape = MatrixShape::None;
-  uint16_t n = 0;                   // N of wgmma; dimensions of a tensor copy (1..5)
-  uint8_t vector = 1;               // v2, v4, v8; x1, x2, x4; num of matrices
+  uint16_t n = 0;     // N of wgmma; dimensions of a tensor copy (1..5)
+  uint8_t vector = 1; // v2, v4, v8; x1, x2, x4; num of matrices
   bool ftz = false, sat = false, satfinite = false, relu = false, nan = false, carryOut = false, carryIn = false;
   bool sync = false, aligned = false, trans = false, uniform = false, parity = false, multicast = false, read = false;
   bool noinc = false, noComplete = false, noFtz = false, nonCoherent = false, cacheHint = false, expectTx = false;
-  bool to = false;                  // cvta.to
-  bool cg = false;                  // cp.async.cg
+  bool to = false; // cvta.to
+  bool cg = false; // cp.async.cg
   bool tile = false, bulkGroup = false, all = false;
-  bool exactWidths = false;         // registers are exactly as wide as the types
-  bool worst = false;               // approximations are off by half their documented bound
+  bool exactWidths = false; // registers are exactly as wide as the types
+  bool worst = false;       // approximations are off by half their documented bound
 
   Type type() const { return types[0]; }
 };
@@ -109,16 +156,17 @@ struct TableRow {
 
 /// Flags of a row.
 enum RowFlag : unsigned {
-  FlagMemory = 1u << 0,    // reads or writes memory
-  FlagSync = 1u << 1,      // waits for other lanes (a member mask or all of the warp)
-  FlagAligned = 1u << 2,   // all non-exited lanes of the warp must be at the same instruction (also by `.aligned`)
-  FlagBranch = 1u << 3,    // sets the program counter itself; every other instruction goes on to the next
-  FlagBlocks = 1u << 4,    // may block on other warps
-  FlagAsync = 1u << 5,     // starts or waits for an asynchronous operation
-  FlagEnds = 1u << 6,      // lanes exit
-  FlagNop = 1u << 7,       // hint without effect
-  FlagWgmma = 1u << 8,     // accounts for the registers itself
-  FlagRelaxed = 1u << 9,   // registers may be wider than the type
+  FlagMemory = 1u << 0,  // reads or writes memory
+  FlagSync = 1u << 1,    // waits for other lanes (a member mask or all of the warp)
+  FlagAligned = 1u << 2, // all non-exited lanes of the warp must be at the same instruction (also by `.aligned`)
+  FlagBranch = 1u << 3,  // sets the program counter itself; every other instruction goes on to the next
+  FlagBlocks = 1u << 4,  // may block on other warps
+  FlagAsync = 1u << 5,   // starts or waits for an asynchronous operation
+  FlagEnds = 1u << 6,    // lanes exit
+  FlagNop = 1u << 7,     // hint without effect
+  FlagWgmma = 1u << 8,   // accounts for the registers itself
+  FlagRelaxed = 1u << 9, // registers may be wider than the type
+  FlagLater = 1u << 10,  // known, but running it is refused: clusters, bulk copies, mbarriers, warpgroups
 };
 
 /// All rows; `index` is the position.

@@ -155,6 +155,8 @@ void launchLine(Test &test, std::istringstream &words, const std::string &line) 
       test.options.resident = unsigned(n);
     else if (key == "cooperative")
       test.options.cooperative = n != 0;
+    else if (key == "lanes")
+      test.options.laneOrder = n != 0;
     else if (key == "fine")
       test.options.fine = n != 0;
     else
