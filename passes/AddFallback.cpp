@@ -19,7 +19,10 @@ struct AddFallback : impl::AddFallbackBase<AddFallback> {
       OpBuilder builder(kernel);
       builder.setInsertionPointAfter(kernel);
       auto twin = cast<KernelOp>(builder.clone(*kernel));
-      twin.setSymName((kernel.getSymName() + "_unaligned").str());
+      std::string name = (kernel.getSymName() + "_unaligned").str();
+      while (getOperation().lookupSymbol(name)) // the user may have a kernel of that name
+        name += "_";
+      twin.setSymName(name);
       constexpr int64_t kWarps = 4, kRows = 16 * kWarps, kKeys = 16, kStages = 1;
       twin.setScheduleAttr(ScheduleAttr::get(&getContext(), given.getName(), kRows, kKeys, kStages, kWarps,
                                              given.getNumSplits(), given.getOverlap()));

@@ -16,7 +16,19 @@ namespace attn {
 
 namespace tile {
 
-static constexpr StringLiteral kSharedSymbol = "shared_memory";
+/// The symbol of the dynamic shared memory, one for all kernels; a kernel of the user's may have its usual name.
+static LLVM::GlobalOp sharedMemory(ImplicitLocOpBuilder &builder, Operation *module) {
+  Block &body = module->getRegion(0).front();
+  for (auto global : body.getOps<LLVM::GlobalOp>())
+    return global;
+  std::string name = "shared_memory";
+  while (SymbolTable::lookupSymbolIn(module, name))
+    name += "_";
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToEnd(&body);
+  return LLVM::GlobalOp::create(builder, LLVM::LLVMArrayType::get(builder.getI8Type(), 0), /*isConstant=*/false,
+                                LLVM::Linkage::External, name, Attribute(), /*alignment=*/1024, /*addrSpace=*/3);
+}
 
 TileLowering::TileLowering(func::FuncOp source, Operation *module)
     : builder(source.getLoc(), source.getContext()), source(source), module(module),
@@ -198,10 +210,8 @@ void TileLowering::createFunction() {
   }
   MLIRContext *context = builder.getContext();
   Block &body = module->getRegion(0).front();
+  sharedMemory(builder, module); // before the first kernel
   builder.setInsertionPointToEnd(&body);
-  if (!SymbolTable::lookupSymbolIn(module, kSharedSymbol))
-    LLVM::GlobalOp::create(builder, LLVM::LLVMArrayType::get(builder.getI8Type(), 0), /*isConstant=*/false,
-                           LLVM::Linkage::External, kSharedSymbol, Attribute(), /*alignment=*/1024, /*addrSpace=*/3);
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), types);
   target = LLVM::LLVMFuncOp::create(builder, source.getName(), type);
   target->setAttr("nvvm.kernel", builder.getUnitAttr());
@@ -227,7 +237,7 @@ void TileLowering::readGeometry() {
 void TileLowering::createGeometry() {
   readGeometry();
   auto pointer = LLVM::LLVMPointerType::get(builder.getContext(), 3);
-  Value base = LLVM::AddressOfOp::create(builder, pointer, kSharedSymbol);
+  Value base = LLVM::AddressOfOp::create(builder, pointer, sharedMemory(builder, module).getSymName());
   sharedBase = LLVM::PtrToIntOp::create(builder, builder.getI32Type(), base);
   topPoint = i32(0).getDefiningOp();
 }
@@ -448,7 +458,7 @@ LogicalResult TileLowering::lowerFor(scf::ForOp loop) {
 namespace {
 struct ConvertTileToGpu : impl::ConvertTileToGpuBase<ConvertTileToGpu> {
   void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<LLVM::LLVMDialect, NVVM::NVVMDialect>();
+    registry.insert<arith::ArithDialect, math::MathDialect, scf::SCFDialect, LLVM::LLVMDialect, NVVM::NVVMDialect>();
   }
   void runOnOperation() override {
     SmallVector<func::FuncOp> kernels, others;

@@ -5,6 +5,7 @@
 #include "mlir/IR/SymbolTable.h"
 #include "passes/CostModel.h"
 #include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -30,6 +31,7 @@ public:
         checkElementTypes();
       }
     }
+    checkName();
     checkArguments();
     if (failedOnce)
       return failure();
@@ -114,6 +116,14 @@ private:
                          << values;
     if (!result.isF16() && !result.isBF16() && !result.isF32())
       fail(found.output) << "an output of f16, bf16 or f32, got " << result;
+  }
+
+  /// The name is that of the code's entry as well, and stands as a word in the kernel file.
+  void checkName() {
+    StringRef name = kernel.getSymName();
+    if (!llvm::isAlpha(name.front()) || name == "WARP_SZ" ||
+        !llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; }))
+      fail(kernel) << "a name of letters, digits and _ that begins with a letter, and not WARP_SZ, got '" << name << "'";
   }
 
   void checkArguments() {

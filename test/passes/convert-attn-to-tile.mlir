@@ -1,0 +1,270 @@
+// A kernel becomes the schedule's loop in a wrapper that makes its views.
+// RUN: attn-opt %s --convert-attn-to-tile --split-input-file | FileCheck %s
+// RUN: attn-opt %s --convert-attn-to-tile --split-input-file | attn-opt --split-input-file | FileCheck %s
+
+// Nothing but a kernel: one program for each block of rows, head and batch, the last block first; the default scale of
+// 1/8 stands in the exponent, times log2(e); rows stand at the end of the keys; nobody asked for lse.
+
+// CHECK-LABEL: func.func @plain(
+// CHECK-SAME: %[[Q:[a-z0-9]+]]: memref<?x?x4x64xf16, strided<[?, ?, ?, 1]>> {attn.dims = ["batch", "seq_q", "heads", "head_dim"], attn.name = "q"}
+// CHECK-SAME: %[[K:[a-z0-9]+]]: memref<{{[^>]*}}>> {attn.dims = ["batch", "seq_kv", "kv_heads", "head_dim"], attn.name = "k"}
+// CHECK-SAME: %[[V:[a-z0-9]+]]: memref<{{[^>]*}}>> {attn.dims = {{.*}}, attn.name = "v"}
+// CHECK-SAME: %[[O:[a-z0-9]+]]: memref<{{[^>]*}}>> {attn.dims = {{.*}}, attn.name = "o", attn.result}
+// CHECK-SAME: attributes {tile.stages = 2 : i64, tile.warps = 4 : i64}
+// CHECK: %[[ROWS:.*]] = memref.dim %[[Q]], %c1
+// CHECK: %[[BLOCKS:.*]] = arith.ceildivui %[[ROWS]], %c64
+// CHECK: %[[BATCHES:.*]] = memref.dim %[[Q]], %c0
+// CHECK: %[[P:.*]]:3 = tile.program %[[BLOCKS]], %c4, %[[BATCHES]]
+// CHECK: %[[LAST:.*]] = arith.subi %[[BLOCKS]], %c1
+// CHECK: %[[BLOCK:.*]] = arith.subi %[[LAST]], %[[P]]#0
+// CHECK: %[[ROW:.*]] = arith.muli %[[BLOCK]], %c64
+// CHECK: %[[NQ:.*]] = memref.dim %[[Q]], %c1
+// CHECK: %[[NK:.*]] = memref.dim %[[K]], %c1
+// CHECK: %[[POSITION:.*]] = arith.subi %[[NK]], %[[NQ]]
+// CHECK: %[[QUERY:.*]] = tile.view %[[Q]][%[[P]]#2, %[[P]]#1] length %[[NQ]] position %[[POSITION]] :
+// CHECK: %[[KEYS:.*]] = tile.view %[[K]][%[[P]]#2, %[[P]]#1] length %[[NK]] : {{.*}} -> <64 x f16>
+// CHECK: tile.view %[[V]][%[[P]]#2, %[[P]]#1] length %[[NK]] :
+// CHECK: %[[OUT:.*]] = tile.view %[[O]][%[[P]]#2, %[[P]]#1] length %[[NQ]] :
+// CHECK: %[[LSE:.*]] = tile.absent : <1 x f32>
+// CHECK: %[[FOLDED:.*]] = arith.constant dense<0.180336878> : tensor<64x32xf32>
+// CHECK: tile.load %[[QUERY]][%[[ROW]]] : <64 x f16> -> tensor<64x64xf16>
+// CHECK: tile.walk %[[COL:.*]] in %[[KEYS]][%c0{{.*}} to %[[NK]]] step 32
+// CHECK: %[[RAW:.*]] = tile.dot %{{.*}}, trans_b
+// CHECK-NOT: tile.apply
+// CHECK: %[[S:.*]] = tile.mask %[[RAW]] by [@in_bounds] rows %[[QUERY]][%[[ROW]]] cols %[[KEYS]][%[[COL]]] :
+// CHECK: math.fma %[[S]], %[[FOLDED]],
+// CHECK: tile.yield
+// CHECK: tile.store %{{.*}}, %[[OUT]][%[[ROW]]] : tensor<64x64xf32>, <64 x f16>
+// CHECK: tile.store %{{.*}}, %[[LSE]][%[[ROW]]] : tensor<64xf32>, <1 x f32>
+// CHECK-NOT: attn.kernel
+// CHECK: func.func private @in_bounds(index, index, index, index, index, index) -> i1
+!x = tensor<?x?x4x64xf16>
+attn.kernel @plain(%q: !x, %k: !x, %v: !x) -> (o: !x)
+    schedule<prefill, block_q = 64, block_kv = 32, num_stages = 2, num_warps = 4> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+
+// -----
+
+// A positive scale that is known is folded as well: 0.25 log2(e).
+
+// CHECK-LABEL: func.func @known_scale(
+// CHECK: arith.constant dense<0.360673755> : tensor<64x32xf32>
+// CHECK-NOT: tile.apply
+// CHECK: return
+!x = tensor<?x?x4x64xf16>
+attn.kernel @known_scale(%q: !x, %k: !x, %v: !x) -> (o: !x)
+    schedule<prefill, block_q = 64, block_kv = 32, num_stages = 1, num_warps = 4> {
+  %scale = arith.constant 0.25 : f32
+  %s = attn.scores %q, %k scale %scale : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+
+// -----
+
+// A scale of zero or below turns maxima around or makes all alike: scores are scaled first, and log2(e) alone stays.
+
+// CHECK-LABEL: func.func @negative_scale(
+// CHECK: arith.constant dense<1.44269502> : tensor<64x32xf32>
+// CHECK: %[[RAW:.*]] = tile.dot
+// CHECK: %[[SCALED:.*]] = tile.apply @score to %[[RAW]] rows
+// CHECK: tile.mask %[[SCALED]] by
+// CHECK: func.func private @score(%[[S:[a-z0-9]+]]: f32, {{.*}}) -> f32 {
+// CHECK: %[[SCALE:.*]] = arith.constant -2.500000e-01 : f32
+// CHECK: %[[R:.*]] = arith.mulf %[[S]], %[[SCALE]] : f32
+// CHECK: return %[[R]]
+!x = tensor<?x?x4x64xf16>
+attn.kernel @negative_scale(%q: !x, %k: !x, %v: !x) -> (o: !x)
+    schedule<prefill, block_q = 64, block_kv = 32, num_stages = 1, num_warps = 4> {
+  %scale = arith.constant -0.25 : f32
+  %s = attn.scores %q, %k scale %scale : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+
+// -----
+
+// CHECK-LABEL: func.func @zero_scale(
+// CHECK: arith.constant dense<1.44269502> : tensor<64x32xf32>
+// CHECK: tile.apply @score to
+// CHECK: func.func private @score(
+// CHECK: arith.constant 0.000000e+00 : f32
+!x = tensor<?x?x4x64xf16>
+attn.kernel @zero_scale(%q: !x, %k: !x, %v: !x) -> (o: !x)
+    schedule<prefill, block_q = 64, block_kv = 32, num_stages = 1, num_warps = 4> {
+  %scale = arith.constant 0.0 : f32
+  %s = attn.scores %q, %k scale %scale : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+
+// -----
+
+// A scale given at launch may have any sign: it is a parameter of the scores' function.
+
+// CHECK-LABEL: func.func @launch_scale(
+// CHECK-SAME: %[[SCALE:[a-z0-9]+]]: f32 {attn.name = "scale"}
+// CHECK: arith.constant dense<1.44269502> : tensor<64x32xf32>
+// CHECK: tile.apply @score(%[[SCALE]] : f32) to
+// CHECK: func.func private @score(%[[S:[a-z0-9]+]]: f32, {{.*}}, %[[GIVEN:[a-z0-9]+]]: f32) -> f32 {
+// CHECK: arith.mulf %[[S]], %[[GIVEN]] : f32
+!x = tensor<?x?x4x64xf16>
+attn.kernel @launch_scale(%q: !x, %k: !x, %v: !x, %scale: f32) -> (o: !x)
+    schedule<prefill, block_q = 64, block_kv = 32, num_stages = 1, num_warps = 4> {
+  %s = attn.scores %q, %k scale %scale : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+
+// -----
+
+// Score functions see scaled scores, in their order, each with its own parameters; masks are listed, the bounds of the
+// keys last, their parameters one after another.
+
+// CHECK-LABEL: func.func @functions(
+// CHECK-SAME: %[[BIAS:[a-z0-9]+]]: memref<4xf32, strided<[?]>> {{{[^}]*}}attn.name = "bias"}
+// CHECK-SAME: %[[N:[a-z0-9]+]]: index {attn.name = "n"}
+// CHECK: %[[CAP:.*]] = arith.constant 3.000000e+01 : f32
+// CHECK: %[[A:.*]] = tile.apply @score(%[[CAP]], %[[BIAS]] : f32, memref<4xf32, strided<[?]>>) to %{{.*}} rows %[[QUERY:.*]][%{{.*}}] cols
+// CHECK: tile.mask %[[A]] by [@visible_near, @visible_past, @in_bounds](%[[N]] : index) rows
+// CHECK: func.func private @score(%[[S:[a-z0-9]+]]: f32, %{{[a-z0-9]+}}: index, %[[H:[a-z0-9]+]]: index, {{.*}}, %[[C:[a-z0-9]+]]: f32, %[[T:[a-z0-9]+]]: memref<4xf32, strided<[?]>>) -> f32 {
+// CHECK: %[[SCALED:.*]] = arith.mulf %[[S]], %{{.*}} : f32
+// CHECK: %[[FIRST:.*]] = arith.minimumf %[[SCALED]], %[[C]] : f32
+// CHECK: %[[LOADED:.*]] = memref.load %[[T]][%[[H]]]
+// CHECK: arith.addf %[[FIRST]], %[[LOADED]] : f32
+// CHECK: func.func private @visible_near(%{{[a-z0-9]+}}: index, %{{[a-z0-9]+}}: index, %[[ROW:[a-z0-9]+]]: index, %[[COLUMN:[a-z0-9]+]]: index, %{{[a-z0-9]+}}: index, %{{[a-z0-9]+}}: index, %[[NP:[a-z0-9]+]]: index) -> i1 {
+// CHECK: %[[D:.*]] = arith.subi %[[COLUMN]], %[[ROW]]
+// CHECK: arith.cmpi slt, %[[D]], %[[NP]]
+// CHECK: func.func private @visible_past(%{{[a-z0-9]+}}: index, %{{[a-z0-9]+}}: index, %{{[a-z0-9]+}}: index, %{{[a-z0-9]+}}: index, %[[QP:[a-z0-9]+]]: index, %[[KV:[a-z0-9]+]]: index) -> i1 {
+// CHECK: arith.cmpi sle, %[[KV]], %[[QP]]
+// The functions of the spec are gone.
+// CHECK-NOT: @capped
+// CHECK-NOT: @past
+!x = tensor<?x?x4x64xf16>
+!bias = tensor<4xf32>
+attn.kernel @functions(%q: !x, %k: !x, %v: !x, %bias: !bias, %n: index) -> (o: !x)
+    schedule<prefill, block_q = 64, block_kv = 32, num_stages = 1, num_warps = 4> {
+  %cap = arith.constant 30.0 : f32
+  %s = attn.scores %q, %k : !x, !x
+  %a = attn.modify %s by @capped(%cap) : f32
+  %b = attn.modify %a by @biased(%bias) : !bias
+  %m = attn.mask %b by @near(%n) : index
+  %c = attn.mask %m by @past
+  %p = attn.softmax %c
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+func.func @capped(%s: f32, %b: index, %h: index, %q: index, %kv: index, %cap: f32) -> f32 {
+  %r = arith.minimumf %s, %cap : f32
+  return %r : f32
+}
+func.func @biased(%s: f32, %b: index, %h: index, %q: index, %kv: index, %bias: tensor<?xf32>) -> f32 {
+  %x = tensor.extract %bias[%h] : tensor<?xf32>
+  %r = arith.addf %s, %x : f32
+  return %r : f32
+}
+func.func @near(%b: index, %h: index, %q: index, %kv: index, %n: index) -> i1 {
+  %row = attn.row
+  %column = attn.column
+  %d = arith.subi %column, %row : index
+  %r = arith.cmpi slt, %d, %n : index
+  return %r : i1
+}
+func.func @past(%b: index, %h: index, %q: index, %kv: index) -> i1 {
+  %r = arith.cmpi sle, %kv, %q : index
+  return %r : i1
+}
+
+// -----
+
+// A sink's logit comes from the head, behind the loop; lse that is asked for is a view of one column.
+
+// CHECK-LABEL: func.func @sink_and_lse(
+// CHECK-SAME: %[[SINK:[a-z0-9]+]]: memref<4xf32, strided<[?]>> {{{[^}]*}}attn.name = "sink"}
+// CHECK-SAME: %[[L:[a-z0-9]+]]: memref<?x?x4xf32, strided<[?, ?, ?]>> {{{[^}]*}}attn.name = "lse", attn.result}
+// CHECK-NOT: tile.absent
+// CHECK: %[[LSE:.*]] = tile.view %[[L]][%{{.*}}] length %{{.*}} -> <1 x f32>
+// CHECK: tile.yield
+// CHECK: %[[LOGIT:.*]] = tile.apply @sink(%[[SINK]] : memref<4xf32, strided<[?]>>) to %{{.*}} rows %{{.*}}[%{{.*}}] : tensor<64xf32> rows <64 x f16>
+// CHECK: arith.mulf %[[LOGIT]], %{{.*}} : tensor<64xf32>
+// CHECK: tile.store %{{.*}}, %[[LSE]][%{{.*}}] : tensor<64xf32>, <1 x f32>
+// CHECK: func.func private @sink(%{{[a-z0-9]+}}: f32, %{{[a-z0-9]+}}: index, %[[H:[a-z0-9]+]]: index, {{.*}}, %[[T:[a-z0-9]+]]: memref<4xf32, strided<[?]>>) -> f32 {
+// CHECK: %[[X:.*]] = memref.load %[[T]][%[[H]]]
+// CHECK: return %[[X]]
+!x = tensor<?x?x4x64xf16>
+!sink = tensor<4xf32>
+!lse = tensor<?x?x4xf32>
+attn.kernel @sink_and_lse(%q: !x, %k: !x, %v: !x, %sink: !sink) -> (o: !x, lse: !lse)
+    schedule<prefill, block_q = 64, block_kv = 32, num_stages = 1, num_warps = 4> {
+  %s = attn.scores %q, %k : !x, !x
+  %p, %lse = attn.softmax %s sink %sink : !sink -> !lse
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o, %lse : !x, !lse
+}
+
+// -----
+
+// At the start, row r has position r: the view has none of its own. Six query heads share two of keys, three each.
+
+// CHECK-LABEL: func.func @start_and_groups(
+// CHECK: %[[P:.*]]:3 = tile.program %{{.*}}, %c6, %{{.*}}
+// CHECK: %[[KV_HEAD:.*]] = arith.divui %[[P]]#1, %c3
+// CHECK: tile.view %{{.*}}[%[[P]]#2, %[[P]]#1] length %{{[^ ]*}} :
+// CHECK: tile.view %{{.*}}[%[[P]]#2, %[[KV_HEAD]]] length %{{[^ ]*}} :
+// CHECK: tile.view %{{.*}}[%[[P]]#2, %[[KV_HEAD]]] length %{{[^ ]*}} :
+!q = tensor<?x?x6x64xf16>
+!kv = tensor<?x?x2x64xf16>
+attn.kernel @start_and_groups(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
+    schedule<prefill, block_q = 64, block_kv = 32, num_stages = 1, num_warps = 4> {
+  %s = attn.scores %q, %k align start : !q, !kv
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !kv -> !q
+  attn.return %o : !q
+}
+
+// -----
+
+// A length lies between 0 and what its tensor holds; one of 64 bits is brought there before it becomes an index, so
+// that a wild one does not wrap.
+
+// CHECK-LABEL: func.func @lengths(
+// CHECK-SAME: %[[Q:[a-z0-9]+]]: memref<?x?x4x64xf16, {{[^{]*}}{{{[^}]*}}attn.name = "q"}
+// CHECK-SAME: %[[K:[a-z0-9]+]]: memref<?x?x4x64xf16, {{[^{]*}}{{{[^}]*}}attn.name = "k"}
+// CHECK-SAME: %[[QL:[a-z0-9]+]]: memref<?xi32, strided<[?]>> {{{[^}]*}}attn.name = "q_lens"}
+// CHECK-SAME: %[[KL:[a-z0-9]+]]: memref<?xi64, strided<[?]>> {{{[^}]*}}attn.name = "kv_lens"}
+// CHECK-SAME: attn.lengths = {{\[\[}}"q_lens", "q", "seq_q"], ["kv_lens", "k", "seq_kv"], ["kv_lens", "v", "seq_kv"]]
+// CHECK: %[[P:.*]]:3 = tile.program
+// CHECK: %[[MOST_Q:.*]] = memref.dim %[[Q]], %c1
+// CHECK: %[[LQ:.*]] = memref.load %[[QL]][%[[P]]#2]
+// CHECK: %[[LQ_INDEX:.*]] = arith.index_cast %[[LQ]] : i32 to index
+// CHECK: %[[LQ_CUT:.*]] = arith.minsi %[[LQ_INDEX]], %[[MOST_Q]] : index
+// CHECK: %[[NQ:.*]] = arith.maxsi %[[LQ_CUT]], %c0{{.*}} : index
+// CHECK: %[[MOST_K:.*]] = memref.dim %[[K]], %c1
+// CHECK: %[[LK:.*]] = memref.load %[[KL]][%[[P]]#2]
+// CHECK: %[[MOST_WIDE:.*]] = arith.index_cast %[[MOST_K]] : index to i64
+// CHECK: %[[LK_CUT:.*]] = arith.minsi %[[LK]], %[[MOST_WIDE]] : i64
+// CHECK: %[[LK_POSITIVE:.*]] = arith.maxsi %[[LK_CUT]], %c0_i64 : i64
+// CHECK: %[[NK:.*]] = arith.index_cast %[[LK_POSITIVE]] : i64 to index
+// CHECK: %[[POSITION:.*]] = arith.subi %[[NK]], %[[NQ]]
+// CHECK: tile.view %{{.*}} length %[[NQ]] position %[[POSITION]]
+// CHECK: tile.view %{{.*}} length %[[NK]] :
+!x = tensor<?x?x4x64xf16>
+!ql = tensor<?xi32>
+!kl = tensor<?xi64>
+attn.kernel @lengths(%q: !x, %k: !x, %v: !x, %q_lens: !ql, %kv_lens: !kl) -> (o: !x)
+    schedule<prefill, block_q = 64, block_kv = 32, num_stages = 1, num_warps = 4> {
+  %queries = attn.dense %q[%q_lens] : !x [!ql]
+  %keys = attn.dense %k, %v[%kv_lens] : !x, !x [!kl]
+  %s = attn.scores %queries, %keys : !attn.seq, !attn.seq
+  %p = attn.softmax %s
+  %o = attn.output %p, %keys : !attn.seq -> !x
+  attn.return %o : !x
+}
