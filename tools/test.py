@@ -146,6 +146,11 @@ def run_unit(options, tally):
     run_driver("attn-unit", [], options, tally)
 
 
+def run_mutation(options, tally):
+    """Damaged kernels, which the simulator must catch."""
+    run_driver(ROOT / "test/mutation/attn-mutation", ["--programs", options.build_dir / "bin"], options, tally)
+
+
 def run_fuzz(options, tally):
     """Damaged inputs, on builds of our own code that stop at the first wrong access or undefined result."""
     names = sorted(path.name for path in (options.build_dir / "bin").glob("attn-fuzz-*"))
@@ -221,6 +226,7 @@ PARTS = {
     "cases": ("attn-cases", run_cases),
     "ptxas": ("attn-cases", run_ptxas),
     "gpu": ("attn-cases", run_gpu),
+    "mutation": ("attn-run", run_mutation),
     "fuzz": ("attn-fuzz-kernel-file", run_fuzz),
 }
 

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Edits of whole kernels: typical mistakes, each with the diagnosis that it must get, and edits that change nothing."""
+import re
+
+from kernels import Problem
+
+ENDS, ONE_TILE, LENGTHS = Problem(58, 122), Problem(5, 7), Problem(5, 60, (42, 7))
+
+
+class Row:
+    def __init__(self, name, edit, expected="", sentence="", kernel="causal", problem=ENDS):
+        self.name, self.edit, self.expected, self.sentence = name, edit, expected, sentence
+        self.kernel, self.problem = kernel, problem
+
+
+def in_body(change, label="full_tiles"):
+    """An edit of what lies between a loop's label and its branch back."""
+
+    def edit(text):
+        begin = text.index(f"\n{label}:\n") + 1
+        end = re.compile(rf"\n\t@%p\d+ bra \t?{label};").search(text, begin).end()
+        return text[:begin] + change(text[begin:end]) + text[end:]
+
+    return edit
+
+
+def in_first_entry(change):
+    """An edit of the entry that runs."""
+
+    def edit(text):
+        begin = text.index("\n.visible .entry")
+        end = text.index("\n}\n", begin)
+        return text[:begin] + change(text[begin:end]) + text[end:]
+
+    return edit
+
+
+def replace(pattern, new, count=1):
+    return lambda text: re.sub(pattern, new, text, count=count)
+
+
+def nth(pattern, index, new):
+    """Replaces one of the matches, counted from 0."""
+
+    def edit(text):
+        found = list(re.finditer(pattern, text))
+        match = found[index] if len(found) > index else None
+        return text[:match.start()] + match.expand(new) + text[match.end():] if match else text
+
+    return edit
+
+
+WAIT_AND_BARRIER = r"\tcp\.async\.wait_group 0;\n\tbar\.sync \t?0;\n"
+COPY = r"(\tcp\.async\.cg\.shared\.global \[[^]]*\], \[[^]]*\], 16, )%r\d+;"
+
+
+def narrow_swizzle(text):
+    """The addresses of loads take two bits of the row instead of three."""
+    bit = re.search(r"\tbfe\.u32 \t(%r\d+), %r\d+, 4, 1;\n", text)
+    return re.sub(rf"\txor\.b32 \t(%r\d+), (%r\d+), {bit[1]};\n",
+                  rf"\tand.b32 \t\1, \2, 3;\n\txor.b32 \t\1, \1, {bit[1]};\n", text, count=1)
+
+
+def no_sum_before_branch(text):
+    """The register that the last reduction starts from gets its first value inside of the branch alone."""
+    total = re.search(r"\$L__BB0_6:\n\tshfl\.sync\.bfly\.b32 %r\d+, (%r\d+), 2,", text)[1]
+    return text.replace(re.search(rf"\tmov\.b32 \t{total}, [^;]*;\n", text)[0], "", 1)
+
+
+def barrier_of_two_warps(body):
+    """A barrier of its own number: had it that of the loop, the other warps would complete it with their next one."""
+    return body.replace(":\n", ":\n\t.reg .pred %two;\n\t.reg .b32 %thread;\n\tmov.u32 %thread, %tid.x;\n"
+                        "\tsetp.gt.u32 %two, %thread, 63;\n\t@%two bra past_barrier;\n\tbar.sync 1;\npast_barrier:\n", 1)
+
+
+def product_of_half_a_warp(body):
+    product = re.search(r"\tmma\.sync.*?;\n", body, re.S)
+    return (body[:product.start()] + "\t.reg .pred %half;\n\t.reg .b32 %lane;\n\tmov.u32 %lane, %laneid;\n"
+            "\tsetp.gt.u32 %half, %lane, 15;\n\t@%half bra past_product;\n" + product[0] + "past_product:\n" +
+            body[product.end():])
+
+
+def one_full_tile_more(text):
+    """The number of full tiles is the largest of 0 and a quotient that stands before the loops."""
+    found = list(re.finditer(r"\tmax\.s32 \t(%r\d+), %r\d+, 0;\n", text[:text.index("\nfull_tiles:")]))[-1]
+    return text[:found.end()] + f"\tadd.s32 \t{found[1]}, {found[1]}, 1;\n" + text[found.end():]
+
+
+def drop_masks(body):
+    return re.sub(r"\tselp\.f32 \t(%r\d+), (%r\d+), 0fFF800000, %p\d+;", r"\tmov.b32 \t\1, \2;", body)
+
+
+def other_order_of_products(body):
+    """Exchanges two neighbours that neither read nor write what the other writes."""
+    products = list(re.finditer(r"\tmma\.sync[^;]*;\n", body))
+    for first, second in zip(products, products[1:]):
+        words = [re.findall(r"%r\d+", one[0]) for one in (first, second)]
+        if first.end() == second.start() and not set(words[0][:4]) & set(words[1]) and not set(words[1][:4]) & set(words[0]):
+            return body[:first.start()] + second[0] + first[0] + body[second.end():]
+    return body
+
+
+STORE_BOUND = r"\t@%p\d+ bra \t?\$L__BB0_8;\n"
+WRONG = "largest error .* fail"
+ROWS = [
+    Row("1: no barrier after the wait", in_body(replace(WAIT_AND_BARRIER, "\tcp.async.wait_group 0;\n")), "race-shared"),
+    Row("2: no barrier before the next stage", in_body(nth(WAIT_AND_BARRIER, 1, "\tcp.async.wait_group 0;\n")), "war-shared"),
+    Row("3: waits for one group less", in_body(replace(r"wait_group 0", "wait_group 1")), "inflight-smem"),
+    Row("4: barrier before wait", in_body(nth(WAIT_AND_BARRIER, 1, "\tbar.sync 0;\n\tcp.async.wait_group 0;\n")), "race-shared"),
+    Row("5: one commit less", in_body(replace(r"\tcp\.async\.commit_group;\n", "")), "inflight-smem"),
+    Row("6: values copied in full", in_body(nth(COPY, 1, r"\g<1>16;"), "masked_tiles"), "oob", r"at v\+15616"),
+    Row("6: values copied in full, behind a length", in_body(nth(COPY, 1, r"\g<1>16;"), "masked_tiles"), "poison-use",
+        kernel="lengths", problem=LENGTHS),
+    Row("7: result stored without its bound", in_first_entry(replace(STORE_BOUND, "")), "oob", r"at o\+", problem=ONE_TILE),
+    Row("8: swizzle of loads too narrow", in_first_entry(narrow_swizzle), "wrong result", WRONG),
+    Row("9: values loaded without .trans", in_body(replace(r"\.x4\.trans\.", ".x4.", 0)), "wrong result", WRONG),
+    Row("10: two registers of A exchanged",
+        in_body(replace(r"(mma\.sync\S*\s+\{[^}]*\},\s+)\{(%r\d+), (%r\d+),", r"\1{\3, \2,")), "wrong result", WRONG),
+    Row("11: halves of a pair exchanged",
+        in_body(replace(r"(cvt\.rn\.bf16x2\.f32 \t%r\d+), (%r\d+), (%r\d+);", r"\1, \3, \2;")), "wrong result", WRONG),
+    Row("12: last tile not masked", in_body(drop_masks, "masked_tiles"), "wrong result", WRONG),
+    Row("12: last tile not masked, behind a length", in_body(drop_masks, "masked_tiles"), "wrong result", WRONG,
+        kernel="lengths", problem=LENGTHS),
+    Row("13: sum begins in one branch", in_first_entry(no_sum_before_branch), "poison-use", problem=ONE_TILE),
+    Row("14: shuffle of half a warp", in_body(replace(r"(shfl\.sync\.bfly\.b32 [^;]*), -1;", r"\1, 0x0000ffff;")),
+        "aligned", "executing lanes 16-31 not in the membership mask"),
+    Row("15: barrier of two warps", in_body(barrier_of_two_warps), "deadlock", "64 of 128 threads"),
+    Row("16: product of half a warp", in_body(product_of_half_a_warp), "aligned"),
+    Row("17: one full tile more", in_first_entry(one_full_tile_more), "wrong result", WRONG),
+]
+
+EQUIVALENT = [
+    Row("a barrier more", in_body(replace(r"\tbar\.sync \t?0;\n", "\tbar.sync 0;\n\tbar.sync 0;\n"))),
+    Row("all groups where one may be left", in_first_entry(replace(r"wait_group 1;", "wait_group 0;"))),
+    Row("all groups where some may be left", in_first_entry(replace(r"wait_group [23];", "wait_group 0;", 0)), kernel="stages"),
+    Row("copies through both caches", in_first_entry(replace(r"cp\.async\.cg\.", "cp.async.ca.", 0))),
+    Row("copies with a hint", in_first_entry(replace(r"cp\.async\.cg\.shared\.global ", "cp.async.cg.shared.global.L2::128B ", 0))),
+    Row("operands of max exchanged", in_body(replace(r"(max\.NaN\.f32 \t%r\d+), (%r\d+), (%r\d+);", r"\1, \3, \2;", 0))),
+    Row("order of products", in_body(other_order_of_products)),
+]

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernels that are mutated: one per way of copying and shape of schedule, and problems that reach their ends.
+
+Tiles are 64 queries by 32 keys, copied 16 rows at a time. A first problem has full and partial tiles, two of each, the
+others end within the first 16 rows of a tile, after a full tile and with the only one. Allocations end with the last
+row; behind a length nothing is defined.
+"""
+import struct
+
+CHAIN = """!x = tensor<?x?x1x64x{type}>
+{types}attn.kernel @prefill(%q: !x, %k: !x, %v: !x{arguments}) -> (o: !x{results})
+    schedule<block_q = 64, block_kv = 32, num_warps = 4, num_stages = {stages}> {{
+{body}}}
+"""
+CAUSAL = """  %s = attn.scores %q, %k : !x, !x
+  %m = attn.mask %s by @causal
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+"""
+WINDOW = """  %left = arith.constant 150 : index
+  %s = attn.scores %q, %k : !x, !x
+  %m = attn.mask %s by @sliding_window(%left) : index
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+"""
+LENGTHS = """  %kv = attn.dense %k, %v[%kv_lens] : !x, !x [!lens]
+  %s = attn.scores %q, %kv : !x, !attn.seq
+  %p, %lse = attn.softmax %s -> !lse
+  %o = attn.output %p, %kv : !attn.seq -> !x
+  attn.return %o, %lse : !x, !lse
+"""
+ALIBI = """  %s = attn.scores %q, %k : !x, !x
+  %a = attn.modify %s by @alibi(%slopes) : !h
+  %m = attn.mask %a by @causal
+  %p = attn.softmax %m sink %sink : !h
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+"""
+
+
+def spec(body, type="bf16", types="", arguments="", results="", stages=1):
+    return CHAIN.format(body=body, type=type, types=types, arguments=arguments, results=results, stages=stages)
+
+
+class Problem:
+    """Sizes, and lengths of sequences where the kernel takes them."""
+
+    def __init__(self, queries, keys, lengths=()):
+        self.queries, self.keys, self.lengths = queries, keys, lengths
+
+    def words(self, folder):
+        words = ["--sizes", f"batch={max(1, len(self.lengths))},seq_q={self.queries},seq_kv={self.keys}"]
+        if self.lengths:
+            path = folder / f"lengths-{'-'.join(map(str, self.lengths))}.npy"
+            path.write_bytes(array_of_int32(self.lengths))
+            words += ["--input", f"kv_lens={path}"]
+        return words
+
+    def __str__(self):
+        return f"{self.queries}x{self.keys}" + (f" of {list(self.lengths)}" if self.lengths else "")
+
+
+def array_of_int32(values):
+    header = f"{{'descr': '<i4', 'fortran_order': False, 'shape': ({len(values)},), }}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack(f"<{len(values)}i", *values)
+
+
+class Kernel:
+    def __init__(self, name, text, problems, unaligned=False, one_partial_tile=False):
+        self.name, self.text, self.problems = name, text, problems
+        self.unaligned, self.one_partial_tile = unaligned, one_partial_tile
+
+
+SHORT = [Problem(5, 39), Problem(5, 7), Problem(37, 3), Problem(1, 32), Problem(5, 0)]
+LENGTH = {"types": "!lens = tensor<?xi32>\n!lse = tensor<?x?x1xf32>\n", "arguments": ", %kv_lens: !lens",
+          "results": ", lse: !lse"}
+KERNELS = [
+    Kernel("causal", spec(CAUSAL), [Problem(58, 122), *SHORT]),
+    Kernel("window", spec(WINDOW), [Problem(58, 250), *SHORT]),
+    Kernel("lengths", spec(LENGTHS, **LENGTH),
+           [Problem(58, 122, (122,)), Problem(5, 60, (42, 7)), Problem(5, 39, (39,)), Problem(5, 7, (7,)),
+            Problem(37, 20, (3, 0)), Problem(1, 32, (32,))], one_partial_tile=True),
+    Kernel("unaligned", spec(CAUSAL), [Problem(58, 122), *SHORT], unaligned=True),
+    Kernel("stages", spec(CAUSAL, stages=2), [Problem(58, 122), *SHORT, Problem(58, 150)]),
+    Kernel("alibi", spec(ALIBI, type="f16", types="!h = tensor<1xf32>\n", arguments=", %slopes: !h, %sink: !h"),
+           [Problem(58, 122), *SHORT]),
+]
