@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <limits>
 
 using namespace mlir;
 
@@ -215,9 +216,7 @@ FailureOr<Value> FunctionEmitter::emitMath(Operation &op, ArrayRef<Value> operan
       .Case<math::SqrtOp>([&](auto) -> Result { return lowering.ptx("sqrt.rn.f32 $0, $1;", "=f,f", f32, operands[0]); })
       .Case<math::RsqrtOp>(
           [&](auto) -> Result { return lowering.ptx("rsqrt.approx.f32 $0, $1;", "=f,f", f32, operands[0]); })
-      .Case<math::PowFOp>([&](auto) -> Result {
-        return exp2(arith::MulFOp::create(builder, operands[1], log2(operands[0])));
-      })
+      .Case<math::PowFOp>([&](auto) -> Result { return emitPower(operands[0], operands[1]); })
       .Case<math::SinOp>([&](auto) -> Result { return lowering.ptx("sin.approx.f32 $0, $1;", "=f,f", f32, operands[0]); })
       .Case<math::CosOp>([&](auto) -> Result { return lowering.ptx("cos.approx.f32 $0, $1;", "=f,f", f32, operands[0]); })
       .Case<math::AbsFOp, math::FmaOp, math::AbsIOp, math::CtPopOp, math::FloorOp, math::CeilOp>(
@@ -230,6 +229,29 @@ FailureOr<Value> FunctionEmitter::emitMath(Operation &op, ArrayRef<Value> operan
         return op->emitOpError("has no PTX form yet: expects exp, exp2, log, log2, tanh, sqrt, rsqrt, powf, sin, cos, "
                                "absf, absi, fma, floor, ceil or ctpop");
       });
+}
+
+/// x^y by |x|^y: a negative x has powers of whole numbers only, negative ones where y is odd.
+Value FunctionEmitter::emitPower(Value x, Value y) {
+  auto multiply = [&](Value a, Value b) -> Value { return arith::MulFOp::create(builder, a, b); };
+  auto compare = [&](arith::CmpFPredicate predicate, Value a, Value b) -> Value {
+    return arith::CmpFOp::create(builder, predicate, a, b);
+  };
+  auto select = [&](Value condition, Value a, Value b) -> Value {
+    return arith::SelectOp::create(builder, condition, a, b);
+  };
+  auto isWhole = [&](Value a) {
+    return compare(arith::CmpFPredicate::OEQ, math::FloorOp::create(builder, a), a);
+  };
+  Type f32 = builder.getF32Type();
+  Value logarithm = lowering.ptx("lg2.approx.f32 $0, $1;", "=f,f", f32, math::AbsFOp::create(builder, x).getResult());
+  Value magnitude = lowering.ptx("ex2.approx.ftz.f32 $0, $1;", "=f,f", f32, multiply(y, logarithm));
+  Value isEven = isWhole(multiply(y, lowering.f32(0.5f)));
+  Value ofNegative = select(isEven, magnitude, arith::NegFOp::create(builder, magnitude));
+  ofNegative = select(isWhole(y), ofNegative, lowering.f32(std::numeric_limits<float>::quiet_NaN()));
+  Value zero = lowering.f32(0);
+  Value power = select(compare(arith::CmpFPredicate::OLT, x, zero), ofNegative, magnitude);
+  return select(compare(arith::CmpFPredicate::OEQ, y, zero), lowering.f32(1), power); // 0^0 is 1, too
 }
 
 FailureOr<Value> FunctionEmitter::emit(Operation &op, ElementPlace at) {

@@ -43,6 +43,7 @@ private:
   mlir::FailureOr<mlir::Value> value(mlir::Value value, ElementPlace place);
   mlir::FailureOr<mlir::Value> emit(mlir::Operation &op, ElementPlace place);
   mlir::FailureOr<mlir::Value> emitLoad(mlir::memref::LoadOp op, ElementPlace place);
+  mlir::Value emitPower(mlir::Value x, mlir::Value y);
   mlir::FailureOr<mlir::Value> emitMath(mlir::Operation &op, llvm::ArrayRef<mlir::Value> operands);
   mlir::Value emitDivision(mlir::Operation &op, llvm::ArrayRef<mlir::Value> operands);
   mlir::Value argument(mlir::BlockArgument argument, ElementPlace place);
