@@ -131,15 +131,26 @@ def stores_one_row_value(entry, index):
     return lane is not None and entry.instructions[lane].name == "and.b32" and entry.instructions[lane].operands[2] == "3"
 
 
+def reachable(entry, index):
+    found, work = set(), [index]
+    while work:
+        at = work.pop()
+        if at not in found:
+            found.add(at)
+            work += entry.successors(at)
+    return found
+
+
 def leads_around_partial_tiles(entry, index):
-    """A branch to behind the loop of partial tiles, whose way on runs straight into that loop."""
+    """A branch to behind the loop of partial tiles, whose way on runs straight into that loop, with no full tile later."""
     target = entry.labels[entry.instructions[index].operands[0]]
     at = index + 1
     bodies = {at for label, at in entry.labels.items() if label.startswith("masked_tiles")}
     while at not in bodies and at + 1 < len(entry.instructions) and not entry.instructions[at].guard:
         one = entry.instructions[at]
         at = entry.labels[one.operands[0]] if one.name == "bra.uni" else at + 1
-    return at in bodies and target > at
+    full = {at for label, at in entry.labels.items() if label.startswith("full_tiles")}
+    return at in bodies and target > at and not full & reachable(entry, target)
 
 
 def prepares_next_partial_tile(entry, index):

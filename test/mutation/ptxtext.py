@@ -82,9 +82,6 @@ class Entry:
         target = [self.labels[instruction.operands[0]]]
         return target + after if instruction.guard else target
 
-    def predecessors(self, index):
-        return [i for i in range(len(self.instructions)) if index in self.successors(i)]
-
     def block_of(self, index):
         """The label that stands last before an instruction."""
         before = [(at, name) for name, at in self.labels.items() if at <= index]
