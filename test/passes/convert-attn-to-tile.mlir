@@ -32,7 +32,9 @@
 // CHECK: %[[RAW:.*]] = tile.dot %{{.*}}, trans_b
 // CHECK-NOT: tile.apply
 // CHECK: %[[S:.*]] = tile.mask %[[RAW]] by [@in_bounds] rows %[[QUERY]][%[[ROW]]] cols %[[KEYS]][%[[COL]]] :
-// CHECK: math.fma %[[S]], %[[FOLDED]],
+// CHECK: %[[BELOW:.*]] = arith.subf %[[S]], %{{.*}} : tensor<64x32xf32>
+// CHECK: %[[EXPONENT:.*]] = arith.mulf %[[BELOW]], %[[FOLDED]] : tensor<64x32xf32>
+// CHECK: math.exp2 %[[EXPONENT]]
 // CHECK: tile.yield
 // CHECK: tile.store %{{.*}}, %[[OUT]][%[[ROW]]] : tensor<64x64xf32>, <64 x f16>
 // CHECK: tile.store %{{.*}}, %[[LSE]][%[[ROW]]] : tensor<64xf32>, <1 x f32>
