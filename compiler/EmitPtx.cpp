@@ -15,8 +15,6 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Triple.h"
-#include "llvm/Transforms/Scalar.h"
-#include "llvm/Transforms/Scalar/GVN.h"
 
 using namespace mlir;
 
@@ -48,7 +46,7 @@ std::unique_ptr<llvm::TargetMachine> createMachine(const Target &target) {
   std::string features = "+ptx" + std::to_string(target.ptxVersion);
   llvm::TargetOptions options;
   return std::unique_ptr<llvm::TargetMachine>(backEnd->createTargetMachine(
-      triple, target.chip, features, options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Default));
+      triple, target.chip, features, options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Less));
 }
 
 llvm::Expected<std::string> generatePtx(ModuleOp module, const Target &target) {
@@ -61,9 +59,9 @@ llvm::Expected<std::string> generatePtx(ModuleOp module, const Target &target) {
   code->setDataLayout(machine->createDataLayout());
   llvm::SmallString<0> text;
   llvm::raw_svector_ostream os(text);
+  // No pass on LLVM IR but those that the code generator adds: MLIR's have removed what is common and loop-invariant, and
+  // the assembler schedules and allocates.
   llvm::legacy::PassManager passes;
-  // The only optimisation on LLVM IR: what MLIR's own passes cannot see, because addresses appear in translation.
-  passes.add(llvm::createEarlyCSEPass());
   if (machine->addPassesToEmitFile(passes, os, nullptr, llvm::CodeGenFileType::AssemblyFile, /*DisableVerify=*/true))
     return llvm::createStringError("error: LLVM cannot emit PTX text");
   passes.run(*code);

@@ -51,28 +51,48 @@ static void landGroups(Warp &w, Mask lanes, uint32_t open, bool all) {
 
 namespace async {
 
-void copy(Warp &w, const Op &op, Mask lanes) {
-  uint64_t destination[kLanes], source[kLanes];
-  w.addresses(op, op.a, op.wideAddress & 1, op.imm, lanes, destination);
-  const uint32_t bytes = uint32_t(w.registers.read(op.e)[0]);
+/// How many bytes each lane reads; none where the source is not looked at. Returns the lanes that read.
+static Mask sourceSizes(Warp &w, const Op &op, Mask lanes, uint32_t bytes, uint32_t *size) {
   Mask ignored = 0;
   if (op.present & 32) {
     if (w.checks().poison)
       w.requireDefinedPredicate(op, op.dst2, lanes, "the condition of a copy");
     ignored = w.registers.predicate(op.dst2);
   }
-  const uint32_t *sizes = nullptr;
+  const uint32_t *given = nullptr;
   if (op.present & 4) {
     if (w.checks().poison)
       w.requireDefined(op, op.c, lanes, "the size of a copy");
-    sizes = w.registers.read(op.c);
+    given = w.registers.read(op.c);
   }
-  // The source of a lane that copies nothing is not looked at.
-  Mask reading = lanes & ~ignored;
-  if (sizes)
-    for (unsigned lane = 0; lane < kLanes; ++lane)
-      if (!sizes[lane])
-        reading &= ~(Mask(1) << lane);
+  Mask reading = 0;
+  for (unsigned lane = 0; lane < kLanes; ++lane) {
+    size[lane] = ignored >> lane & 1 ? 0 : given ? given[lane] : bytes;
+    if ((lanes >> lane & 1) && size[lane] > bytes)
+      throw Fault{
+          "param", fmt::format("expects a source size of at most {}, got {}", bytes, size[lane]), {}, int(lane)};
+    reading |= Mask(size[lane] != 0) << lane;
+  }
+  return reading & lanes;
+}
+
+static void checkSource(Warp &w, const Actor &actor, uint64_t source, uint32_t bytes, uint32_t sourceBytes) {
+  const GlobalMemory &memory = w.context().memory;
+  if ((source & (bytes - 1)) && w.checks().alignment)
+    throw Fault{
+        "align",
+        fmt::format("expects a source address that is a multiple of {}, got {}", bytes, memory.describe(source)),
+        {},
+        int(actor.lane)};
+  w.context().memory.checkReadable(actor, source, sourceBytes);
+}
+
+void copy(Warp &w, const Op &op, Mask lanes) {
+  uint64_t destination[kLanes], source[kLanes];
+  uint32_t sizes[kLanes];
+  const uint32_t bytes = w.registers.read(op.e)[0];
+  w.addresses(op, op.a, op.wideAddress & 1, op.imm, lanes, destination);
+  Mask reading = sourceSizes(w, op, lanes, bytes, sizes);
   w.addresses(op, op.b, op.wideAddress & 2, op.imm2, reading, source);
   CopyQueue &queue = w.copies;
   Actor actor = w.actor(op);
@@ -80,22 +100,11 @@ void copy(Warp &w, const Op &op, Mask lanes) {
     if (!(lanes >> lane & 1))
       continue;
     actor.lane = lane;
-    uint32_t sourceBytes = reading >> lane & 1 ? (sizes ? sizes[lane] : bytes) : 0;
-    if (sourceBytes > bytes)
-      throw Fault{
-          "param", fmt::format("expects a source size of at most {}, got {}", bytes, sourceBytes), {}, int(lane)};
-    if (sourceBytes) {
-      if ((source[lane] & (bytes - 1)) && w.checks().alignment)
-        throw Fault{"align",
-                    fmt::format("expects a source address that is a multiple of {}, got {}", bytes,
-                                w.context().memory.describe(source[lane])),
-                    {},
-                    int(lane)};
-      w.context().memory.checkReadable(actor, source[lane], sourceBytes);
-    }
+    if (sizes[lane])
+      checkSource(w, actor, source[lane], bytes, sizes[lane]);
     if (w.block().shared.beginCopy(actor, destination[lane], bytes))
       queue.pending.push_back({source[lane], uint32_t(destination[lane]), actor.pc, queue.groups[lane], uint8_t(lane),
-                               uint8_t(bytes), uint8_t(sourceBytes)});
+                               uint8_t(bytes), uint8_t(sizes[lane])});
   }
 }
 

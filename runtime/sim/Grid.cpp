@@ -89,7 +89,8 @@ void Grid::startCta(Cta &cta, uint32_t linear) {
   cta.turn = cta.warpCount - 1;
   cta.shared.copyAt = pendingCopyAt;
   cta.shared.copyOwner = &cta;
-  Epoch epoch = cta.shared.start(launch.layout, kSharedWindowStart, cta.warpCount, launch.options.checks);
+  Epoch epoch = cta.shared.start(launch.layout, kSharedWindowStart, cta.warpCount, launch.options.checks,
+                                 launch.options.laneOrder);
   for (unsigned i = 0; i < cta.warpCount; ++i) {
     uint64_t here = std::min<uint64_t>(kLanes, threads - uint64_t(i) * kLanes);
     cta.warps[i].start(launch, cta, i, here == kLanes ? kAllLanes : (Mask(1) << here) - 1, epoch);

@@ -101,7 +101,7 @@ public:
   enum State : uint8_t { Valid = 0, Uninitialised = 1, InFlight = 2, Barrier = 3 };
 
   /// Prepares for a new CTA: nothing survives from the one before. Returns the epoch at which its warps start.
-  Epoch start(const SharedLayout &layout, uint32_t reserved, unsigned warps, const Checks &checks);
+  Epoch start(const SharedLayout &layout, uint32_t reserved, unsigned warps, const Checks &checks, bool byLane);
   void finish(const WarpClocks &warp) { order.finish(warp); }
 
   /// `bytes` is 1, 2, 4, 8 or 16. Returns the bytes that hold nothing.
@@ -116,6 +116,8 @@ public:
   void land(const Actor &actor, uint32_t address, uint32_t bytes, const void *from, ByteMask poison);
 
   const SharedLayout &names() const { return layout; }
+  /// The instruction that wrote a byte last; kNoPc if none has.
+  uint32_t writerOf(uint32_t address) const { return address < layout.size ? order.writerOf(address) : kNoPc; }
   uint32_t size() const { return layout.size; }
   /// Tells which instruction is still copying to a byte; set by the owner of the copies, asked only by diagnostics.
   uint32_t (*copyAt)(const void *owner, uint32_t address) = nullptr;

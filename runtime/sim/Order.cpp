@@ -64,9 +64,10 @@ std::string SharedLayout::describe(uint32_t offset) const {
   return fmt::format("{}+{}", best->name, offset - best->offset);
 }
 
-Epoch SharedOrder::start(const SharedLayout &newLayout, unsigned warpCount, const Checks &newChecks) {
+Epoch SharedOrder::start(const SharedLayout &newLayout, unsigned warpCount, const Checks &newChecks, bool lanes) {
   layout = &newLayout;
   checks = newChecks;
+  byLane = lanes;
   size_t words = (newLayout.size + 3) / 4;
   // Epochs grow for ever within one memory; long before they overflow, begin anew.
   if (last > (1u << 30) || words != writers.size() || warpCount != warps) {
@@ -85,7 +86,7 @@ Epoch SharedOrder::start(const SharedLayout &newLayout, unsigned warpCount, cons
     }
   splitWords.clear();
   warps = warpCount;
-  return last + 2;
+  return base = last + 2;
 }
 
 void SharedOrder::failRead(const Actor &actor, const Writer &writer, uint32_t byte) {
@@ -110,6 +111,14 @@ void SharedOrder::checkWriter(const Actor &actor, const Writer &writer, uint32_t
                 {{writer.pc(), fmt::format("warp {} writes it here", writer.actor())}},
                 int(actor.lane)};
   }
+  // Within one epoch nothing has ordered the lanes.
+  if (byLane && writer.actor() == clocks.warp && writer.epoch == clocks.now() && writer.lane() != actor.lane &&
+      writer.pc() != actor.pc && !(strong && writer.strong()) && checks.raceShared)
+    throw Fault{"race-lanes",
+                fmt::format("word {} is {} by lane {} and was written by lane {} with no bar.warp.sync between",
+                            layout->describe(byte), isRead ? "read" : "written", actor.lane, writer.lane()),
+                {{writer.pc(), fmt::format("lane {} writes it here", writer.lane())}},
+                int(actor.lane)};
   if (proxy == Proxy::Async && !writer.async() && writer.epoch > clocks.proxied.at[writer.actor()])
     throw Fault{"proxy",
                 fmt::format("word {} is {} by the async proxy without a fence.proxy.async after it was written",
@@ -126,11 +135,24 @@ void SharedOrder::failWrite(const Actor &actor, uint64_t tag, unsigned reader, u
               int(actor.lane)};
 }
 
+uint32_t SharedOrder::writerOf(uint32_t byte) const {
+  const Writer &whole = writers[byte / 4];
+  const Writer &writer = isSplit(byte / 4) ? splitWriters[(whole.epoch - 1) * 4 + byte % 4] : whole;
+  return writer.epoch >= base ? writer.pc() : kNoPc;
+}
+
 void SharedOrder::checkReaders(const Actor &actor, uint32_t word, uint32_t mask, bool strong) {
   if (!checks.warShared)
     return;
   for (unsigned warp = 0; warp < warps; ++warp) {
     uint64_t tag = reads[warp][word];
+    if (byLane && warp == actor.clocks->warp && (tag >> 32) == actor.clocks->now() && (tag >> kPcBits & mask) &&
+        (tag >> (kPcBits + 5) & 31) != actor.lane && !(strong && (tag & kStrong)))
+      throw Fault{"race-lanes",
+                  fmt::format("word {} is overwritten by lane {} and was read by lane {} with no bar.warp.sync between",
+                              layout->describe(word * 4), actor.lane, tag >> (kPcBits + 5) & 31),
+                  {{uint32_t(tag) & (kMaxInstructions - 1), "it is read here"}},
+                  int(actor.lane)};
     if ((tag >> 32) > actor.clocks->seen.at[warp] && (tag >> kPcBits & mask) && !(strong && (tag & kStrong)))
       failWrite(actor, tag, warp, word * 4);
   }
@@ -172,7 +194,7 @@ void SharedOrder::split(uint32_t word) {
 }
 
 void SharedOrder::readSlowly(const Actor &actor, uint32_t word, uint32_t count, uint32_t mask, Proxy proxy) {
-  uint64_t tag = uint64_t(actor.clocks->now()) << 32 | kWhole | actor.pc;
+  uint64_t tag = readTag(actor, 0xf);
   for (uint32_t i = word; i < word + count; ++i) {
     if (!isSplit(i)) {
       checkWriter(actor, writers[i], i * 4, proxy, true, false);
@@ -196,7 +218,7 @@ void SharedOrder::readPart(const Actor &actor, uint32_t word, uint32_t mask, Pro
     if (!(before & ~mask) || (mine >> 32) == clocks.now()) {
       if ((mine >> 32) == clocks.now())
         mask |= before;
-      mine = uint64_t(clocks.now()) << 32 | uint64_t(mask) << kPcBits | actor.pc;
+      mine = readTag(actor, mask);
       checkWriter(actor, writers[word], word * 4, proxy, true, false);
       return;
     }
@@ -207,7 +229,7 @@ void SharedOrder::readPart(const Actor &actor, uint32_t word, uint32_t mask, Pro
 
 void SharedOrder::checkWrite(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy) {
   const Clock &seen = actor.clocks->seen;
-  bool ordered = proxy == Proxy::Generic;
+  bool ordered = proxy == Proxy::Generic && !byLane;
   for (uint32_t i = word; i < word + count; ++i)
     ordered &= writers[i].epoch <= seen.at[writers[i].actor()];
   for (unsigned warp = 0; warp < warps; ++warp)
@@ -247,7 +269,7 @@ void SharedOrder::writePart(const Actor &actor, uint32_t word, uint32_t mask, Pr
 
 void SharedOrder::readStrong(const Actor &actor, uint32_t word, uint32_t mask) {
   uint32_t now = actor.clocks->now();
-  uint64_t tag = uint64_t(now) << 32 | kStrong | uint64_t(mask) << kPcBits | actor.pc;
+  uint64_t tag = readTag(actor, mask) | kStrong;
   uint64_t &mine = reads[actor.clocks->warp][word];
   // A plain read of the same epoch says more than this one, and so does one of other bytes.
   if (!isSplit(word) && mask == 0xf) {

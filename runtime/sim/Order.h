@@ -28,7 +28,7 @@ inline constexpr unsigned kSplitActor = 39;
 inline constexpr unsigned kActors = 40;
 
 /// Instructions of an entry that a record can name.
-inline constexpr uint32_t kPcBits = 20;
+inline constexpr uint32_t kPcBits = 19;
 inline constexpr uint32_t kMaxInstructions = 1u << kPcBits;
 
 /// The latest epoch of each actor that happens before something.
@@ -102,14 +102,15 @@ struct SharedLayout {
 class SharedOrder {
 public:
   /// Prepares for a CTA with that many warps. Returns the epoch at which its warps start.
-  Epoch start(const SharedLayout &layout, unsigned warps, const Checks &checks);
+  /// `byLane`: lanes of a warp need a barrier between them as well.
+  Epoch start(const SharedLayout &layout, unsigned warps, const Checks &checks, bool byLane);
   /// Remembers the largest epoch of a CTA that ends here.
   void finish(const WarpClocks &warp) { last = std::max(last, warp.now()); }
 
   /// Whole words [word, word + count).
   void read(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy = Proxy::Generic) {
     const WarpClocks &clocks = *actor.clocks;
-    uint64_t tag = uint64_t(clocks.now()) << 32 | kWhole | actor.pc;
+    uint64_t tag = readTag(actor, 0xf);
     uint64_t *mine = reads[clocks.warp].data() + word;
     const Writer *writer = writers.data() + word;
     bool ordered = true;
@@ -117,7 +118,7 @@ public:
       ordered &= writer[i].epoch <= clocks.seen.at[writer[i].actor()];
       mine[i] = tag;
     }
-    if (!ordered || proxy == Proxy::Async) [[unlikely]]
+    if (!ordered || proxy == Proxy::Async || byLane) [[unlikely]]
       readSlowly(actor, word, count, 0xf, proxy);
   }
   void write(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy = Proxy::Generic);
@@ -128,23 +129,29 @@ public:
   /// with plain ones.
   void readStrong(const Actor &actor, uint32_t word, uint32_t mask);
   void writeStrong(const Actor &actor, uint32_t word, uint32_t mask);
+  /// The instruction that wrote a byte last in this CTA, kNoPc if none has.
+  uint32_t writerOf(uint32_t byte) const;
   /// As write, but for bytes whose new value only arrives later: checks and records nothing.
   void checkWrite(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy);
 
 private:
-  static constexpr uint64_t kWhole = uint64_t(0xf) << kPcBits;
+  /// Read tags: epoch : 32, lane : 5, strong : 1, byte mask : 4, pc : 19; 0: none.
   static constexpr uint64_t kStrong = uint64_t(1) << (kPcBits + 4);
+  static uint64_t readTag(const Actor &actor, uint32_t mask) {
+    return uint64_t(actor.clocks->now()) << 32 | actor.lane << (kPcBits + 5) | mask << kPcBits | actor.pc;
+  }
   struct Writer {
     Epoch epoch = 0;
-    uint32_t info = 0; ///< pc : 20, actor : 6, async : 1, strong : 1
+    uint32_t info = 0; ///< pc : 19, actor : 6, async : 1, strong : 1, lane : 5
     unsigned actor() const { return info >> kPcBits & 63; }
     uint32_t pc() const { return info & (kMaxInstructions - 1); }
-    bool async() const { return info >> 26 & 1; }
-    bool strong() const { return info >> 27 & 1; }
+    bool async() const { return info >> 25 & 1; }
+    bool strong() const { return info >> 26 & 1; }
+    unsigned lane() const { return info >> 27; }
   };
   static Writer record(const Actor &actor, Proxy proxy, bool strong = false) {
-    return {actor.clocks->now(), actor.pc | actor.clocks->warp << kPcBits | (proxy == Proxy::Async ? 1u << 26 : 0u) |
-                                     (strong ? 1u << 27 : 0u)};
+    return {actor.clocks->now(), actor.pc | actor.clocks->warp << kPcBits | uint32_t(proxy == Proxy::Async) << 25 |
+                                     uint32_t(strong) << 26 | actor.lane << 27};
   }
   void readSlowly(const Actor &actor, uint32_t word, uint32_t count, uint32_t mask, Proxy proxy);
   void checkWriter(const Actor &actor, const Writer &writer, uint32_t byte, Proxy proxy, bool isRead, bool strong);
@@ -160,11 +167,11 @@ private:
 
   const SharedLayout *layout = nullptr;
   Checks checks;
+  bool byLane = false;
   unsigned warps = 0;
-  Epoch last = 0;
+  Epoch last = 0, base = 1;
   std::vector<Writer> writers;
-  std::vector<std::vector<uint64_t>>
-      reads; ///< by warp, by word: epoch : 32, strong : 1, byte mask : 4, pc : 20; 0: none
+  std::vector<std::vector<uint64_t>> reads; ///< by warp, by word: tags
   // Words that were written in parts: four records each instead of one.
   std::vector<Writer> splitWriters;
   std::vector<uint64_t> splitReadBytes;
@@ -186,7 +193,7 @@ struct GlobalPage {
   struct Touch {
     uint32_t cta = 0;
     Epoch epoch = 0;   ///< 0: nobody
-    uint32_t info = 0; ///< pc : 20, warp : 5, strong : 1, byte mask : 4, and in bit 31 "more in the side table"
+    uint32_t info = 0; ///< pc : 19, warp : 5, strong : 1, byte mask : 4, and in bit 31 "more in the side table"
     uint32_t pc() const { return info & (kMaxInstructions - 1); }
     unsigned warp() const { return info >> kPcBits & 31; }
     bool strong() const { return info >> 25 & 1; }

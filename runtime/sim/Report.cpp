@@ -10,6 +10,9 @@
 
 namespace attn::sim {
 
+/// Registers looked at for the origin of an uninitialised value.
+static constexpr size_t kMaxExplained = 4096;
+
 /// "lanes 0-15, 17"
 std::string Warp::laneRange(Mask lanes) {
   std::string text = std::popcount(lanes) == 1 ? "lane" : "lanes";
@@ -72,43 +75,68 @@ void Warp::failPoison(const Op &op, int32_t index, bool predicate, Mask lanes, c
   throw fault;
 }
 
+/// Says where a load of this instruction found nothing, and how that came about.
+void Warp::explainLoad(uint32_t load, Fault &fault) const {
+  uint64_t address = poisonLoads[load] & ((uint64_t(1) << 56) - 1);
+  bool shared = address < kSharedWindow;
+  std::string from = address >= kGlobalStart ? launch->memory.describe(address)
+                     : shared                ? launch->layout.describe(uint32_t(address))
+                                             : fmt::format("{:#x}", address);
+  fault.notes.push_back(
+      {load, fmt::format("lane {} loads uninitialised bytes here, at {}", (poisonLoads[load] >> 56) - 1, from)});
+  if (!shared || ops[load].form->space == Space::Local)
+    return;
+  uint32_t writer = cta->shared.writerOf(uint32_t(address));
+  if (writer == kNoPc) {
+    fault.notes.push_back({kNoPc, fmt::format("nothing has been stored at {} before", from)});
+    return;
+  }
+  fault.notes.push_back({writer, "they were stored here"});
+  for (unsigned i = 0; i < cta->warpCount; ++i) {
+    const std::vector<uint64_t> &loads = cta->warps[i].poisonLoads;
+    if (!loads.empty() && loads[writer] && ops[writer].handler != ops[load].handler) {
+      uint64_t source = loads[writer] & ((uint64_t(1) << 56) - 1);
+      fault.notes.push_back({writer, fmt::format("and copied from {}", launch->memory.describe(source))});
+      return;
+    }
+  }
+}
+
+/// Whether an instruction writes the register.
+static bool writesRegister(const Module &module, uint32_t pc, std::pair<int32_t, bool> which) {
+  const OperandUses &uses = module.opUses[pc];
+  const OperandUse *all = module.uses.data() + uses.first;
+  return std::any_of(all, all + uses.writes,
+                     [&](const OperandUse &use) { return use.row == which.first && use.predicate == which.second; });
+}
+
 /// Follows the definitions of a register backwards, through registers that are poison now, to loads that gave poison.
 void Warp::explainPoison(uint32_t where, int32_t index, bool predicate, unsigned lane, Fault &fault) const {
   const Module &module = launch->module;
   const Function &function = module.functions[module.functionOf(where)];
   std::vector<std::pair<int32_t, bool>> work = {{index, predicate}};
   std::set<std::pair<int32_t, bool>> seen(work.begin(), work.end());
-  while (!work.empty() && seen.size() < 4096) {
-    auto [row, isPredicate] = work.back();
+  while (!work.empty() && seen.size() < kMaxExplained) {
+    std::pair<int32_t, bool> which = work.back();
     work.pop_back();
     bool defined = false;
     for (uint32_t i = function.begin; i < function.end; ++i) {
-      const OperandUses &uses = module.opUses[i];
-      const OperandUse *all = module.uses.data() + uses.first;
-      bool writes =
-          std::any_of(all, all + uses.writes, [&, row = row, isPredicate = isPredicate](const OperandUse &use) {
-            return use.row == row && use.predicate == isPredicate;
-          });
-      if (!writes)
+      if (!writesRegister(module, i, which))
         continue;
       defined |= launch->counts[i] != 0;
-      if (!poisonLoads.empty() && poisonLoads[i]) {
-        uint64_t address = poisonLoads[i] & ((uint64_t(1) << 56) - 1);
-        std::string from = address >= kGlobalStart   ? launch->memory.describe(address)
-                           : address < kSharedWindow ? launch->layout.describe(uint32_t(address))
-                                                     : fmt::format("{:#x}", address);
-        fault.notes.push_back(
-            {i, fmt::format("lane {} loads uninitialised bytes here, at {}", (poisonLoads[i] >> 56) - 1, from)});
-        return;
-      }
+      if (!poisonLoads.empty() && poisonLoads[i])
+        return explainLoad(i, fault);
+      const OperandUses &uses = module.opUses[i];
       for (unsigned j = uses.writes; j < unsigned(uses.writes) + uses.reads; ++j) {
-        Mask poison = all[j].predicate ? registers.predicatePoison(all[j].row) : registers.poison(all[j].row);
-        if ((poison >> lane & 1) && seen.insert({all[j].row, all[j].predicate}).second)
-          work.push_back({all[j].row, all[j].predicate});
+        const OperandUse &use = module.uses[uses.first + j];
+        Mask poison = use.predicate ? registers.predicatePoison(use.row) : registers.poison(use.row);
+        if ((poison >> lane & 1) && seen.insert({use.row, use.predicate}).second)
+          work.push_back({use.row, use.predicate});
       }
     }
     if (!defined) {
-      fault.notes.push_back({kNoPc, fmt::format("{} was never written", module.registerName(where, row, isPredicate))});
+      std::string name = module.registerName(where, which.first, which.second);
+      fault.notes.push_back({kNoPc, fmt::format("{} was never written", name)});
       return;
     }
   }

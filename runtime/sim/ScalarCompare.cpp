@@ -256,37 +256,43 @@ template <class T> struct Copy {
   static Word<T> apply(Word<T> a) { return a; }
 };
 
-template <unsigned Count> void packLanes(Registers &r, const Op &op, Mask lanes) {
+/// Two registers to one of twice their width, by far the most frequent packing.
+template <class D> struct PackTwo {
+  static constexpr unsigned kBits = 4 * sizeof(D);
+  static D apply(uint32_t a, uint32_t b) { return D(b) << kBits | a; }
+};
+
+void packFour(Registers &r, const Op &op, Mask lanes) {
   const Row rows[4] = {op.a, op.b, op.c, op.e};
-  const bool wide = op.dstBits == 64;
-  const unsigned width = op.dstBits / Count;
-  uint64_t value[kLanes] = {};
+  Output<uint64_t> out(r, op.dst, lanes);
   Mask poison = 0;
-  for (unsigned i = 0; i < Count; ++i) {
-    const uint32_t *a = r.read(rows[i]);
-    poison |= r.poison(rows[i]);
-    for (unsigned l = 0; l < kLanes; ++l)
-      value[l] |= uint64_t(a[l]) << (width * i);
+  for (Row row : rows)
+    poison |= r.poison(row);
+  for (unsigned l = 0; l < kLanes; ++l) {
+    out.words[l] = 0;
+    for (unsigned i = 0; i < 4; ++i)
+      out.words[l] |= uint64_t(r.read(rows[i])[l]) << (16 * i);
   }
-  for (unsigned l = 0; l < kLanes; ++l)
-    if (lanes >> l & 1)
-      r.setValue(op.dst, wide, l, value[l]);
+  out.finish();
   r.setPoison(op.dst, lanes, poison);
 }
 
-template <unsigned Count> void unpackLanes(Registers &r, const Op &op, Mask lanes) {
+/// One register of type S to `Count` parts.
+template <class S, unsigned Count> void unpackLanes(Registers &r, const Op &op, Mask lanes) {
+  constexpr unsigned kBits = 8 * sizeof(S) / Count;
+  constexpr uint32_t kMask = kBits == 32 ? ~0u : (1u << (kBits & 31)) - 1;
   const Row rows[4] = {op.dst, op.dst2, op.b, op.c};
-  const bool wide = op.srcBits == 64;
-  const unsigned width = op.srcBits / Count;
   const Mask poison = r.poison(op.a);
-  uint64_t value[kLanes];
-  for (unsigned l = 0; l < kLanes; ++l)
-    value[l] = r.value(op.a, wide, l);
+  // A copy, because the source may be among the destinations.
+  S value[kLanes];
+  std::copy_n(source<S>(r, op.a), kLanes, value);
   for (unsigned i = 0; i < Count; ++i) {
-    uint32_t *d = r.write(rows[i]);
+    Output<uint32_t> out(r, rows[i], lanes);
+    uint32_t *d = out.words;
+    ATTN_LANES
     for (unsigned l = 0; l < kLanes; ++l)
-      if (lanes >> l & 1)
-        d[l] = uint32_t(value[l] >> (width * i)) & (width == 32 ? ~0u : (1u << width) - 1);
+      d[l] = uint32_t(value[l] >> (kBits * i)) & kMask;
+    out.finish();
     r.setPoison(rows[i], lanes, poison);
   }
 }
@@ -320,8 +326,17 @@ ScalarHandler selp(const Form &f) { return bitWidth(f.type()) == 64 ? selpLanes<
 ScalarHandler mov(const Form &f) {
   return bitWidth(f.type()) == 64 ? unary<Copy, uint64_t>() : unary<Copy, uint32_t>();
 }
-ScalarHandler pack(const Form &f) { return f.vector == 4 ? packLanes<4> : packLanes<2>; }
-ScalarHandler unpack(const Form &f) { return f.vector == 4 ? unpackLanes<4> : unpackLanes<2>; }
+ScalarHandler pack(const Form &f) {
+  if (f.vector == 4)
+    return packFour;
+  return bitWidth(f.type()) == 64 ? map2<PackTwo<uint64_t>, uint64_t, uint32_t, uint32_t>
+                                  : map2<PackTwo<uint32_t>, uint32_t, uint32_t, uint32_t>;
+}
+ScalarHandler unpack(const Form &f) {
+  if (f.vector == 4)
+    return unpackLanes<uint64_t, 4>;
+  return bitWidth(f.type()) == 64 ? unpackLanes<uint64_t, 2> : unpackLanes<uint32_t, 2>;
+}
 
 } // namespace scalar::ATTN_SCALAR_ISA
 } // namespace attn::sim

@@ -53,6 +53,7 @@ struct LaunchOptions {
   bool matrixTruncate = false;         ///< mma: products aligned and truncated as tensor cores do, not double sums
   bool fine = false;                   ///< switch warps at every shared access and synchronisation
   bool divergeRandom = false;          ///< draw which group of diverged lanes goes first
+  bool laneOrder = false;              ///< lanes that exchange values through shared memory need bar.warp.sync, too
   bool cooperative = false;            ///< the whole grid is resident
   std::string trace;                   ///< file to write every executed warp instruction to; empty: none
   uint64_t instructionLimit = uint64_t(1) << 34; ///< warp instructions of the launch

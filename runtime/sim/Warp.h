@@ -148,7 +148,8 @@ private:
   [[noreturn]] void failStuck();
   void checkSpin();
   uint64_t hashState() const;
-  void explainPoison(uint32_t at, int32_t index, bool predicate, unsigned lane, Fault &fault) const;
+  void explainLoad(uint32_t load, Fault &fault) const;
+  void explainPoison(uint32_t where, int32_t index, bool predicate, unsigned lane, Fault &fault) const;
 
   Launch *launch = nullptr;
   Cta *cta = nullptr;

@@ -10,6 +10,8 @@
 
 namespace attn::sim {
 
+static constexpr unsigned kMultiprocessors = 16, kMaxWarpIds = 64;
+
 static bool has(const Op &op, char letter) {
   static constexpr char letters[] = "abcedq";
   for (unsigned i = 0; letters[i]; ++i)
@@ -221,75 +223,65 @@ void activeMask(Warp &w, const Op &op, Mask lanes) {
   w.registers.setPoison(op.dst, lanes, 0);
 }
 
-void synchronize(Warp &, const Op &, Mask) {
-  // All that it promises is order among the lanes, and a warp is one actor.
+void synchronize(Warp &w, const Op &, Mask) {
+  // It orders the lanes, and nothing besides: a warp is one actor. A new epoch tells what came before it.
+  w.clocks.advance();
 }
 
 //===-- Special registers
 //--------------------------------------------------------------------------------------------===//
 
+/// Positions: of the thread, the CTA, and the cluster of one CTA that every CTA is.
+static bool positionValue(Warp &w, Special which, unsigned lane, uint64_t &value) {
+  const Launch &launch = w.context();
+  const Cta &cta = w.block();
+  const Dim3 &block = launch.block, &grid = launch.grid;
+  const unsigned thread = w.number() * kLanes + lane;
+  const uint32_t inCta[4][3] = {{thread % block.x, thread / block.x % block.y, thread / block.x / block.y},
+                                {block.x, block.y, block.z},
+                                {cta.x, cta.y, cta.z},
+                                {grid.x, grid.y, grid.z}};
+  const uint32_t inCluster[4][3] = {{cta.x, cta.y, cta.z}, {grid.x, grid.y, grid.z}, {0, 0, 0}, {1, 1, 1}};
+  const unsigned index = unsigned(which), first = unsigned(Special::ClusterIdX);
+  if (which <= Special::NctaidZ)
+    value = inCta[index / 3][index % 3];
+  else if (which >= Special::ClusterIdX && which <= Special::ClusterNctaidZ)
+    value = inCluster[(index - first) / 3][(index - first) % 3];
+  else
+    return false;
+  return true;
+}
+
 static uint64_t specialValue(Warp &w, Special which, unsigned lane) {
   const Launch &launch = w.context();
-  Cta &cta = w.block();
-  const Dim3 &block = launch.block, &grid = launch.grid;
-  unsigned thread = w.number() * kLanes + lane;
+  uint64_t value = 0;
+  if (positionValue(w, which, lane, value))
+    return value;
+  const Mask self = Mask(1) << lane, below = self - 1;
   switch (which) {
-  case Special::TidX:
-    return thread % block.x;
-  case Special::TidY:
-    return thread / block.x % block.y;
-  case Special::TidZ:
-    return thread / block.x / block.y;
-  case Special::NtidX:
-    return block.x;
-  case Special::NtidY:
-    return block.y;
-  case Special::NtidZ:
-    return block.z;
-  case Special::CtaidX:
-  case Special::ClusterIdX:
-    return cta.x;
-  case Special::CtaidY:
-  case Special::ClusterIdY:
-    return cta.y;
-  case Special::CtaidZ:
-  case Special::ClusterIdZ:
-    return cta.z;
-  case Special::NctaidX:
-  case Special::NclusterIdX:
-    return grid.x;
-  case Special::NctaidY:
-  case Special::NclusterIdY:
-    return grid.y;
-  case Special::NctaidZ:
-  case Special::NclusterIdZ:
-    return grid.z;
-  case Special::ClusterNctaidX:
-  case Special::ClusterNctaidY:
-  case Special::ClusterNctaidZ:
-  case Special::ClusterNctarank:
-    return 1;
   case Special::LaneId:
     return lane;
   // Neither says anything reliable, so they are made useless: legal values that follow no order.
   case Special::WarpId:
-    return (w.number() + launch.draw(Draw::WarpId, cta.linear, 0)) % cta.warpCount;
+    return (w.number() + launch.draw(Draw::WarpId, w.block().linear, 0)) % w.block().warpCount;
   case Special::SmId:
-    return launch.draw(Draw::WarpId, cta.linear, 1) % 16;
+    return launch.draw(Draw::WarpId, w.block().linear, 1) % kMultiprocessors;
   case Special::NsmId:
-    return 16;
+    return kMultiprocessors;
   case Special::NwarpId:
-    return 64;
+    return kMaxWarpIds;
   case Special::LanemaskEq:
-    return uint32_t(1) << lane;
+    return self;
   case Special::LanemaskLt:
-    return (uint32_t(1) << lane) - 1;
+    return below;
   case Special::LanemaskLe:
-    return (uint32_t(2) << lane) - 1;
+    return below | self;
   case Special::LanemaskGt:
-    return ~((uint32_t(2) << lane) - 1);
+    return Mask(~(below | self));
   case Special::LanemaskGe:
-    return ~((uint32_t(1) << lane) - 1);
+    return Mask(~below);
+  case Special::ClusterNctarank:
+    return 1;
   case Special::DynamicSmemSize:
     return launch.dynamicShared;
   case Special::TotalSmemSize:
