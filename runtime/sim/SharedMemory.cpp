@@ -92,6 +92,9 @@ void SharedMemory::checkStates(const Actor &actor, uint32_t address, uint32_t by
   for (uint32_t i = address; i < address + bytes; ++i) {
     unsigned state = states[i / 4] >> (i & 3) * 2 & 3;
     if (state == InFlight) {
+      // A copy that another warp began after the last barrier is a race first: no wait of the reader could cover it.
+      if (std::string_view(verb) == "reads")
+        order.read(actor, i / 4, 1);
       uint32_t copy = copyAt ? copyAt(copyOwner, i) : kNoPc;
       throw Fault{"inflight-smem",
                   fmt::format("{} {}, which a copy may still be writing: expects a wait that covers the copy", verb,
