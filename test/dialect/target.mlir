@@ -6,12 +6,12 @@
 // RUN: attn-opt --choose-schedule %t/invented.mlir | FileCheck %s --check-prefix=INVENTED
 // RUN: attn-opt --choose-schedule --verify-diagnostics --split-input-file %t/errors.mlir
 
-// A100: 64 KB of tiles for each of two programs on 164 KB.
+// A100: 48 KB of tiles for each of two programs on 164 KB.
 // SM80: attn.target = {chip = "sm_80"}
-// SM80: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 4>
+// SM80: schedule<prefill, block_q = 128, block_kv = 32, num_stages = 1, num_warps = 4>
 
 // With less shared memory the tuned tiles no longer let two programs share a multiprocessor.
-// LESS: schedule<prefill, block_q = 128, block_kv = 32, num_stages = 1, num_warps = 4>
+// LESS: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 8>
 
 // 64 rows of Q and 16 of K and of V, 256 bytes each, are 24576 bytes: exactly what a program gets here.
 // INVENTED: schedule<prefill, block_q = 64, block_kv = 16, num_stages = 1, num_warps = 4>
@@ -29,7 +29,7 @@ module attributes {attn.target = {chip = "sm_80"}} {
 
 //--- less.mlir
 !x = tensor<?x?x8x128xbf16>
-module attributes {attn.target = {chip = "sm_80", shared_per_sm = 102400}} {
+module attributes {attn.target = {chip = "sm_80", shared_per_sm = 90112}} {
   attn.kernel @f(%q: !x, %k: !x, %v: !x) -> (o: !x) {
     %s = attn.scores %q, %k : !x, !x
     %p = attn.softmax %s
