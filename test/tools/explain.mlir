@@ -12,31 +12,31 @@
 // RUN: attnc --explain %t/padded.mlir --sizes batch=1,seq_q=64,seq_kv=64 | FileCheck %s --check-prefix=PADDED
 // RUN: attnc %t/padded.mlir | FileCheck %s --check-prefix=FILE
 
-// 32 blocks of 128 rows and 64 tiles of keys. Block i sees 2 i tiles wholly and 2 on the diagonal: 992 full, 64 masked
-// and 992 skipped of each of 32 heads.
+// 32 blocks of 128 rows and 128 tiles of keys. Block i sees 4 i tiles wholly and 4 on the diagonal: 1984 full, 128 masked
+// and 1984 skipped of each of 32 heads.
 // CAUSAL: kernel     @llama3_prefill for sm_80, batch = 1, seq_q = 4096, seq_kv = 4096
-// CAUSAL: schedule   prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 4
+// CAUSAL: schedule   prefill, block_q = 128, block_kv = 32, num_stages = 1, num_warps = 4
 // CAUSAL-NEXT: a tuned row
-// 2 x (128 x 128 + 2 x 64 x 128); two of them and 1 KB each fit 164 KB, and two of 250 registers fit 65536.
-// CAUSAL-NEXT: program    128 threads, 65536 bytes of shared memory of 166912, about 250 registers per thread of 255: 2 per SM
+// 2 x (128 x 128 + 2 x 32 x 128); three of them and 1 KB each fit 164 KB, but only two of 228 registers fit 65536.
+// CAUSAL-NEXT: program    128 threads, 49152 bytes of shared memory of 166912, about 228 registers per thread of 255: 2 per SM
 // CAUSAL: mask       @causal (library): q - kv >= 0, intervals of tiles
 // CAUSAL-NEXT: mask       @in_bounds: the key exists; never evaluated
 // CAUSAL-NEXT: grid       1024 programs (32 x 32 x 1), 216 at once: 4.74 waves
-// CAUSAL-NEXT: tiles      31744 full, 2048 masked, 31744 skipped, of 128 x 64
+// CAUSAL-NEXT: tiles      63488 full, 4096 masked, 63488 skipped, of 128 x 32
 // CAUSAL-NEXT: {{^}}           ++..............................................................{{$}}
 // CAUSAL-NEXT: {{^}}           ##++............................................................{{$}}
 // CAUSAL: {{^}}           ##############################################################++{{$}}
-// CAUSAL-NEXT: # full, + masked, . skipped{{$}}
-// 33792 tiles of 2 x 128 x 64 x 256, of 65536 in all; 8192 exponentials each.
+// CAUSAL-NEXT: # full, + masked, . skipped; a character stands for 1 x 2 tiles, + also for a mixture{{$}}
+// 67584 tiles of 2 x 128 x 32 x 256, of 131072 in all; 4096 exponentials each.
 // CAUSAL-NEXT: work       142 GFLOP in visited tiles (275 GFLOP without masks), 277 M exponentials
-// q and o 33.55 MB each, k and v 8.39 MB each; and 33792 times 32 KB of keys and values beside q and o.
+// q and o 33.55 MB each, k and v 8.39 MB each; and 67584 times 16 KB of keys and values beside q and o.
 // CAUSAL-NEXT: memory     at least 83.9 MB (each tensor once); this schedule moves 1.17 GB
 // 141.7e9 / 83.9e6, and 312e12 / 2039e9.
 // CAUSAL-NEXT: intensity  1689.6 FLOP per byte, the ridge of sm_80 is 153.0: bound by arithmetic
 // 141.7e9 / 312e12; 276.8e6 / (108 x 16 x 1.41e9); 83.9e6 / 2039e9.
 // CAUSAL-NEXT: floor      454.3 us (products 454.3 us, exponentials 113.6 us, memory 41.1 us)
-// A body for full tiles and one for masked ones: 2 x 8 x 8 instructions for scores, 2 x 16 x 4 for the output, each.
-// CAUSAL-NEXT: code       .entry llama3_prefill: {{[0-9]+}} bytes of PTX, {{[0-9]+}} instructions, 512 of them matrix products
+// A body for full tiles and one for masked ones: 2 x 4 x 8 instructions for scores, 2 x 16 x 2 for the output, each.
+// CAUSAL-NEXT: code       .entry llama3_prefill: {{[0-9]+}} bytes of PTX, {{[0-9]+}} instructions, 256 of them matrix products
 
 // Rows 64 i ... 64 i + 63 see keys from 64 i - 127 on: all of tile i - 1, parts of i - 2 and of i.
 // WINDOW: as the kernel says
