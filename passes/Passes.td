@@ -42,17 +42,17 @@ def ChooseSchedule : Pass<"choose-schedule", "::mlir::ModuleOp"> {
     Refuses, with all faults of all kernels at once: operations that have no lowering yet, head dimensions and element
     types that the matrix instructions do not serve, schedules that do not exist or that nothing can run.
 
-    Before, with `attn.target` naming sm_80:
+    Before, with `attn.target` naming sm_80 and a head_dim of 128:
     ```
     attn.kernel @prefill(%q: !q, %k: !kv, %v: !kv) -> (o: !q) { ... }
-    attn.kernel @narrow(%q: !q, %k: !kv, %v: !kv) -> (o: !q) schedule<block_kv = 32> { ... }
+    attn.kernel @wide(%q: !q, %k: !kv, %v: !kv) -> (o: !q) schedule<block_kv = 64> { ... }
     ```
     After:
     ```
     attn.kernel @prefill(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
-        schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 4> { ... }
-    attn.kernel @narrow(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
         schedule<prefill, block_q = 128, block_kv = 32, num_stages = 1, num_warps = 4> { ... }
+    attn.kernel @wide(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
+        schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 8> { ... }
     ```
   }];
 }
