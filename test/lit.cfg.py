@@ -5,7 +5,7 @@ Programs (attnc, attn-opt, attn-run, attn-bench, FileCheck, not, split-file) are
   %ptxas   assembles kernel files by ptxas, from a cache of results; does nothing where there is no ptxas
   %root    the source tree            %build   the build folder
   %specs   templates/specs            %python  the interpreter that runs lit
-Features: cuda (a device that runs), ptxas, nvcc.
+Features: cuda (a device that runs), ptxas, nvcc, sanitize (our own code is built with sanitisers).
 """
 import ctypes
 import importlib.machinery
@@ -55,6 +55,8 @@ for program in ("ptxas", "nvcc"):
         config.available_features.add(program)
 if has_device():
     config.available_features.add("cuda")
+if config.attn_sanitize == "ON":
+    config.available_features.add("sanitize")
 
 cache = os.path.join(config.attn_build, "ptxas-cache")
 config.substitutions += [
