@@ -23,6 +23,7 @@ constexpr int64_t registerGranule = 8;      // registers of a thread are handed 
 // spills 130 to 220 bytes (128x64x128 and 128x128x64 on 4 warps), with 160 (128x32x128, 64x64x256) it spills none.
 constexpr int64_t fixedRegisters = 56;
 constexpr int64_t registersOfScoreFunction = 28;
+constexpr int64_t registersOfScoreFunctions = 40; // several: they follow one another
 
 /// f32 operations per score: multiply-add into the exponent, maximum, sum, half of a conversion of two.
 constexpr double operationsPerScore = 3.5;
@@ -42,7 +43,7 @@ int64_t registersOf(const KernelShape &shape, const Tiles &tiles) {
   int64_t output = rows * paddedHeadDim(shape.headDimV) / 32;
   int64_t statistics = 2 * rowsPerThread(tiles); // maximum and sum
   int64_t positions = shape.masks ? rowsPerThread(tiles) : 0;
-  return scores + output + statistics + positions + shape.modifies * registersOfScoreFunction + fixedRegisters;
+  return scores + output + statistics + positions + std::min(shape.modifies * registersOfScoreFunction, registersOfScoreFunctions) + fixedRegisters;
 }
 
 int64_t sharedOf(const KernelShape &shape, const Tiles &tiles) {
