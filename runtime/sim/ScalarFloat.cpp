@@ -421,28 +421,55 @@ template <Special S, bool Ftz, bool Worst> constexpr ScalarHandler approximateHa
   else
     return map1<Approximate<S, Ftz, Worst>, U, U>;
 }
-/// 2^x of a finite x, to 2^-45: the Taylor series of e^(t ln 2) for |t| <= 1/2, without branches so that it vectorises.
-double powerOfTwo(double x) {
+/// 2^x for |x| <= 300, to 2^-45: the Taylor series of e^(t ln 2) for |t| <= 1/2.
+inline double powerOfTwo(double x) {
   constexpr double kMagic = 0x1.8p52; // adding it rounds to an integer, which then stands in the low bits
-  const double limited = x < -300.0 ? -300.0 : x > 300.0 ? 300.0 : x;
-  const double shifted = limited + kMagic;
-  const double t = (limited - (shifted - kMagic)) * 0.69314718055994530942;
-  double sum = 1.0;
-  for (int n = 12; n > 0; --n)
-    sum = 1.0 + sum * t * (1.0 / n);
+  const double shifted = x + kMagic;
+  const double t = (x - (shifted - kMagic)) * 0.69314718055994530942;
+  // Written out: an inner loop would keep the loop over lanes from being vectorised.
+  double sum = 1.0 + t * (1.0 / 12);
+  sum = 1.0 + sum * t * (1.0 / 11);
+  sum = 1.0 + sum * t * (1.0 / 10);
+  sum = 1.0 + sum * t * (1.0 / 9);
+  sum = 1.0 + sum * t * (1.0 / 8);
+  sum = 1.0 + sum * t * (1.0 / 7);
+  sum = 1.0 + sum * t * (1.0 / 6);
+  sum = 1.0 + sum * t * (1.0 / 5);
+  sum = 1.0 + sum * t * (1.0 / 4);
+  sum = 1.0 + sum * t * (1.0 / 3);
+  sum = 1.0 + sum * t * (1.0 / 2);
+  sum = 1.0 + sum * t;
   return asDouble(asBits(sum) + (asBits(shifted) << 52));
 }
 
-template <bool Ftz> struct Ex2 {
-  static uint32_t apply(uint32_t a) {
-    if (Ftz)
-      a = flush(a);
-    const float x = asFloat(a);
-    const uint32_t bits = asBits(float(powerOfTwo(x == x ? double(x) : 0.0)));
-    const uint32_t result = Ftz ? flush(bits) : bits;
-    return isNan32(a) ? kNan32 : result;
+/// ex2.approx.f32 in steps that each vectorise: most of what a softmax computes besides products.
+template <bool Ftz> void ex2Lanes(Registers &r, const Op &op, Mask lanes) {
+  Output<uint32_t> out(r, op.dst, lanes);
+  const Mask poison = r.poison(op.a);
+  const uint32_t *a = r.read(op.a);
+  alignas(64) uint32_t nan[kLanes];
+  alignas(64) double x[kLanes];
+  alignas(64) float y[kLanes];
+  uint32_t *d = out.words;
+  ATTN_LANES
+  for (unsigned l = 0; l < kLanes; ++l) {
+    const uint32_t magnitude = a[l] & 0x7fffffffu;
+    nan[l] = magnitude > 0x7f800000u ? ~0u : 0u;
+    // Everything beyond 300 overflows or vanishes all the same.
+    const uint32_t limited = std::min(magnitude, 0x43960000u) | (a[l] & 0x80000000u);
+    x[l] = double(asFloat(Ftz ? flush(limited) : limited));
   }
-};
+  ATTN_LANES
+  for (unsigned l = 0; l < kLanes; ++l)
+    y[l] = float(powerOfTwo(x[l]));
+  ATTN_LANES
+  for (unsigned l = 0; l < kLanes; ++l) {
+    const uint32_t bits = Ftz ? flush(asBits(y[l])) : asBits(y[l]);
+    d[l] = (bits & ~nan[l]) | (kNan32 & nan[l]);
+  }
+  out.finish();
+  r.setPoison(op.dst, lanes, poison);
+}
 
 template <Special S> ScalarHandler approximate(const Form &f) {
   if (f.worst)
@@ -505,7 +532,7 @@ ScalarHandler squareRoot(const Form &f) {
 ScalarHandler rsqrt(const Form &f) { return approximate<Special::Rsqrt>(f); }
 ScalarHandler ex2(const Form &f) {
   if (f.type() == Type::F32 && !f.worst)
-    return f.ftz ? map1<Ex2<true>, uint32_t, uint32_t> : map1<Ex2<false>, uint32_t, uint32_t>;
+    return f.ftz ? ex2Lanes<true> : ex2Lanes<false>;
   return approximateAny<Special::Ex2>(f);
 }
 ScalarHandler lg2(const Form &f) { return approximate<Special::Lg2>(f); }
