@@ -131,7 +131,7 @@ static void placeVariables(GlobalMemory &memory, LoadedModule &loaded) {
   }
   for (const Variable &variable : module.variables)
     for (const SymbolInitializer &symbol : variable.symbols) {
-      uint64_t value = module.variables[symbol.variable].address + uint64_t(symbol.addend);
+      uint64_t value = (module.variables[symbol.variable].address + uint64_t(symbol.addend)) >> (8 * symbol.shift);
       Allocation &allocation = memory.hostRange(variable.address, variable.size);
       std::memcpy(allocation.data.get() + symbol.offset, &value, symbol.size);
     }
