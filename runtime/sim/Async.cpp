@@ -33,10 +33,12 @@ static void landGroups(Warp &w, Mask lanes, uint32_t open, bool all) {
   CopyQueue &queue = w.copies;
   size_t kept = 0;
   for (size_t i = 0; i < queue.pending.size(); ++i) {
-    const PendingCopy &copy = queue.pending[i];
+    PendingCopy &copy = queue.pending[i];
     uint32_t closed = queue.groups[copy.lane];
     bool due = (lanes >> copy.lane & 1) && (all || (closed > open && copy.group < closed - open));
     if (!due) {
+      if ((lanes >> copy.lane & 1) && !copy.waited)
+        copy.waited = w.clocks.now();
       if (kept != i)
         queue.pending[kept] = copy;
       ++kept;
@@ -103,8 +105,8 @@ void copy(Warp &w, const Op &op, Mask lanes) {
     if (sizes[lane])
       checkSource(w, actor, source[lane], bytes, sizes[lane]);
     if (w.block().shared.beginCopy(actor, destination[lane], bytes))
-      queue.pending.push_back({source[lane], uint32_t(destination[lane]), actor.pc, queue.groups[lane], uint8_t(lane),
-                               uint8_t(bytes), uint8_t(sizes[lane])});
+      queue.pending.push_back({source[lane], uint32_t(destination[lane]), actor.pc, queue.groups[lane], 0,
+                               uint8_t(lane), uint8_t(bytes), uint8_t(sizes[lane])});
   }
 }
 
@@ -120,14 +122,14 @@ void waitGroup(Warp &w, const Op &op, Mask lanes) {
 
 } // namespace async
 
-/// For diagnostics: the instruction whose copy still owns a byte of shared memory.
-uint32_t pendingCopyAt(const void *owner, uint32_t address) {
+/// For diagnostics: the copy that still owns a byte of shared memory.
+Issued pendingCopyAt(const void *owner, uint32_t address) {
   const Cta &cta = *static_cast<const Cta *>(owner);
   for (unsigned i = 0; i < cta.warpCount; ++i)
     for (const PendingCopy &copy : cta.warps[i].copies.pending)
       if (address - copy.destination < copy.bytes)
-        return copy.pc;
-  return kNoPc;
+        return {copy.pc, i, copy.waited};
+  return {};
 }
 
 } // namespace attn::sim

@@ -2,6 +2,7 @@
 // Copies that a warp has issued and not yet waited for (cp.async).
 #pragma once
 
+#include "runtime/sim/Order.h"
 #include "runtime/sim/Registers.h"
 
 #include <array>
@@ -16,6 +17,7 @@ struct PendingCopy {
   uint32_t destination; ///< shared window offset
   uint32_t pc;
   uint32_t group; ///< of the lane
+  Epoch waited;   ///< of the warp at the first wait that came after the copy and did not cover it; 0: none so far
   uint8_t lane, bytes, sourceBytes;
 };
 

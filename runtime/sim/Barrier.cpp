@@ -34,6 +34,7 @@ static void completeIfFull(Cta &cta, NamedBarrier &barrier) {
       continue;
     Warp &warp = cta.warps[i];
     barrier.meeting.leave(warp.clocks);
+    warp.clocks.wroteShared = 0;
     writeResult(warp, barrier);
     warp.release();
   }

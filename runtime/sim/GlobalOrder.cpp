@@ -15,7 +15,7 @@ static void joinInto(SharedGridClock &clock, const GridClock &other, uint32_t ex
     if (cta == except)
       continue;
     auto &mine = (*result)[cta];
-    for (unsigned i = 0; i < kWarpActors; ++i)
+    for (unsigned i = 0; i < kActors; ++i)
       mine[i] = std::max(mine[i], epochs[i]);
   }
   clock = std::move(result);
@@ -137,7 +137,7 @@ void GlobalOrder::acquire(WarpClocks &warp, const SharedGridClock &clock, bool w
     return;
   }
   if (auto own = clock->find(warp.cta); own != clock->end())
-    for (unsigned i = 0; i < kWarpActors; ++i)
+    for (unsigned i = 0; i < kActors; ++i)
       if (i != warp.warp)
         warp.seen.at[i] = std::max(warp.seen.at[i], own->second[i]);
   if (wholeGrid && clock->size() > clock->count(warp.cta))
@@ -147,7 +147,7 @@ void GlobalOrder::acquire(WarpClocks &warp, const SharedGridClock &clock, bool w
 /// `own` and what was seen of other CTAs, as one clock.
 static SharedGridClock published(const WarpClocks &warp, const Clock &own, const SharedGridClock &others) {
   auto result = others ? std::make_shared<GridClock>(*others) : std::make_shared<GridClock>();
-  std::copy_n(own.at.begin(), kWarpActors, (*result)[warp.cta].begin());
+  std::copy_n(own.at.begin(), kActors, (*result)[warp.cta].begin());
   return result;
 }
 

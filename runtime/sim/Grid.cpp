@@ -16,7 +16,7 @@ static constexpr uint64_t kIdleLimit = uint64_t(1) << 26;
 /// CTAs alive at once under other seeds than 0, at most.
 static constexpr uint32_t kSeededResident = 4;
 
-uint32_t pendingCopyAt(const void *owner, uint32_t address);
+Issued pendingCopyAt(const void *owner, uint32_t address);
 
 uint64_t Launch::draw(Draw purpose, uint32_t cta, uint64_t event) const {
   // splitmix64 over everything the number depends on.

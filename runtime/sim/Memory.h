@@ -115,12 +115,47 @@ public:
   bool beginCopy(const Actor &actor, uint64_t address, uint32_t bytes);
   void land(const Actor &actor, uint32_t address, uint32_t bytes, const void *from, ByteMask poison);
 
+  //===-- The async proxy
+  //----------------------------------------------------------------------------------------------===//
+  // wgmma operands and the sources of bulk stores are read by the async proxy at any time between the issue of the
+  // instruction and the wait that covers it. Use: at issue `read = beginAsyncRead(actor, ranges)` once for all that the
+  // instruction reads, keep `read` with the pending operation, and at the covering wait `endAsyncRead(read, w.clocks)`
+  // by the same warp. Any write in between is an error, and so is a read of bytes that are in flight, race, or were
+  // written by the generic proxy without fence.proxy.async. The data may be read by bytesAt at any time in between;
+  // poisonAt tells which bytes hold nothing.
+
+  /// Throws Fault. Ranges are multiples of 16 bytes and need not be sorted; out of bounds is an error as well.
+  AsyncRead beginAsyncRead(const Actor &actor, std::span<const SharedRange> ranges);
+  void endAsyncRead(AsyncRead read, const WarpClocks &warp) { order.endAsyncRead(read, warp); }
+  /// The bytes at an offset that has been checked.
+  const uint8_t *bytesAt(uint32_t address) const { return &data[address]; }
+  uint8_t *bytesAt(uint32_t address) { return &data[address]; }
+  /// Which of 16 bytes (`address` is a multiple) hold nothing.
+  ByteMask poisonAt(uint32_t address) const;
+  /// Whether none of the bytes of a range is poison, in flight or an mbarrier.
+  bool allValid(SharedRange range) const;
+
+  /// A copy by the async proxy begins: checked as a write now, out of bounds for everybody until landAsync. False if
+  /// the destination does not exist and checks are off.
+  bool beginAsyncWrite(const Actor &actor, SharedRange range);
+  /// The bytes (already put at bytesAt) are there. Poison is set afterwards, by setPoison. Returns the epoch of the
+  /// engine for which to wait.
+  Epoch landAsync(unsigned engine, uint32_t pc, SharedRange range);
+  void setPoison(uint32_t address, uint32_t bytes, ByteMask poison) { setStates(address, bytes, poison); }
+
+  /// The 8 bytes of an mbarrier: made by init (a write), touched by every operation, given back by inval (a write).
+  /// False if the address does not exist and checks are off.
+  bool makeBarrier(const Actor &actor, uint64_t address);
+  bool touchBarrier(const Actor &actor, uint64_t address);
+  void dropBarrier(const Actor &actor, uint32_t address);
+  bool barrierProxied(const Actor &actor, uint32_t address) const { return order.proxied(actor, address / 4); }
+
   const SharedLayout &names() const { return layout; }
   /// The instruction that wrote a byte last; kNoPc if none has.
   uint32_t writerOf(uint32_t address) const { return address < layout.size ? order.writerOf(address) : kNoPc; }
   uint32_t size() const { return layout.size; }
-  /// Tells which instruction is still copying to a byte; set by the owner of the copies, asked only by diagnostics.
-  uint32_t (*copyAt)(const void *owner, uint32_t address) = nullptr;
+  /// Tells who is still copying to a byte; set by the owner of the copies, asked only by diagnostics.
+  Issued (*copyAt)(const void *owner, uint32_t address) = nullptr;
   const void *copyOwner = nullptr;
 
 private:
@@ -129,6 +164,8 @@ private:
   uint8_t statesOf(uint32_t address, uint32_t bytes) const;
   void setStates(uint32_t address, uint32_t bytes, ByteMask poison);
   void checkStates(const Actor &actor, uint32_t address, uint32_t bytes, const char *verb);
+  bool rangeInside(const Actor &actor, SharedRange range, const char *verb);
+  uint8_t rangeStates(SharedRange range) const;
   ByteMask poisonOf(const Actor &actor, uint32_t address, uint32_t bytes, const char *verb);
   void checkLanes(const Actor &actor, uint32_t address, uint32_t bytes, const void *from);
   [[noreturn]] void failLanes(const Actor &actor, uint32_t address);

@@ -26,7 +26,7 @@ static SharedGridClock joined(const SharedGridClock &a, const SharedGridClock &b
   auto result = std::make_shared<GridClock>(*a);
   for (const auto &[cta, epochs] : *b) {
     auto &mine = (*result)[cta];
-    for (unsigned i = 0; i < kWarpActors; ++i)
+    for (unsigned i = 0; i < kActors; ++i)
       mine[i] = std::max(mine[i], epochs[i]);
   }
   return result;
@@ -69,6 +69,7 @@ Epoch SharedOrder::start(const SharedLayout &newLayout, unsigned warpCount, cons
   checks = newChecks;
   byLane = lanes;
   size_t words = (newLayout.size + 3) / 4;
+  last = lastEpoch();
   // Epochs grow for ever within one memory; long before they overflow, begin anew.
   if (last > (1u << 30) || words != writers.size() || warpCount != warps) {
     writers.assign(words, Writer());
@@ -85,15 +86,29 @@ Epoch SharedOrder::start(const SharedLayout &newLayout, unsigned warpCount, cons
       writers[word] = Writer();
     }
   splitWords.clear();
+  if (asyncReadsOpen || openReads.size() != words / 4 + 1)
+    openReads.assign(words / 4 + 1, 0);
+  asyncReads.clear();
+  asyncReadsFree.clear();
+  asyncReadsOpen = 0;
   warps = warpCount;
-  return base = last + 2;
+  base = last + 2;
+  engines.fill(base - 1);
+  return base;
+}
+
+Epoch SharedOrder::lastEpoch() const { return std::max(last, *std::max_element(engines.begin(), engines.end())); }
+
+/// "warp 3"
+static std::string nameOf(unsigned actor) {
+  return actor < kWarpActors ? fmt::format("warp {}", actor) : std::string("an asynchronous copy");
 }
 
 void SharedOrder::failRead(const Actor &actor, const Writer &writer, uint32_t byte) {
   throw Fault{"race-shared",
-              fmt::format("word {} is read by warp {} and was written by warp {} with no barrier between",
-                          layout->describe(byte), actor.clocks->warp, writer.actor()),
-              {{writer.pc(), fmt::format("warp {} writes it here", writer.actor())}},
+              fmt::format("word {} is read by warp {} and was written by {} with no barrier between",
+                          layout->describe(byte), actor.clocks->warp, nameOf(writer.actor())),
+              {{writer.pc(), fmt::format("{} writes it here", nameOf(writer.actor()))}},
               int(actor.lane)};
 }
 
@@ -106,9 +121,9 @@ void SharedOrder::checkWriter(const Actor &actor, const Writer &writer, uint32_t
     if (isRead)
       failRead(actor, writer, byte);
     throw Fault{"race-shared",
-                fmt::format("word {} is written by warp {} and was written by warp {} with no barrier between",
-                            layout->describe(byte), clocks.warp, writer.actor()),
-                {{writer.pc(), fmt::format("warp {} writes it here", writer.actor())}},
+                fmt::format("word {} is written by warp {} and was written by {} with no barrier between",
+                            layout->describe(byte), clocks.warp, nameOf(writer.actor())),
+                {{writer.pc(), fmt::format("{} writes it here", nameOf(writer.actor()))}},
                 int(actor.lane)};
   }
   // Within one epoch nothing has ordered the lanes.
@@ -119,12 +134,27 @@ void SharedOrder::checkWriter(const Actor &actor, const Writer &writer, uint32_t
                             layout->describe(byte), isRead ? "read" : "written", actor.lane, writer.lane()),
                 {{writer.pc(), fmt::format("lane {} writes it here", writer.lane())}},
                 int(actor.lane)};
-  if (proxy == Proxy::Async && !writer.async() && writer.epoch > clocks.proxied.at[writer.actor()])
+  if (proxy == Proxy::Async && checks.proxy && !writer.async() && writer.epoch > clocks.proxied.at[writer.actor()])
     throw Fault{"proxy",
                 fmt::format("word {} is {} by the async proxy without a fence.proxy.async after it was written",
                             layout->describe(byte), isRead ? "read" : "overwritten"),
                 {{writer.pc(), fmt::format("warp {} writes it here", writer.actor())}},
                 int(actor.lane)};
+}
+
+void SharedOrder::readCopied(const Actor &actor, uint32_t byte, const Issued &copy) {
+  const WarpClocks &reader = *actor.clocks;
+  if (copy.pc == kNoPc || copy.warp == reader.warp || !checks.raceShared)
+    return;
+  if (copy.waited && copy.waited <= reader.seen.at[copy.warp])
+    return;
+  throw Fault{
+      "race-shared",
+      fmt::format("word {} is read by warp {} and is written by a copy of warp {}: expects that warp to wait for "
+                  "the copy, and a barrier after the wait",
+                  layout->describe(byte), reader.warp, copy.warp),
+      {{copy.pc, fmt::format("warp {} issues the copy here", copy.warp)}},
+      int(actor.lane)};
 }
 
 void SharedOrder::failWrite(const Actor &actor, uint64_t tag, unsigned reader, uint32_t byte) {
@@ -229,9 +259,12 @@ void SharedOrder::readPart(const Actor &actor, uint32_t word, uint32_t mask, Pro
 
 void SharedOrder::checkWrite(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy) {
   const Clock &seen = actor.clocks->seen;
-  bool ordered = proxy == Proxy::Generic && !byLane;
+  checkAsyncReads(actor, word, count);
+  bool ordered = !byLane;
   for (uint32_t i = word; i < word + count; ++i)
     ordered &= writers[i].epoch <= seen.at[writers[i].actor()];
+  for (uint32_t i = word; i < word + count && proxy == Proxy::Async; ++i)
+    ordered &= proxied(actor, i);
   for (unsigned warp = 0; warp < warps; ++warp)
     for (uint32_t i = word; i < word + count; ++i)
       ordered &= (reads[warp][i] >> 32) <= seen.at[warp];
@@ -249,6 +282,7 @@ void SharedOrder::checkWrite(const Actor &actor, uint32_t word, uint32_t count, 
 
 void SharedOrder::write(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy) {
   checkWrite(actor, word, count, proxy);
+  actor.clocks->wroteShared |= 1u << actor.lane;
   Writer mine = record(actor, proxy);
   for (uint32_t i = word; i < word + count; ++i) {
     if (isSplit(i)) [[unlikely]]
@@ -258,6 +292,8 @@ void SharedOrder::write(const Actor &actor, uint32_t word, uint32_t count, Proxy
 }
 
 void SharedOrder::writePart(const Actor &actor, uint32_t word, uint32_t mask, Proxy proxy) {
+  checkAsyncReads(actor, word, 1);
+  actor.clocks->wroteShared |= 1u << actor.lane;
   if (!isSplit(word))
     split(word);
   checkBytes(actor, word, mask, proxy, false);
@@ -290,6 +326,8 @@ void SharedOrder::readStrong(const Actor &actor, uint32_t word, uint32_t mask) {
 
 void SharedOrder::writeStrong(const Actor &actor, uint32_t word, uint32_t mask) {
   Writer mine = record(actor, Proxy::Generic, true);
+  checkAsyncReads(actor, word, 1);
+  actor.clocks->wroteShared |= 1u << actor.lane;
   if (!isSplit(word) && mask == 0xf) {
     checkWriter(actor, writers[word], word * 4, Proxy::Generic, false, true);
     checkReaders(actor, word, 0xf, true);
@@ -303,6 +341,84 @@ void SharedOrder::writeStrong(const Actor &actor, uint32_t word, uint32_t mask) 
   for (uint32_t byte = 0; byte < 4; ++byte)
     if (mask >> byte & 1)
       splitWriters[index * 4 + byte] = mine;
+}
+
+//===-- The async proxy
+//----------------------------------------------------------------------------------------------===//
+
+AsyncRead SharedOrder::beginAsyncRead(const Actor &actor, std::span<const SharedRange> ranges) {
+  const WarpClocks &clocks = *actor.clocks;
+  for (const SharedRange &range : ranges) {
+    bool ordered = true;
+    for (uint32_t i = range.begin / 4; i < (range.begin + range.bytes) / 4; ++i)
+      ordered &= writers[i].epoch <= clocks.seen.at[writers[i].actor()] && proxied(actor, i);
+    if (!ordered) [[unlikely]]
+      readSlowly(actor, range.begin / 4, range.bytes / 4, 0xf, Proxy::Async);
+  }
+  AsyncRead read;
+  if (asyncReadsFree.empty()) {
+    read = AsyncRead(asyncReads.size());
+    asyncReads.emplace_back();
+  } else {
+    read = asyncReadsFree.back();
+    asyncReadsFree.pop_back();
+  }
+  OpenRead &record = asyncReads[read];
+  record.ranges.assign(ranges.begin(), ranges.end());
+  record.pc = actor.pc;
+  record.warp = clocks.warp;
+  record.open = true;
+  ++asyncReadsOpen;
+  for (const SharedRange &range : ranges)
+    for (uint32_t chunk = range.begin / 16; chunk < (range.begin + range.bytes) / 16; ++chunk)
+      ++openReads[chunk];
+  return read;
+}
+
+void SharedOrder::endAsyncRead(AsyncRead read, const WarpClocks &warp) {
+  OpenRead &record = asyncReads[read];
+  uint64_t tag = uint64_t(warp.now()) << 32 | 0xf << kPcBits | record.pc;
+  uint64_t *mine = reads[warp.warp].data();
+  for (const SharedRange &range : record.ranges) {
+    for (uint32_t chunk = range.begin / 16; chunk < (range.begin + range.bytes) / 16; ++chunk)
+      --openReads[chunk];
+    std::fill(mine + range.begin / 4, mine + (range.begin + range.bytes) / 4, tag);
+    for (uint32_t i = range.begin / 4; i < (range.begin + range.bytes) / 4; ++i)
+      if (isSplit(i)) [[unlikely]]
+        std::fill_n(splitReads(writers[i].epoch - 1, warp.warp), 4, tag);
+  }
+  record.open = false;
+  --asyncReadsOpen;
+  asyncReadsFree.push_back(read);
+}
+
+void SharedOrder::findAsyncRead(const Actor &actor, uint32_t word, uint32_t count) const {
+  bool any = false;
+  for (uint32_t chunk = word / 4; chunk <= (word + count - 1) / 4; ++chunk)
+    any |= openReads[chunk] != 0;
+  if (!any || !checks.asyncReads)
+    return;
+  uint32_t begin = word * 4, end = begin + count * 4;
+  for (const OpenRead &read : asyncReads)
+    for (const SharedRange &range : read.ranges)
+      if (read.open && range.begin < end && begin < range.begin + range.bytes)
+        throw Fault{
+            "war-shared",
+            fmt::format("word {} is overwritten by warp {} while an asynchronous read may still use it: expects "
+                        "a wait that covers the read",
+                        layout->describe(std::max(begin, range.begin)), actor.clocks->warp),
+            {{read.pc, fmt::format("warp {} starts the read here", read.warp)}},
+            int(actor.lane)};
+}
+
+Epoch SharedOrder::recordEngine(unsigned engine, uint32_t pc, SharedRange range) {
+  Writer writer{++engines[engine - kFirstEngine], pc | engine << kPcBits | 1u << 25};
+  for (uint32_t i = range.begin / 4; i < (range.begin + range.bytes) / 4; ++i) {
+    if (isSplit(i)) [[unlikely]]
+      splitFree.push_back(writers[i].epoch - 1);
+    writers[i] = writer;
+  }
+  return writer.epoch;
 }
 
 } // namespace attn::sim

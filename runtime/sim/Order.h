@@ -2,6 +2,7 @@
 // Happens-before: clocks of warps and the records of who touched which word last. The only place that decides races.
 #pragma once
 
+#include "runtime/sim/Fault.h"
 #include "runtime/sim/Simulator.h"
 #include "runtime/sim/Table.h"
 
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -19,13 +21,14 @@ namespace attn::sim {
 /// larger than all of its earlier ones, so records need no clearing in between.
 using Epoch = uint32_t;
 
-/// Warps of a CTA are actors 0..31; the rest stand for engines that copy on their own.
+/// Warps of a CTA (of a cluster, where there is one) are actors 0..31; the rest stand for the engine that copies on its
+/// own. It is several actors, one or more mbarriers each, so that waiting for one copy says nothing about another.
 inline constexpr unsigned kWarpActors = 32;
-inline constexpr unsigned kBulkActor = 32;
-inline constexpr unsigned kCopyActor = 33;
+inline constexpr unsigned kFirstEngine = 32;
+inline constexpr unsigned kEngines = 15;
 /// Stands for a word whose bytes have records of their own; its clock is always 0, so the quick test fails on it.
-inline constexpr unsigned kSplitActor = 39;
-inline constexpr unsigned kActors = 40;
+inline constexpr unsigned kSplitActor = 47;
+inline constexpr unsigned kActors = 48;
 
 /// Instructions of an entry that a record can name.
 inline constexpr uint32_t kPcBits = 19;
@@ -41,7 +44,7 @@ struct Clock {
 };
 
 /// What happens before something, by CTA and warp. Null for most warps of most kernels.
-using GridClock = std::map<uint32_t, std::array<Epoch, kWarpActors>>;
+using GridClock = std::map<uint32_t, std::array<Epoch, kActors>>;
 using SharedGridClock = std::shared_ptr<const GridClock>;
 
 /// The clocks of one warp.
@@ -55,11 +58,21 @@ struct WarpClocks {
   bool everFenced = false; ///< whether the two above hold anything
   SharedGridClock gridSeen, gridFenced; ///< the same for other CTAs
   SharedGridClock gridUnfenced;         ///< read from flags, but not ordered before a fence orders it
+  uint32_t wroteShared = 0; ///< lanes that wrote shared memory since something ordered all of them: see proxyFence
 
   Epoch now() const { return seen.at[warp]; }
   void start(uint32_t ctaIndex, uint32_t warpIndex, unsigned warps, Epoch base);
   /// After a release: later accesses are not covered by it.
   void advance() { ++seen.at[warp]; }
+  /// fence.proxy.async by `lanes`: orders what they and all that happens before them wrote before asynchronous
+  /// accesses. A lane cannot speak for another one's writes unless something has ordered the two.
+  void proxyFence(uint32_t lanes) {
+    if (wroteShared & ~lanes)
+      return;
+    wroteShared = 0;
+    proxied.join(seen);
+    advance();
+  }
 };
 
 /// Joins what the warps that meet at a barrier have seen.
@@ -87,6 +100,20 @@ struct Actor {
 
 enum class Proxy : uint8_t { Generic, Async };
 
+/// Bytes of the shared window; both numbers are multiples of 16.
+struct SharedRange {
+  uint32_t begin, bytes;
+};
+/// A read of shared memory by the async proxy that is under way: see SharedMemory::beginAsyncRead.
+using AsyncRead = uint32_t;
+
+/// An operation that a warp has started and that goes on by itself.
+struct Issued {
+  uint32_t pc = kNoPc;
+  uint32_t warp = 0;
+  Epoch waited = 0; ///< of the warp when it first waited for others of its operations after this one; 0: not yet
+};
+
 /// Names parts of shared memory in diagnostics.
 struct SharedLayout {
   struct Variable {
@@ -106,6 +133,8 @@ public:
   Epoch start(const SharedLayout &layout, unsigned warps, const Checks &checks, bool byLane);
   /// Remembers the largest epoch of a CTA that ends here.
   void finish(const WarpClocks &warp) { last = std::max(last, warp.now()); }
+  /// The epoch from which on all that earlier CTAs did is over.
+  Epoch lastEpoch() const;
 
   /// Whole words [word, word + count).
   void read(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy = Proxy::Generic) {
@@ -129,10 +158,25 @@ public:
   /// with plain ones.
   void readStrong(const Actor &actor, uint32_t word, uint32_t mask);
   void writeStrong(const Actor &actor, uint32_t word, uint32_t mask);
+  /// A read of a byte that a copy still writes: a race unless the copy's warp has waited in vain before a barrier.
+  void readCopied(const Actor &actor, uint32_t byte, const Issued &copy);
   /// The instruction that wrote a byte last in this CTA, kNoPc if none has.
   uint32_t writerOf(uint32_t byte) const;
   /// As write, but for bytes whose new value only arrives later: checks and records nothing.
   void checkWrite(const Actor &actor, uint32_t word, uint32_t count, Proxy proxy);
+
+  /// A read by the async proxy begins: what it reads must be ordered before `actor`, generic writes by a proxy fence
+  /// too. Until endAsyncRead nobody may write these bytes.
+  AsyncRead beginAsyncRead(const Actor &actor, std::span<const SharedRange> ranges);
+  /// The read is over for `warp`, which has waited for it: from now on it counts as a read of that warp.
+  void endAsyncRead(AsyncRead read, const WarpClocks &warp);
+  /// The copying engine has written bytes: whoever has waited for the returned epoch of `engine` may touch them.
+  Epoch recordEngine(unsigned engine, uint32_t pc, SharedRange range);
+  /// Whether the last write of a word is ordered before asynchronous accesses of the actor.
+  bool proxied(const Actor &actor, uint32_t word) const {
+    const Writer &writer = writers[word];
+    return writer.async() || writer.epoch <= actor.clocks->proxied.at[writer.actor()];
+  }
 
 private:
   /// Read tags: epoch : 32, lane : 5, strong : 1, byte mask : 4, pc : 19; 0: none.
@@ -164,6 +208,12 @@ private:
   }
   [[noreturn]] void failRead(const Actor &actor, const Writer &writer, uint32_t byte);
   [[noreturn]] void failWrite(const Actor &actor, uint64_t tag, unsigned reader, uint32_t byte);
+  /// Fails if a read of the async proxy may still be reading some of the words.
+  void checkAsyncReads(const Actor &actor, uint32_t word, uint32_t count) const {
+    if (asyncReadsOpen) [[unlikely]]
+      findAsyncRead(actor, word, count);
+  }
+  void findAsyncRead(const Actor &actor, uint32_t word, uint32_t count) const;
 
   const SharedLayout *layout = nullptr;
   Checks checks;
@@ -176,6 +226,17 @@ private:
   std::vector<Writer> splitWriters;
   std::vector<uint64_t> splitReadBytes;
   std::vector<uint32_t> splitWords, splitFree;
+  // Reads of the async proxy that have not ended, by chunk of 16 bytes their number.
+  struct OpenRead {
+    std::vector<SharedRange> ranges;
+    uint32_t pc = 0, warp = 0;
+    bool open = false;
+  };
+  std::vector<OpenRead> asyncReads;
+  std::vector<AsyncRead> asyncReadsFree;
+  std::vector<uint16_t> openReads;
+  unsigned asyncReadsOpen = 0;
+  std::array<Epoch, kEngines> engines{}; ///< the last epoch of each
 };
 
 /// How an access takes part in the order between CTAs.

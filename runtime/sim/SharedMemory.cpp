@@ -92,14 +92,16 @@ void SharedMemory::checkStates(const Actor &actor, uint32_t address, uint32_t by
   for (uint32_t i = address; i < address + bytes; ++i) {
     unsigned state = states[i / 4] >> (i & 3) * 2 & 3;
     if (state == InFlight) {
-      // A copy that another warp began after the last barrier is a race first: no wait of the reader could cover it.
-      if (std::string_view(verb) == "reads")
+      Issued copy = copyAt ? copyAt(copyOwner, i) : Issued{};
+      // A copy of another warp is a race first: no wait of the reader could cover it.
+      if (std::string_view(verb) == "reads") {
         order.read(actor, i / 4, 1);
-      uint32_t copy = copyAt ? copyAt(copyOwner, i) : kNoPc;
+        order.readCopied(actor, i, copy);
+      }
       throw Fault{"inflight-smem",
                   fmt::format("{} {}, which a copy may still be writing: expects a wait that covers the copy", verb,
                               layout.describe(i)),
-                  {{copy, "the copy is issued here"}},
+                  {{copy.pc, "the copy is issued here"}},
                   int(actor.lane)};
     }
     if (state == Barrier)
@@ -209,6 +211,88 @@ void SharedMemory::land(const Actor &actor, uint32_t address, uint32_t bytes, co
   std::memcpy(&data[address], from, bytes);
   setStates(address, bytes, poison);
   order.write(actor, address / 4, bytes / 4);
+}
+
+//===-- The async proxy
+//----------------------------------------------------------------------------------------------===//
+
+bool SharedMemory::rangeInside(const Actor &actor, SharedRange range, const char *verb) {
+  if (range.begin >= reserved && range.begin <= layout.size && range.bytes <= layout.size - range.begin)
+    return true;
+  if (checks.bounds)
+    throw Fault{"oob",
+                fmt::format("{} {} bytes at {} (shared memory of this CTA is {} bytes)", verb, range.bytes,
+                            layout.describe(range.begin), layout.size - reserved),
+                {},
+                int(actor.lane)};
+  return false;
+}
+
+/// The states that occur in the range, as a set of two bits for each byte of a word.
+uint8_t SharedMemory::rangeStates(SharedRange range) const {
+  uint8_t all = 0;
+  for (uint32_t i = range.begin / 4; i < (range.begin + range.bytes) / 4; ++i)
+    all |= states[i];
+  return all;
+}
+
+AsyncRead SharedMemory::beginAsyncRead(const Actor &actor, std::span<const SharedRange> ranges) {
+  bool inside = true;
+  for (const SharedRange &range : ranges) {
+    bool good = rangeInside(actor, range, "reads");
+    inside &= good;
+    if (good && (rangeStates(range) & repeated(InFlight)))
+      checkStates(actor, range.begin, range.bytes, "reads");
+  }
+  return order.beginAsyncRead(actor, inside ? ranges : std::span<const SharedRange>());
+}
+
+ByteMask SharedMemory::poisonAt(uint32_t address) const {
+  ByteMask poison = 0;
+  for (uint32_t i = 0; i < 16; ++i)
+    poison |= ByteMask((states[(address + i) / 4] >> (i & 3) * 2 & 3) == Uninitialised) << i;
+  return poison;
+}
+
+bool SharedMemory::allValid(SharedRange range) const { return rangeStates(range) == 0; }
+
+bool SharedMemory::beginAsyncWrite(const Actor &actor, SharedRange range) {
+  if (!rangeInside(actor, range, "writes"))
+    return false;
+  if (rangeStates(range) & repeated(InFlight))
+    checkStates(actor, range.begin, range.bytes, "writes");
+  order.checkWrite(actor, range.begin / 4, range.bytes / 4, Proxy::Async);
+  std::memset(&states[range.begin / 4], repeated(InFlight), range.bytes / 4);
+  return true;
+}
+
+Epoch SharedMemory::landAsync(unsigned engine, uint32_t pc, SharedRange range) {
+  std::memset(&states[range.begin / 4], repeated(Valid), range.bytes / 4);
+  return order.recordEngine(engine, pc, range);
+}
+
+bool SharedMemory::makeBarrier(const Actor &actor, uint64_t address) {
+  if (!inside(actor, address, 8, "writes"))
+    return false;
+  uint32_t offset = uint32_t(address);
+  if (statesOf(offset, 8) & repeated(InFlight))
+    checkStates(actor, offset, 8, "writes");
+  order.write(actor, offset / 4, 2);
+  std::memset(&states[offset / 4], repeated(Barrier), 2);
+  return true;
+}
+
+bool SharedMemory::touchBarrier(const Actor &actor, uint64_t address) {
+  if (!inside(actor, address, 8, "reads"))
+    return false;
+  for (uint32_t word = uint32_t(address) / 4; word < address / 4 + 2; ++word)
+    order.readStrong(actor, word, 0xf);
+  return true;
+}
+
+void SharedMemory::dropBarrier(const Actor &actor, uint32_t address) {
+  order.write(actor, address / 4, 2);
+  std::memset(&states[address / 4], repeated(Uninitialised), 2);
 }
 
 } // namespace attn::sim

@@ -36,6 +36,11 @@ struct Checks {
   bool aligned = true;     ///< divergent execution of .aligned instructions
   bool collectives = true; ///< membership masks of .sync instructions
   bool coresident = true;  ///< waiting for CTAs that have not started
+  bool proxy = true;       ///< generic writes without a proxy fence before asynchronous accesses
+  bool asyncReads = true;  ///< writes of shared memory that an asynchronous read may still use
+  bool mbarriers = true;   ///< mbarriers that are not initialised, and more arrivals or bytes than they can count
+  bool phases = true;      ///< waits for phases long past, and copies for phases that are over
+  bool unfinished = true;  ///< CTAs that end while copies still use their shared memory
 };
 
 /// The names of the switches, as above.

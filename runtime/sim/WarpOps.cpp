@@ -226,6 +226,7 @@ void activeMask(Warp &w, const Op &op, Mask lanes) {
 void synchronize(Warp &w, const Op &, Mask) {
   // It orders the lanes, and nothing besides: a warp is one actor. A new epoch tells what came before it.
   w.clocks.advance();
+  w.clocks.wroteShared = 0;
 }
 
 //===-- Special registers
