@@ -33,12 +33,10 @@ static void landGroups(Warp &w, Mask lanes, uint32_t open, bool all) {
   CopyQueue &queue = w.copies;
   size_t kept = 0;
   for (size_t i = 0; i < queue.pending.size(); ++i) {
-    PendingCopy &copy = queue.pending[i];
+    const PendingCopy &copy = queue.pending[i];
     uint32_t closed = queue.groups[copy.lane];
     bool due = (lanes >> copy.lane & 1) && (all || (closed > open && copy.group < closed - open));
     if (!due) {
-      if ((lanes >> copy.lane & 1) && !copy.waited)
-        copy.waited = w.clocks.now();
       if (kept != i)
         queue.pending[kept] = copy;
       ++kept;
@@ -105,7 +103,7 @@ void copy(Warp &w, const Op &op, Mask lanes) {
     if (sizes[lane])
       checkSource(w, actor, source[lane], bytes, sizes[lane]);
     if (w.block().shared.beginCopy(actor, destination[lane], bytes))
-      queue.pending.push_back({source[lane], uint32_t(destination[lane]), actor.pc, queue.groups[lane], 0,
+      queue.pending.push_back({source[lane], uint32_t(destination[lane]), actor.pc, queue.groups[lane], w.clocks.now(),
                                uint8_t(lane), uint8_t(bytes), uint8_t(sizes[lane])});
   }
 }
@@ -118,6 +116,7 @@ void commitGroup(Warp &w, const Op &, Mask lanes) {
 void waitGroup(Warp &w, const Op &op, Mask lanes) {
   bool all = op.form->all;
   landGroups(w, lanes, all ? 0 : w.registers.read(op.a)[0], all);
+  w.clocks.waited = w.clocks.now();
 }
 
 } // namespace async
@@ -128,7 +127,7 @@ Issued pendingCopyAt(const void *owner, uint32_t address) {
   for (unsigned i = 0; i < cta.warpCount; ++i)
     for (const PendingCopy &copy : cta.warps[i].copies.pending)
       if (address - copy.destination < copy.bytes)
-        return {copy.pc, i, copy.waited};
+        return {copy.pc, i, copy.epoch};
   return {};
 }
 

@@ -17,7 +17,7 @@ struct PendingCopy {
   uint32_t destination; ///< shared window offset
   uint32_t pc;
   uint32_t group; ///< of the lane
-  Epoch waited;   ///< of the warp at the first wait that came after the copy and did not cover it; 0: none so far
+  Epoch epoch;    ///< of the warp at the issue
   uint8_t lane, bytes, sourceBytes;
 };
 

@@ -146,7 +146,7 @@ void SharedOrder::readCopied(const Actor &actor, uint32_t byte, const Issued &co
   const WarpClocks &reader = *actor.clocks;
   if (copy.pc == kNoPc || copy.warp == reader.warp || !checks.raceShared)
     return;
-  if (copy.waited && copy.waited <= reader.seen.at[copy.warp])
+  if (copy.epoch <= reader.seen.at[copy.warp] && reader.waited != reader.now())
     return;
   throw Fault{
       "race-shared",

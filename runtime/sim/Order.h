@@ -56,6 +56,7 @@ struct WarpClocks {
   Clock fenced;            ///< what was seen at the warp's last fence of the whole device: what strong writes publish
   Clock fencedLocal;       ///< the same for fences of any scope
   bool everFenced = false; ///< whether the two above hold anything
+  Epoch waited = 0;        ///< the warp's own epoch when it waited for copies last
   SharedGridClock gridSeen, gridFenced; ///< the same for other CTAs
   SharedGridClock gridUnfenced;         ///< read from flags, but not ordered before a fence orders it
   uint32_t wroteShared = 0; ///< lanes that wrote shared memory since something ordered all of them: see proxyFence
@@ -111,7 +112,7 @@ using AsyncRead = uint32_t;
 struct Issued {
   uint32_t pc = kNoPc;
   uint32_t warp = 0;
-  Epoch waited = 0; ///< of the warp when it first waited for others of its operations after this one; 0: not yet
+  Epoch epoch = 0; ///< of the warp at the issue
 };
 
 /// Names parts of shared memory in diagnostics.
@@ -158,7 +159,8 @@ public:
   /// with plain ones.
   void readStrong(const Actor &actor, uint32_t word, uint32_t mask);
   void writeStrong(const Actor &actor, uint32_t word, uint32_t mask);
-  /// A read of a byte that a copy still writes: a race unless the copy's warp has waited in vain before a barrier.
+  /// A read of a byte that a copy still writes. Throws if it is a race: if the copy is another warp's and no barrier
+  /// has come after its issue, or after the reader's last wait for copies.
   void readCopied(const Actor &actor, uint32_t byte, const Issued &copy);
   /// The instruction that wrote a byte last in this CTA, kNoPc if none has.
   uint32_t writerOf(uint32_t byte) const;
