@@ -26,6 +26,9 @@ ByteMask loadBytes(Warp &w, const Actor &actor, Space space, uint64_t address, u
 void storeBytes(Warp &w, const Actor &actor, Space space, uint64_t address, uint32_t bytes, const void *from,
                 ByteMask poison, Strength strength);
 
+/// What a reduction of `value` leaves in global memory that held `old`.
+uint64_t combined(Reduce operation, Type type, uint64_t old, uint64_t value);
+
 /// Orders the strong accesses of `lanes` with those of others.
 void orderStrong(Warp &w, const Op &op, Mask lanes, const uint64_t *address, bool reads, bool writes,
                  Strength strength);

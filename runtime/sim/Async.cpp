@@ -10,10 +10,8 @@
 
 namespace attn::sim {
 
-/// Performs a copy: the bytes become visible to the lane, and to others behind a barrier.
-static void land(Warp &w, const PendingCopy &copy) {
-  Actor actor{&w.clocks, copy.pc, copy.lane, w.block().serial};
-  uint8_t bytes[16] = {};
+/// Reads what a copy copies. Returns the bytes that hold nothing.
+static ByteMask fetch(Warp &w, const Actor &actor, const PendingCopy &copy, uint8_t *bytes) {
   ByteMask poison = 0;
   for (uint32_t done = 0; done < copy.sourceBytes;) {
     // A source of a size that is no power of two is read in pieces.
@@ -25,7 +23,40 @@ static void land(Warp &w, const PendingCopy &copy) {
   }
   if (poison)
     w.notePoison(w.context().module.ops[copy.pc], copy.lane, copy.source);
+  return poison;
+}
+
+/// Performs a copy: the bytes become visible to the lane, and to others behind a barrier.
+static void land(Warp &w, const PendingCopy &copy) {
+  Actor actor{&w.clocks, copy.pc, copy.lane, w.block().serial};
+  uint8_t bytes[16] = {};
+  ByteMask poison = fetch(w, actor, copy, bytes);
   w.block().shared.land(actor, copy.destination, copy.bytes, bytes, poison);
+}
+
+/// Performs the copies of a lane with a smaller number than `before`; who waits for the mbarrier sees the bytes. They
+/// are still writes of the generic proxy.
+void landLaneCopies(Warp &w, unsigned lane, uint32_t before, unsigned engine, Mbarrier &barrier) {
+  std::vector<PendingCopy> &pending = w.copies.pending;
+  SharedMemory &shared = w.block().shared;
+  auto due = [&](const PendingCopy &copy) { return copy.lane == lane && copy.number < before; };
+  bool any = false;
+  for (const PendingCopy &copy : pending) {
+    if (!due(copy))
+      continue;
+    any = true;
+    Actor actor{&w.clocks, copy.pc, copy.lane, w.block().serial};
+    uint8_t bytes[16] = {};
+    ByteMask poison = fetch(w, actor, copy, bytes);
+    std::memcpy(shared.bytesAt(copy.destination), bytes, copy.bytes);
+    barrier.gathering.arrive(engine, shared.landAsync(engine, copy.pc, {copy.destination, copy.bytes}, Proxy::Generic));
+    if (poison)
+      shared.setPoison(copy.destination, copy.bytes, poison);
+  }
+  std::erase_if(pending, due);
+  // The lane has waited for all of them by itself.
+  if (!any)
+    barrier.gathering.arrive(w.clocks);
 }
 
 /// Lands the copies of `lanes` in all but the last `open` groups that each has closed; with `all` whatever is pending.
@@ -104,7 +135,8 @@ void copy(Warp &w, const Op &op, Mask lanes) {
       checkSource(w, actor, source[lane], bytes, sizes[lane]);
     if (w.block().shared.beginCopy(actor, destination[lane], bytes))
       queue.pending.push_back({source[lane], uint32_t(destination[lane]), actor.pc, queue.groups[lane], w.clocks.now(),
-                               uint8_t(lane), uint8_t(bytes), uint8_t(sizes[lane])});
+                               uint8_t(lane), uint8_t(bytes), uint8_t(sizes[lane]), queue.issued});
+    ++queue.issued;
   }
 }
 
@@ -119,6 +151,32 @@ void waitGroup(Warp &w, const Op &op, Mask lanes) {
   w.clocks.waited = w.clocks.now();
 }
 
+void mbarrierArriveOn(Warp &w, const Op &op, Mask lanes) {
+  Cta &cta = w.block();
+  uint64_t address[kLanes];
+  w.addresses(op, op.a, op.wideAddress & 1, op.imm, lanes, address);
+  Actor actor = w.actor(op);
+  for (unsigned lane = 0; lane < kLanes; ++lane) {
+    if (!(lanes >> lane & 1))
+      continue;
+    actor.lane = lane;
+    SharedPlace place = sharedPlace(w, op.form->space, op.a == kNoRow, address[lane], lane);
+    Mbarrier *barrier = mbarrierAt(w, actor, place);
+    if (!barrier)
+      continue;
+    barrier->counts.pending += !op.form->noinc;
+    BulkOperation operation;
+    operation.kind = BulkOperation::Kind::Arrive;
+    operation.pc = actor.pc;
+    operation.warp = uint8_t(w.number());
+    operation.lane = uint8_t(lane);
+    operation.issued = w.copies.issued;
+    operation.due = drawLanding(w);
+    operation.receivers.push_back({&cta, 0, barrier->address, barrier->counts.phase, {}});
+    cta.bulk.pending.push_back(std::move(operation));
+  }
+}
+
 } // namespace async
 
 /// For diagnostics: the copy that still owns a byte of shared memory.
@@ -128,6 +186,11 @@ Issued pendingCopyAt(const void *owner, uint32_t address) {
     for (const PendingCopy &copy : cta.warps[i].copies.pending)
       if (address - copy.destination < copy.bytes)
         return {copy.pc, i, copy.epoch};
+  for (const BulkOperation &operation : cta.bulk.pending)
+    for (const BulkOperation::Receiver &receiver : operation.receivers)
+      for (const SharedRange &range : receiver.ranges)
+        if (receiver.cta == &cta && address - range.begin < range.bytes)
+          return {operation.pc, kFirstEngine, 0};
   return {};
 }
 

@@ -19,14 +19,17 @@ struct PendingCopy {
   uint32_t group; ///< of the lane
   Epoch epoch;    ///< of the warp at the issue
   uint8_t lane, bytes, sourceBytes;
+  uint32_t number; ///< counts the copies of the warp
 };
 
 /// The copies of a warp in the order of issue, and how many groups each lane has closed.
 struct CopyQueue {
   std::vector<PendingCopy> pending;
   std::array<uint32_t, kLanes> groups{};
+  uint32_t issued = 0; ///< copies so far
   void reset() {
     pending.clear();
+    issued = 0;
     groups.fill(0);
   }
 };

@@ -84,6 +84,19 @@ static uint64_t updated(Reduce operation, Type type, bool flushes, uint64_t old,
   }
 }
 
+uint64_t combined(Reduce operation, Type type, uint64_t old, uint64_t value) {
+  if (operation != Reduce::Add && (type == Type::F16 || type == Type::BF16)) {
+    auto number = [&](uint64_t bits) {
+      return type == Type::F16 ? f16ToFloat(uint32_t(bits)) : bf16ToFloat(uint32_t(bits));
+    };
+    bool oldIsNan = number(old) != number(old), takesOld = number(old) < number(value);
+    if (oldIsNan || number(value) != number(value))
+      return oldIsNan ? value : old;
+    return takesOld == (operation == Reduce::Min) ? old : value;
+  }
+  return updated(operation, type, true, old, value, 0);
+}
+
 static bool isShared(Space space) { return space == Space::Shared || space == Space::SharedCluster; }
 
 void orderStrong(Warp &w, const Op &op, Mask lanes, const uint64_t *address, bool reads, bool writes,

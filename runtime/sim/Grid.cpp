@@ -7,6 +7,7 @@
 #include <bit>
 #include <fmt/format.h>
 #include <numeric>
+#include <set>
 
 namespace attn::sim {
 
@@ -84,6 +85,9 @@ void Grid::startCta(Cta &cta, uint32_t linear) {
     cta.warps = std::vector<Warp>(cta.warpCount);
   for (NamedBarrier &barrier : cta.barriers)
     barrier = NamedBarrier();
+  cta.mbarriers.clear();
+  cta.bulk.clear();
+  cta.quanta = 0;
   cta.serial = 0;
   cta.event = 0;
   cta.turn = cta.warpCount - 1;
@@ -98,6 +102,11 @@ void Grid::startCta(Cta &cta, uint32_t linear) {
 }
 
 void Grid::finishCta(Cta &cta) {
+  try {
+    finishBulk(cta);
+  } catch (const Fault &fault) {
+    report(fault, &cta, nullptr);
+  }
   for (unsigned i = 0; i < cta.warpCount; ++i)
     cta.shared.finish(cta.warps[i].clocks);
   auto found = std::find_if(resident.begin(), resident.end(), [&](const auto &c) { return c.get() == &cta; });
@@ -126,6 +135,9 @@ void Grid::runQuantum(Cta &cta, Warp &warp) {
   uint64_t progress = launch.progress;
   try {
     launch.executed += warp.run(quantum);
+    ++cta.quanta;
+    if (options.seed && !cta.bulk.pending.empty())
+      landDue(cta);
   } catch (const Fault &fault) {
     report(fault, &cta, &warp);
   } catch (const ScalarFault &fault) {
@@ -142,6 +154,40 @@ void Grid::runQuantum(Cta &cta, Warp &warp) {
         &cta, &warp);
 }
 
+Warp *Grid::landUntilRunnable(Cta &cta) {
+  try {
+    while (landOne(cta))
+      if (Warp *warp = pickWarp(cta))
+        return warp;
+  } catch (const Fault &fault) {
+    report(fault, &cta, nullptr);
+  }
+  return nullptr;
+}
+
+/// Times that warps which wait for mbarriers are sent on without one having changed.
+static constexpr unsigned kNudges = 4;
+
+/// Waits for mbarriers may give up at any time. False if that has been tried and led nowhere.
+bool Grid::nudge() {
+  if (nudgedAt != launch.progress)
+    nudges = 0;
+  nudgedAt = launch.progress;
+  bool any = false;
+  if (nudges++ < kNudges)
+    for (const auto &cta : resident)
+      for (unsigned i = 0; i < cta->warpCount; ++i)
+        any |= cta->warps[i].nudge();
+  return any;
+}
+
+Cta &clusterMember(Warp &w, uint64_t rank, unsigned lane) {
+  if (rank != 0)
+    throw Fault{
+        "param", fmt::format("expects the rank of a CTA of the cluster, which has 1, got {}", rank), {}, int(lane)};
+  return w.block();
+}
+
 void Grid::run() {
   plan();
   for (;;) {
@@ -155,8 +201,12 @@ void Grid::run() {
     for (size_t i = 0; i < resident.size() && !warp; ++i) {
       cta = resident[(first + i) % resident.size()].get();
       warp = pickWarp(*cta);
+      if (!warp)
+        warp = landUntilRunnable(*cta);
     }
     if (!warp) {
+      if (nudge())
+        continue;
       if (started < total && !launch.options.checks.coresident) {
         residentLimit = total;
         continue;
@@ -230,6 +280,7 @@ void Grid::reportStuck() {
   const Warp *spinning = nullptr, *firstWarp = nullptr;
   for (const auto &cta : resident) {
     uint32_t barriers = 0;
+    std::set<uint32_t> mbarriers;
     for (unsigned i = 0; i < cta->warpCount; ++i) {
       const Warp &warp = cta->warps[i];
       if (warp.done())
@@ -244,6 +295,8 @@ void Grid::reportStuck() {
       }
       if (warp.waitingFor() == Warp::Wait::Barrier)
         barriers |= 1u << warp.barrier;
+      if (warp.waitingFor() == Warp::Wait::Mbarrier)
+        mbarriers.insert(warp.mbarrierWaitedFor());
       // A few warps tell the story.
       if (notes.size() < 64)
         notes.push_back(
@@ -253,6 +306,12 @@ void Grid::reportStuck() {
     for (uint32_t id = 0; id < 16; ++id)
       if (barriers >> id & 1)
         notes.push_back({kNoPc, describeBarrier(*cta, id)});
+    for (uint32_t address : mbarriers)
+      if (const Mbarrier *barrier = cta->mbarriers.find(address))
+        notes.push_back(
+            {kNoPc, fmt::format("{}: phase {}, {} of {} arrivals pending, {} transaction bytes still expected",
+                                describeMbarrier(*cta, *barrier), barrier->counts.phase, barrier->counts.pending,
+                                barrier->counts.expected, barrier->counts.bytes)});
   }
   if (spinning && started < total)
     report(

@@ -2,6 +2,8 @@
 // A launch under way: CTAs, named barriers, and the scheduler, the only one to draw random numbers.
 #pragma once
 
+#include "runtime/sim/Bulk.h"
+#include "runtime/sim/Mbarrier.h"
 #include "runtime/sim/Memory.h"
 #include "runtime/sim/Module.h"
 #include "runtime/sim/Simulator.h"
@@ -36,13 +38,29 @@ struct Cta {
   std::vector<Warp> warps;
   unsigned warpCount = 0, warpsLeft = 0;
   NamedBarrier barriers[16];
-  uint32_t serial = 0; ///< of the instruction that runs; tells instructions apart
-  uint64_t event = 0;  ///< counts this CTA's random draws
-  unsigned turn = 0;   ///< the warp that ran last
+  Mbarriers mbarriers;
+  BulkQueue bulk;
+  std::vector<uint8_t> staging, invalid; ///< of the copy that lands
+  uint64_t quanta = 0;                   ///< turns that warps of the CTA have had
+  uint32_t serial = 0;                   ///< of the instruction that runs; tells instructions apart
+  uint64_t event = 0;                    ///< counts this CTA's random draws
+  unsigned turn = 0;                     ///< the warp that ran last
 };
 
 /// What random numbers are drawn for; draws for one thing do not shift those for another.
-enum class Draw : uint32_t { Order, Resident, Quantum, Warp, Cta, AtomicLanes, Leader, WarpId, Divergence, Landing };
+enum class Draw : uint32_t {
+  Order,
+  Resident,
+  Quantum,
+  Warp,
+  Cta,
+  AtomicLanes,
+  Leader,
+  WarpId,
+  Divergence,
+  Landing,
+  Spurious
+};
 
 /// Everything that the warps of a launch share.
 struct Launch {
@@ -86,6 +104,9 @@ private:
   void runQuantum(Cta &cta, Warp &warp);
   void finishCta(Cta &cta);
   void plan();
+  /// Lands copies of a CTA in which no warp can run, until one can.
+  Warp *landUntilRunnable(Cta &cta);
+  bool nudge();
   [[noreturn]] void report(const Fault &fault, const Cta *cta, const Warp *warp);
   [[noreturn]] void reportStuck();
   uint32_t ctaAt(uint32_t position) const;
@@ -96,8 +117,12 @@ private:
   uint32_t residentLimit = 1, started = 0, total = 0;
   size_t turn = 0;
   uint64_t rounds = 0;
+  uint64_t nudgedAt = 0; ///< progress when warps were nudged last
+  unsigned nudges = 0;   ///< since then
 };
 
+/// The CTA of that rank in the cluster of the warp; throws Fault if there is none.
+Cta &clusterMember(Warp &w, uint64_t rank, unsigned lane);
 /// A warp has left the CTA: barriers that wait for all warps may be complete now.
 void barriersAfterExit(Cta &cta);
 

@@ -15,33 +15,6 @@ namespace attn::sim {
 #define ATTN_REFUSED(name)                                                                                             \
   void name(Warp &, const Op &op, Mask) { refuse(op); }
 
-namespace memory {
-ATTN_REFUSED(proxyFence)
-ATTN_REFUSED(mbarrierInitFence)
-} // namespace memory
-
-namespace async {
-ATTN_REFUSED(mbarrierArriveOn)
-ATTN_REFUSED(bulkCopy)
-ATTN_REFUSED(bulkReduce)
-ATTN_REFUSED(bulkPrefetch)
-ATTN_REFUSED(tensorLoad)
-ATTN_REFUSED(tensorStore)
-ATTN_REFUSED(tensorReduce)
-ATTN_REFUSED(tensorPrefetch)
-ATTN_REFUSED(prefetchMap)
-ATTN_REFUSED(bulkCommit)
-ATTN_REFUSED(bulkWait)
-ATTN_REFUSED(mbarrierInit)
-ATTN_REFUSED(mbarrierInvalidate)
-ATTN_REFUSED(mbarrierArrive)
-ATTN_REFUSED(mbarrierExpectTx)
-ATTN_REFUSED(mbarrierCompleteTx)
-ATTN_REFUSED(mbarrierTestWait)
-ATTN_REFUSED(mbarrierTryWait)
-ATTN_REFUSED(mbarrierPendingCount)
-} // namespace async
-
 namespace grid {
 ATTN_REFUSED(clusterArrive)
 ATTN_REFUSED(clusterWait)

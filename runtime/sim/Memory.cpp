@@ -218,6 +218,55 @@ void GlobalMemory::store(const Actor &actor, uint64_t address, uint32_t bytes, c
     flags[i] |= Allocation::Valid | Allocation::Covered | Allocation::Written;
 }
 
+/// Bytes of a run that can be looked at in one go: whole words of one page, or part of one word.
+static uint32_t pieceOf(uint64_t offset, uint32_t bytes) {
+  uint32_t page = uint32_t(std::min<uint64_t>(bytes, GlobalPage::kBytes - offset % GlobalPage::kBytes));
+  if (offset % 4)
+    return std::min<uint32_t>(page, 4 - offset % 4);
+  return page >= 4 ? page & ~3u : page;
+}
+
+const uint8_t *GlobalMemory::loadRun(const Actor &actor, uint64_t address, uint32_t bytes, uint8_t *to) {
+  Allocation *allocation = find(actor, address, bytes, "reads");
+  if (!allocation) {
+    std::memset(to, 0, bytes);
+    return nullptr;
+  }
+  const uint64_t start = address - allocation->base;
+  std::memcpy(to, allocation->data.get() + start, bytes);
+  const uint8_t *flags = allocation->flags.get() + start;
+  uint8_t all = Allocation::Valid;
+  for (uint32_t i = 0; i < bytes; ++i)
+    all &= flags[i];
+  for (uint32_t done = 0; done < bytes;) {
+    const uint64_t offset = start + done;
+    const uint32_t piece = pieceOf(offset, bytes - done);
+    Allocation::Page &page = allocation->pages[offset / GlobalPage::kBytes];
+    if (page.launch == launch && page.records) {
+      GlobalPage::Word *word = &page.records->words[offset % GlobalPage::kBytes / 4];
+      for (uint32_t i = 0; i < piece; i += 4, ++word)
+        order.read(actor, *word, wordMask(offset, piece), {}, {address + done + i, *this});
+    }
+    done += piece;
+  }
+  return all & Allocation::Valid ? nullptr : flags;
+}
+
+void GlobalMemory::storeRun(const Actor &actor, uint64_t address, uint32_t bytes, const uint8_t *from) {
+  for (uint32_t done = 0; done < bytes;) {
+    Allocation *allocation = find(actor, address, bytes, "writes");
+    if (!allocation)
+      return;
+    const uint64_t offset = address + done - allocation->base;
+    const uint32_t piece = pieceOf(offset, bytes - done);
+    prepareWrite(actor, address + done, piece, {});
+    std::memcpy(allocation->data.get() + offset, from + done, piece);
+    for (uint32_t i = 0; i < piece; ++i)
+      allocation->flags[offset + i] |= Allocation::Valid | Allocation::Covered | Allocation::Written;
+    done += piece;
+  }
+}
+
 uint8_t *GlobalMemory::atomic(const Actor &actor, uint64_t address, uint32_t bytes, Strength strength,
                               ByteMask &poison) {
   if (address & (bytes - 1)) [[unlikely]]

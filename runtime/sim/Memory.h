@@ -67,6 +67,10 @@ public:
   uint8_t *atomic(const Actor &actor, uint64_t address, uint32_t bytes, Strength strength, ByteMask &poison);
   /// Whether the range may be read at all; copies ask when they are issued and load when they land.
   void checkReadable(const Actor &actor, uint64_t address, uint32_t bytes) { find(actor, address, bytes, "reads"); }
+  /// As load and store, for a run of any length and alignment that belongs to one copy. loadRun returns the flags of
+  /// the bytes if some of them hold nothing, else null.
+  const uint8_t *loadRun(const Actor &actor, uint64_t address, uint32_t bytes, uint8_t *to);
+  void storeRun(const Actor &actor, uint64_t address, uint32_t bytes, const uint8_t *from);
   /// Makes bytes undefined, as discard.L2 does.
   void discard(const Actor &actor, uint64_t address, uint32_t bytes);
 
@@ -140,7 +144,7 @@ public:
   bool beginAsyncWrite(const Actor &actor, SharedRange range);
   /// The bytes (already put at bytesAt) are there. Poison is set afterwards, by setPoison. Returns the epoch of the
   /// engine for which to wait.
-  Epoch landAsync(unsigned engine, uint32_t pc, SharedRange range);
+  Epoch landAsync(unsigned engine, uint32_t pc, SharedRange range, Proxy proxy = Proxy::Async);
   void setPoison(uint32_t address, uint32_t bytes, ByteMask poison) { setStates(address, bytes, poison); }
 
   /// The 8 bytes of an mbarrier: made by init (a write), touched by every operation, given back by inval (a write).

@@ -144,7 +144,8 @@ void SharedOrder::checkWriter(const Actor &actor, const Writer &writer, uint32_t
 
 void SharedOrder::readCopied(const Actor &actor, uint32_t byte, const Issued &copy) {
   const WarpClocks &reader = *actor.clocks;
-  if (copy.pc == kNoPc || copy.warp == reader.warp || !checks.raceShared)
+  // What the async proxy copies is ordered by an mbarrier, not by barriers.
+  if (copy.pc == kNoPc || copy.warp >= kWarpActors || copy.warp == reader.warp || !checks.raceShared)
     return;
   if (copy.epoch <= reader.seen.at[copy.warp] && reader.waited != reader.now())
     return;
@@ -411,8 +412,8 @@ void SharedOrder::findAsyncRead(const Actor &actor, uint32_t word, uint32_t coun
             int(actor.lane)};
 }
 
-Epoch SharedOrder::recordEngine(unsigned engine, uint32_t pc, SharedRange range) {
-  Writer writer{++engines[engine - kFirstEngine], pc | engine << kPcBits | 1u << 25};
+Epoch SharedOrder::recordEngine(unsigned engine, uint32_t pc, SharedRange range, Proxy proxy) {
+  Writer writer{++engines[engine - kFirstEngine], pc | engine << kPcBits | uint32_t(proxy == Proxy::Async) << 25};
   for (uint32_t i = range.begin / 4; i < (range.begin + range.bytes) / 4; ++i) {
     if (isSplit(i)) [[unlikely]]
       splitFree.push_back(writers[i].epoch - 1);

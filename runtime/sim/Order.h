@@ -81,6 +81,8 @@ class Meeting {
 public:
   /// The warp gives what it has seen; its later accesses are not part of that.
   void arrive(WarpClocks &warp);
+  /// The copying engine gives its writes up to `epoch`.
+  void arrive(unsigned engine, Epoch epoch) { seen.at[engine] = std::max(seen.at[engine], epoch); }
   /// The warp takes what all arrivals have given.
   void leave(WarpClocks &warp) const;
   void clear() { *this = Meeting(); }
@@ -173,7 +175,7 @@ public:
   /// The read is over for `warp`, which has waited for it: from now on it counts as a read of that warp.
   void endAsyncRead(AsyncRead read, const WarpClocks &warp);
   /// The copying engine has written bytes: whoever has waited for the returned epoch of `engine` may touch them.
-  Epoch recordEngine(unsigned engine, uint32_t pc, SharedRange range);
+  Epoch recordEngine(unsigned engine, uint32_t pc, SharedRange range, Proxy proxy);
   /// Whether the last write of a word is ordered before asynchronous accesses of the actor.
   bool proxied(const Actor &actor, uint32_t word) const {
     const Writer &writer = writers[word];

@@ -38,8 +38,9 @@ std::string Warp::position() const {
       here |= Mask((uniform ? pc0 : pc[lane]) == where) << lane;
     here &= left;
     // A warp that has arrived at a barrier stands behind it.
-    const Op &op =
-        wait == Wait::Barrier && barrierOp ? *barrierOp : ops[std::min(size_t(where), launch->module.ops.size() - 1)];
+    const Op &op = barrierOp && (wait == Wait::Barrier || (wait != Wait::None && (here & parkedLanes)))
+                       ? *barrierOp
+                       : ops[std::min(size_t(where), launch->module.ops.size() - 1)];
     text += fmt::format("{}{} at line {} ({})", text.empty() ? "" : ", ", laneRange(here), op.line, op.form->text);
     left &= ~here;
   }

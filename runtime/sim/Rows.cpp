@@ -391,17 +391,14 @@ constexpr Refused kRefused[] = {
 };
 
 /// Rows that parse and whose execution is still refused, by the start of their names.
-constexpr std::string_view kLater[] = {"cp.async.bulk", "cp.reduce.async.bulk", "cp.async.mbarrier",
-                                       "mbarrier.",     "barrier.cluster",      "fence.proxy.async",
-                                       "wgmma.",        "setmaxnreg",           "fence.mbarrier_init",
-                                       "griddepcontrol"};
+constexpr std::string_view kLater[] = {"barrier.cluster", "setmaxnreg", "griddepcontrol", "wgmma."};
 
 bool isLater(const TableRow &row) {
   const std::string_view name = row.name;
   for (std::string_view prefix : kLater)
     if (name.substr(0, prefix.size()) == prefix)
       return true;
-  return std::string_view(row.modifiers).find("tensormap") != std::string_view::npos;
+  return false;
 }
 
 } // namespace

@@ -266,9 +266,9 @@ bool SharedMemory::beginAsyncWrite(const Actor &actor, SharedRange range) {
   return true;
 }
 
-Epoch SharedMemory::landAsync(unsigned engine, uint32_t pc, SharedRange range) {
+Epoch SharedMemory::landAsync(unsigned engine, uint32_t pc, SharedRange range, Proxy proxy) {
   std::memset(&states[range.begin / 4], repeated(Valid), range.bytes / 4);
-  return order.recordEngine(engine, pc, range);
+  return order.recordEngine(engine, pc, range, proxy);
 }
 
 bool SharedMemory::makeBarrier(const Actor &actor, uint64_t address) {

@@ -34,11 +34,25 @@ struct NamedCheck {
 } // namespace
 
 static constexpr NamedCheck kChecks[] = {
-    {"raceShared", &Checks::raceShared},   {"warShared", &Checks::warShared},   {"lanes", &Checks::lanes},
-    {"inFlight", &Checks::inFlight},       {"poison", &Checks::poison},         {"bounds", &Checks::bounds},
-    {"alignment", &Checks::alignment},     {"readOnly", &Checks::readOnly},     {"raceGlobal", &Checks::raceGlobal},
-    {"nonCoherent", &Checks::nonCoherent}, {"barriers", &Checks::barriers},     {"aligned", &Checks::aligned},
-    {"collectives", &Checks::collectives}, {"coresident", &Checks::coresident},
+    {"raceShared", &Checks::raceShared},
+    {"warShared", &Checks::warShared},
+    {"lanes", &Checks::lanes},
+    {"inFlight", &Checks::inFlight},
+    {"poison", &Checks::poison},
+    {"bounds", &Checks::bounds},
+    {"alignment", &Checks::alignment},
+    {"readOnly", &Checks::readOnly},
+    {"raceGlobal", &Checks::raceGlobal},
+    {"nonCoherent", &Checks::nonCoherent},
+    {"barriers", &Checks::barriers},
+    {"aligned", &Checks::aligned},
+    {"collectives", &Checks::collectives},
+    {"coresident", &Checks::coresident},
+    {"proxy", &Checks::proxy},
+    {"asyncReads", &Checks::asyncReads},
+    {"mbarriers", &Checks::mbarriers},
+    {"phases", &Checks::phases},
+    {"unfinished", &Checks::unfinished},
 };
 
 std::vector<std::string> checkNames() {

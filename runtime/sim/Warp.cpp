@@ -3,6 +3,7 @@
 #include "runtime/sim/Warp.h"
 #include "runtime/sim/Grid.h"
 #include "runtime/sim/Handlers.h"
+#include "runtime/sim/Mbarrier.h"
 
 #include <algorithm>
 #include <bit>
@@ -31,6 +32,9 @@ void Warp::start(Launch &newLaunch, Cta &newCta, unsigned index, Mask lanes, Epo
   waiting.clear();
   meeting.clear();
   barrierOp = nullptr;
+  spurious = 0;
+  bulkGroups.fill(0);
+  parkedLanes = held = 0;
   for (auto &stack : stacks)
     stack.clear();
   poisonLoads.clear();
@@ -70,8 +74,9 @@ uint64_t Warp::run(uint64_t limit) {
     }
     ++counts[at];
     Mask lanes = op.guard == kNoPredicate ? live : guarded(op, live);
-    if (lanes)
+    if (lanes) {
       op.scalar(registers, op, lanes);
+    }
     if (traced) [[unlikely]]
       traceLine(op, lanes);
     pc0 = at + 1;
@@ -86,6 +91,13 @@ void Warp::stepDiverged() {
   Mask ready = live & ~blocked;
   if (!ready)
     failStuck();
+  if (held) {
+    if (!(ready & ~held)) {
+      wait = Wait::Mbarrier;
+      return;
+    }
+    ready &= ~held;
+  }
   bool random = launch->options.divergeRandom && (ops[at].flags & FlagBranch);
   uint32_t chosen = ~0u;
   for (unsigned lane = 0; lane < kLanes; ++lane)
@@ -134,6 +146,32 @@ void Warp::execute(const Op &op, Mask here) {
   fall(op.flags & FlagBranch ? here & ~lanes : here, pcOf(op) + 1);
 }
 
+void Warp::park(const Op &op, const Mbarrier &barrier, Mask lanes) {
+  wait = Wait::Mbarrier;
+  barrierOp = &op;
+  parkedLanes = lanes;
+  parkedMbarrier = barrier.address;
+  held = 0;
+}
+
+void Warp::wake(const Mbarrier &barrier) {
+  if (!waitsForMbarrier(barrier.address))
+    return;
+  if (wait == Wait::Mbarrier)
+    wait = Wait::None;
+  parkedLanes = held = 0;
+}
+
+bool Warp::nudge() {
+  if (wait != Wait::Mbarrier)
+    return false;
+  wait = Wait::None;
+  held = !held && !uniform && (live & ~blocked & ~parkedLanes) ? parkedLanes : 0;
+  if (!held)
+    parkedLanes = 0;
+  return true;
+}
+
 //===-- Program counters
 //---------------------------------------------------------------------------------------------===//
 
@@ -152,6 +190,7 @@ void Warp::converge() {
   uniform = true;
   pc0 = first;
   streak = 0;
+  held = 0;
 }
 
 void Warp::jump(Mask lanes, uint32_t target) {

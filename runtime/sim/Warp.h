@@ -18,6 +18,7 @@ namespace attn::sim {
 
 struct Cta;
 struct Launch;
+struct Mbarrier;
 
 /// The local memory of the lanes of a warp: a stack of frames each. Offsets count from the start of a lane's stack.
 class LocalMemory {
@@ -43,7 +44,7 @@ private:
 class Warp {
 public:
   /// What keeps a warp from running, apart from its own lanes.
-  enum class Wait : uint8_t { None, Barrier, Spin };
+  enum class Wait : uint8_t { None, Barrier, Spin, Mbarrier, Registers, Cluster };
 
   Warp() = default;
   Warp(Warp &&) = default;
@@ -94,6 +95,14 @@ public:
   /// The warp has arrived at a barrier that is not complete.
   void waitFor(Wait reason) { wait = reason; }
   void release() { wait = Wait::None; }
+  /// `lanes` have found the phase that they wait for incomplete. The warp sleeps until the mbarrier changes, or until
+  /// nothing else can go on: nudge.
+  void park(const Op &op, const Mbarrier &barrier, Mask lanes);
+  /// A phase of the mbarrier is complete.
+  void wake(const Mbarrier &barrier);
+  bool waitsForMbarrier(uint32_t address) const { return parkedLanes && parkedMbarrier == address; }
+  /// Lets a parked warp go on all the same: first the lanes that do not wait, then all. False if it is not parked.
+  bool nudge();
   Wait waitingFor() const { return wait; }
   /// Ends the quantum: another warp may run before the next instruction.
   void yieldSoon() { switchSoon = true; }
@@ -121,6 +130,9 @@ public:
   /// The barrier it waits at, and the instruction that brought it there.
   uint32_t barrier = 0;
   const Op *barrierOp = nullptr;
+  uint32_t spurious = 0;                   ///< waits for mbarriers that gave up in a row
+  std::array<uint32_t, kLanes> bulkGroups; ///< groups of bulk copies that each lane has closed
+  uint32_t mbarrierWaitedFor() const { return parkedMbarrier; }
 
 private:
   struct Waiting {
@@ -167,6 +179,9 @@ private:
   // Spinning: the state at an earlier visit of a backward branch.
   uint64_t ownProgress = 0, lastProgress = 0, parkedAt = 0, spinHash = 0;
   uint32_t backward = 0;
+  // Waiting for an mbarrier: which lanes, for which; `held`: the others run meanwhile.
+  Mask parkedLanes = 0, held = 0;
+  uint32_t parkedMbarrier = 0;
   std::vector<uint64_t> poisonLoads; ///< by instruction: lane << 56 | address of the last load that gave poison
 };
 

@@ -3,6 +3,7 @@
 #include "runtime/sim/Parser.h"
 #include "runtime/sim/Scalar.h"
 #include "runtime/sim/Simulator.h"
+#include "runtime/sim/TensorMap.h"
 
 #include <algorithm>
 #include <charconv>
@@ -31,6 +32,9 @@ struct Buffer {
   bool scalar = false, hasInput = false, hasOutput = false;
   std::vector<Element> input, output;
   uint64_t address = 0;
+  bool isMap = false; // a tensor map of the buffer `of`
+  std::string of = {};
+  TensorMap map = {};
   size_t count() const { return std::max(input.size(), output.size()); }
 };
 
@@ -107,8 +111,55 @@ Buffer &bufferFor(Test &test, const std::string &name, const std::string &type, 
   for (Buffer &b : test.buffers)
     if (b.name == name && !b.scalar)
       return b;
-  test.buffers.push_back({name, bytes, false, false, false, {}, {}, 0});
+  Buffer buffer;
+  buffer.name = name;
+  buffer.bytes = bytes;
+  test.buffers.push_back(buffer);
   return test.buffers.back();
+}
+
+std::vector<uint64_t> numbers(const std::string &list, const std::string &line) {
+  std::vector<uint64_t> result;
+  std::istringstream parts(list);
+  for (std::string part; std::getline(parts, part, ',');)
+    result.push_back(number(part, false, line));
+  return result;
+}
+
+/// map NAME of BUFFER TYPE dims=.. strides=.. box=.. swizzle=.. steps=.. nan=1: innermost dimension first.
+void mapLine(Test &test, std::istringstream &words, const std::string &line) {
+  static const char *const kElements[] = {"u8",  "u16", "u32",  "s32",    "u64",  "s64",    "f16",
+                                          "f32", "f64", "bf16", "f32ftz", "tf32", "tf32ftz"};
+  Buffer buffer;
+  std::string of, type, word;
+  words >> buffer.name >> of >> buffer.of >> type;
+  auto found = std::find(std::begin(kElements), std::end(kElements), type);
+  if (of != "of" || found == std::end(kElements))
+    bad(line, "expects map NAME of BUFFER TYPE");
+  buffer.isMap = true;
+  buffer.map.element = TensorElement(found - std::begin(kElements));
+  buffer.map.elementStrides.fill(1);
+  while (words >> word) {
+    const size_t equals = word.find('=');
+    const std::string key = word.substr(0, equals);
+    const std::vector<uint64_t> values = numbers(equals == std::string::npos ? "1" : word.substr(equals + 1), line);
+    for (size_t i = 0; i < values.size() && i < 5; ++i)
+      if (key == "dims")
+        buffer.map.dims[i] = values[i], buffer.map.rank = unsigned(values.size());
+      else if (key == "box")
+        buffer.map.box[i] = uint32_t(values[i]);
+      else if (key == "steps")
+        buffer.map.elementStrides[i] = uint32_t(values[i]);
+      else if (key == "strides" && i < 4)
+        buffer.map.strides[i] = values[i];
+      else if (key == "swizzle")
+        buffer.map.swizzle = unsigned(values[i]);
+      else if (key == "nan")
+        buffer.map.nanFill = values[i] != 0;
+      else
+        bad(line, "unknown option '" + key + "'");
+  }
+  test.buffers.push_back(buffer);
 }
 
 void launchLine(Test &test, std::istringstream &words, const std::string &line) {
@@ -189,8 +240,10 @@ void directive(Test &test, const std::string &line) {
     test.buffers.push_back(value);
     return;
   }
+  if (kind == "map")
+    return mapLine(test, words, line);
   if (kind != "in" && kind != "out")
-    bad(line, "expects launch, in, out, scalar or error");
+    bad(line, "expects launch, in, out, scalar, map or error");
   words >> name >> type;
   Buffer &buffer = bufferFor(test, name, type, line);
   (kind == "in" ? buffer.hasInput : buffer.hasOutput) = true;
@@ -222,10 +275,15 @@ std::vector<uint8_t> prepare(Simulator &simulator, Test &test, const EntryInfo &
   std::vector<uint8_t> block(entry.parameterBytes);
   for (size_t i = 0; i < test.buffers.size(); ++i) {
     Buffer &b = test.buffers[i];
+    if (entry.parameters[i].size != (b.isMap ? TensorMap::kBytes : b.scalar ? b.bytes : 8))
+      throw std::runtime_error(
+          fmt::format("parameter {} has {} bytes, the file describes another", i, entry.parameters[i].size));
     if (b.scalar) {
       std::memcpy(block.data() + entry.parameters[i].offset, &b.input[0].bits, b.bytes);
       continue;
     }
+    if (b.isMap)
+      continue;
     b.address = simulator.allocate(b.count() * b.bytes, b.name);
     for (size_t e = 0; e < b.input.size(); ++e) {
       if (b.input[e].poison)
@@ -233,6 +291,17 @@ std::vector<uint8_t> prepare(Simulator &simulator, Test &test, const EntryInfo &
       simulator.copyIn(b.address + e * b.bytes, &b.input[e].bits, b.bytes);
     }
     std::memcpy(block.data() + entry.parameters[i].offset, &b.address, 8);
+  }
+  for (size_t i = 0; i < test.buffers.size(); ++i) {
+    Buffer &b = test.buffers[i];
+    if (!b.isMap)
+      continue;
+    for (const Buffer &other : test.buffers)
+      if (other.name == b.of)
+        b.map.base = other.address;
+    uint8_t bytes[TensorMap::kBytes];
+    encodeTensorMap(b.map, bytes);
+    std::memcpy(block.data() + entry.parameters[i].offset, bytes, sizeof bytes);
   }
   return block;
 }
