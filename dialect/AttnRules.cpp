@@ -2,6 +2,7 @@
 // The rules of a kernel as a whole: its signature, its lines, what they add up to.
 #include "dialect/AttnRules.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -13,9 +14,8 @@ namespace attn {
 LogicalResult KernelOp::verifyRegions() { return KernelRules(*this).check(); }
 
 bool canBeEqual(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
-  return a.size() == b.size() && llvm::all_of(llvm::zip(a, b), [](auto sizes) {
-           return canBeEqual(std::get<0>(sizes), std::get<1>(sizes));
-         });
+  return a.size() == b.size() &&
+         llvm::all_of(llvm::zip(a, b), [](auto sizes) { return canBeEqual(std::get<0>(sizes), std::get<1>(sizes)); });
 }
 
 std::string KernelRules::nameOf(Value value) {
@@ -24,7 +24,8 @@ std::string KernelRules::nameOf(Value value) {
   return ("the result of '" + value.getDefiningOp()->getName().getStringRef() + "'").str();
 }
 
-/// Whether a line reads a value that no line before it gives. The verifier says so, but only after the rules are checked.
+/// Whether a line reads a value that no line before it gives. The verifier says so, but only after the rules are
+/// checked.
 static bool readsAhead(Block &block) {
   return llvm::any_of(block, [](Operation &op) {
     return llvm::any_of(op.getOperands(), [&](Value operand) {
@@ -55,7 +56,31 @@ static bool isArgumentType(Type type) {
   return isa<RankedTensorType, IndexType>(type) || type.isF32() || type.isInteger(32) || type.isInteger(1);
 }
 
+/// Names are those at launch, so they are words of the kernel file, too. The text of a spec allows more in arguments,
+/// and the generic form anything.
+void KernelRules::checkNames() {
+  auto isFirst = [](char c) { return llvm::isAlpha(c) || c == '_' || c == '$'; };
+  auto isWord = [&](StringRef name) {
+    return !name.empty() && isFirst(name.front()) &&
+           llvm::all_of(name, [&](char c) { return isFirst(c) || llvm::isDigit(c) || c == '.'; });
+  };
+  llvm::StringSet<> seen;
+  auto check = [&](StringRef name, StringRef what) {
+    if (!isWord(name))
+      fail(kernel) << what << " with names of letters, digits, _, $ and . that begin with a letter, _ or $, got '"
+                   << name << "'";
+  };
+  for (unsigned i = 0, e = kernel.getArgumentTypes().size(); i != e; ++i) {
+    check(kernel.argName(i), "arguments");
+    if (!seen.insert(kernel.argName(i)).second)
+      fail(kernel) << "arguments with different names, got '" << kernel.argName(i) << "' twice";
+  }
+  for (unsigned i = 0, e = kernel.getResultTypes().size(); i != e; ++i)
+    check(kernel.resultName(i), "results");
+}
+
 void KernelRules::checkSignature() {
+  checkNames();
   for (auto [index, type] : llvm::enumerate(kernel.getArgumentTypes()))
     if (!isArgumentType(type))
       fail(kernel) << "arguments that are tensors, f32, index, i32 or i1, got '" << kernel.argName(index)
@@ -168,8 +193,8 @@ void KernelRules::checkStep(Operation *op) {
 
 void KernelRules::checkArithmetic(Operation *op) {
   auto isScalar = [](Type type) { return type.isIntOrIndexOrFloat(); };
-  for (Type type : llvm::concat<const Type>(SmallVector<Type>(op->getOperandTypes()),
-                                            SmallVector<Type>(op->getResultTypes())))
+  for (Type type :
+       llvm::concat<const Type>(SmallVector<Type>(op->getOperandTypes()), SmallVector<Type>(op->getResultTypes())))
     if (!isScalar(type)) {
       fail(op) << "scalars, got " << type << ": arithmetic on elements stands in score and mask functions";
       return;

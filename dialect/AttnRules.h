@@ -26,6 +26,7 @@ public:
 
 private:
   // The kernel as a whole (AttnRules.cpp).
+  void checkNames();
   void checkSignature();
   void checkSizes();
   void checkNamesOfDimensions();

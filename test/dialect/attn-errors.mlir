@@ -187,3 +187,39 @@ attn.kernel @circle(%q: !x, %k: !x, %v: !x) -> (o: !x) {
   %o = attn.output %p, %v : !x -> !x
   attn.return %o : !x
 }
+
+// -----
+
+// Names are words at launch; MLIR allows more in a value's name.
+!x = tensor<?x?x8x64xf16>
+// expected-error @below {{'attn.kernel' op expects arguments with names of letters, digits, _, $ and . that begin with a letter, _ or $, got 'q-new'}}
+// expected-error @below {{'attn.kernel' op expects arguments with names of letters, digits, _, $ and . that begin with a letter, _ or $, got '.v'}}
+attn.kernel @hyphen(%q-new: !x, %k: !x, %.v: !x) -> (o: !x) {
+  %s = attn.scores %q-new, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %.v : !x -> !x
+  attn.return %o : !x
+}
+
+// -----
+
+// The generic form allows anything in names, and none at all.
+// expected-error @below {{'attn.kernel' op expects arguments with names of letters, digits, _, $ and . that begin with a letter, _ or $, got 'two words'}}
+// expected-error @below {{'attn.kernel' op expects arguments with different names, got 'k' twice}}
+// expected-error @below {{'attn.kernel' op expects results with names of letters, digits, _, $ and . that begin with a letter, _ or $, got '?'}}
+"attn.kernel"() <{sym_name = "generic", function_type = (tensor<1xf32>, f32, f32) -> tensor<1xf32>, arg_attrs = [{attn.name = "two words"}, {attn.name = "k"}, {attn.name = "k"}]}> ({
+^bb0(%q: tensor<1xf32>, %k: f32, %v: f32):
+  "attn.return"(%q) : (tensor<1xf32>) -> ()
+}) : () -> ()
+
+// -----
+
+// What names may be, they are at launch.
+!x = tensor<?x?x8x64xf16, #attn.dims<b.1, n$, heads, _d>>
+!k = tensor<?x?x8x64xf16>
+attn.kernel @names(%_q.1: !x, %$k: !k, %v: !k) -> (o_$.1: !x) {
+  %s = attn.scores %_q.1, %$k : !x, !k
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !k -> !x
+  attn.return %o : !x
+}
