@@ -152,13 +152,14 @@ public:
     check(driver().deviceName(text, sizeof text - 1, device), "cannot ask for the device's name");
     label = text;
     capability = attribute(attributeComputeMajor) * 10 + attribute(attributeComputeMinor);
-    sharedLimit = attribute(attributeMaxSharedPerBlockOptin);
+    sharedMemory = attribute(attributeMaxSharedPerBlockOptin);
     check(driver().contextRetain(&context, device), "cannot make a CUDA context");
   }
   ~CudaDevice() override { driver().contextRelease(device); }
 
   std::string name() const override { return label; }
   std::string target() const override { return fmt::format("sm_{}", capability); }
+  int64_t sharedLimit() const override { return sharedMemory; }
   std::string refusalOf(std::string_view target) const override { return refusalOn(target, capability); }
 
   void *allocate(size_t bytes, std::string_view) override {
@@ -249,7 +250,7 @@ public:
     for (const KernelSection &kernel : file.kernels)
       for (const KernelStep &step : kernel.steps)
         for (const KernelEntry &entry : step.alternatives)
-          module->prepare(entry, sharedLimit);
+          module->prepare(entry, sharedMemory);
     return module;
   }
 
@@ -273,7 +274,7 @@ private:
   Ordinal device = 0;
   Context context = nullptr;
   std::string label;
-  int capability = 0, sharedLimit = 0;
+  int capability = 0, sharedMemory = 0;
 };
 
 } // namespace
@@ -292,9 +293,11 @@ std::string refusalOn(std::string_view target, int capability) {
   bool runs = suffix == 'a'   ? capability == wanted
               : suffix == 'f' ? capability / 10 == wanted / 10 && capability >= wanted
                               : capability >= wanted;
-  return runs ? std::string()
-              : fmt::format("is compiled for {}, this device is sm_{}: compile it with --target sm_{}", target,
-                            capability, capability);
+  if (runs)
+    return {};
+  std::string other = capability < wanted ? fmt::format("sm_{} or below", capability)
+                                          : fmt::format("sm_{}, which later chips run", wanted);
+  return fmt::format("is compiled for {}, this device is sm_{}: compile it for {}", target, capability, other);
 }
 
 std::shared_ptr<Device> openCuda(const std::string &ordinal) {

@@ -6,6 +6,7 @@
 #include "runtime/Runtime.h"
 #include "runtime/SimDevice.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace attn {
@@ -21,6 +22,16 @@ std::shared_ptr<Device> Device::open(const std::string &name) {
   if (name == "cuda" || name.starts_with("cuda:"))
     return openCuda(name.size() > 5 ? name.substr(5) : "0");
   throw Error(fmt::format("expects a device auto, sim, sim:OPTIONS or cuda:N, got '{}'", name));
+}
+
+/// The most shared memory that an entry asks for.
+static int64_t sharedOf(const KernelFile &file) {
+  int64_t most = 0;
+  for (const KernelSection &kernel : file.kernels)
+    for (const KernelStep &step : kernel.steps)
+      for (const KernelEntry &entry : step.alternatives)
+        most = std::max(most, entry.shared);
+  return most;
 }
 
 void *Device::recordEvent(Stream) { throw Error(fmt::format("{} has no clock: times are measured on CUDA", name())); }
@@ -53,10 +64,20 @@ std::shared_ptr<Kernel> Device::load(const std::string &path, const std::string 
   std::string text = readFile(path);
   if (looksLikeKernelFile(text) || path.ends_with(".ptx"))
     return loadText(text, kernelName, path);
-  LoadOptions forDevice = options;
-  if (forDevice.target.empty())
-    forDevice.target = target();
-  return loadText(compileSpec(path, forDevice), kernelName, path);
+  if (!options.target.empty())
+    return loadText(compileSpec(path, options), kernelName, path);
+  // A later chip runs what was compiled for one before it, but may have less shared memory than that: sm_120 and sm_90.
+  LoadOptions nearest = options;
+  std::string first;
+  for (const std::string &target : targetsFor(*this, path, options)) {
+    nearest.target = target;
+    std::string compiled = compileSpec(path, nearest);
+    if (sharedOf(parseKernelFile(compiled, path)) <= sharedLimit())
+      return loadText(compiled, kernelName, path);
+    if (first.empty())
+      first = compiled;
+  }
+  return loadText(first, kernelName, path);
 }
 
 } // namespace attn

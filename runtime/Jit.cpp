@@ -4,11 +4,15 @@
 #include "runtime/Files.h"
 #include "runtime/Process.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <map>
 #include <mutex>
+#include <sstream>
 #include <unistd.h>
 
 namespace attn {
@@ -39,6 +43,26 @@ std::string buildOf(const std::string &compiler) {
     throw Error(fmt::format("expects '{} --version' to print its build, got exit status {}{}{}", compiler,
                             result.status, result.errors.empty() ? "" : ": ", result.errors));
   return known[state] = result.output;
+}
+
+/// The targets that the output of `attnc --version` lists: "targets sm_80, sm_90".
+std::vector<std::string> targetsIn(const std::string &version) {
+  std::vector<std::string> targets;
+  size_t at = version.find("\ntargets ");
+  if (at == std::string::npos)
+    return targets;
+  std::istringstream words(version.substr(at + 9, version.find('\n', at + 1) - (at + 9)));
+  for (std::string word; words >> word;)
+    targets.push_back(word.substr(0, word.find(',')));
+  return targets;
+}
+
+/// The number in "sm_90a"; 0 when there is none.
+int numberOf(const std::string &target) {
+  int number = 0;
+  size_t digits = std::min(target.find_first_of("0123456789"), target.size());
+  std::from_chars(target.data() + digits, target.data() + target.size(), number);
+  return number;
 }
 
 /// 128 bits over all that the result depends on; lengths keep the parts apart.
@@ -134,6 +158,22 @@ std::vector<std::string> splitDiagnostics(const std::string &text) {
       fault.pop_back();
   std::erase(faults, "");
   return faults;
+}
+
+std::vector<std::string> targetsFor(const Device &device, const std::string &path, const LoadOptions &options) {
+  std::string compiler = findCompiler(path, options);
+  std::vector<std::string> known = targetsIn(buildOf(compiler)), runnable;
+  if (known.empty())
+    throw Error(fmt::format("expects '{} --version' to name its targets", compiler));
+  std::copy_if(known.begin(), known.end(), std::back_inserter(runnable),
+               [&](const std::string &target) { return device.refusalOf(target).empty(); });
+  if (runnable.empty())
+    throw Error(fmt::format("cannot compile '{}': attnc compiles for {}, and this device is {}", path,
+                            fmt::join(known, ", "), device.target()));
+  std::stable_sort(runnable.begin(), runnable.end(), [&](const std::string &a, const std::string &b) {
+    return std::pair(a == device.target(), numberOf(a)) > std::pair(b == device.target(), numberOf(b));
+  });
+  return runnable;
 }
 
 std::string compileSpec(const std::string &path, const LoadOptions &options) {

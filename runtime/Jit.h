@@ -6,6 +6,7 @@
 #include "runtime/Runtime.h"
 
 #include <string>
+#include <vector>
 
 namespace attn {
 
@@ -13,6 +14,10 @@ namespace attn {
 /// the same spec text, target and compiler build is there; otherwise attnc runs and the entry is written. Any number of
 /// processes may do this at once. Throws Error with the sentences of attnc.
 std::string compileSpec(const std::string &path, const LoadOptions &options);
+
+/// What to compile for a device when the caller does not say: of the targets that attnc names those whose code runs on
+/// it, the nearest first. Later chips get the highest lower target: sm_90 on sm_100. Throws Error when there is none.
+std::vector<std::string> targetsFor(const Device &device, const std::string &path, const LoadOptions &options);
 
 /// The folder of the cache when none is given: $XDG_CACHE_HOME/attn, else ~/.cache/attn; empty when neither is known.
 std::string defaultCache();

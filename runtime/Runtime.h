@@ -68,7 +68,7 @@ struct LaunchOptions {
 
 /// How a spec is compiled when it is given in place of a kernel file.
 struct LoadOptions {
-  std::string target;   ///< "sm_80"; empty: the device's own
+  std::string target;   ///< "sm_80"; empty: the nearest one that runs on the device
   std::string cache;    ///< folder of compiled kernels; empty: $XDG_CACHE_HOME/attn or ~/.cache/attn
   std::string compiler; ///< path of attnc; empty: beside the running program, then on PATH
 };
@@ -147,8 +147,11 @@ public:
   virtual std::string name() const = 0;
   virtual bool isSimulator() const { return false; }
 
-  /// What specs are compiled for when the caller does not say: "sm_90".
+  /// What PTX calls this hardware: "sm_90".
   virtual std::string target() const = 0;
+
+  /// Bytes of dynamic shared memory that a program can ask for.
+  virtual int64_t sharedLimit() const { return INT64_MAX; }
 
   /// A sentence when code for this target cannot run here; empty when it can.
   virtual std::string refusalOf(std::string_view target) const { return {}; }

@@ -3,6 +3,7 @@
 #include "compiler/Compiler.h"
 #include "compiler/Explain.h"
 #include "compiler/InterpretCommand.h"
+#include "dialect/Target.h"
 #include "runtime/CommandLine.h"
 #include "runtime/Error.h"
 #include "llvm/ADT/StringRef.h"
@@ -31,7 +32,7 @@ const std::vector<OptionSpec> options = {
     {"--rows", "I,J,...", "evaluate only these query rows"},
     {"--explain", "", "say what was chosen, what it moves and computes, and which tiles it visits"},
     {"--sizes", "DIMENSION=N,...", "sizes to explain"},
-    {"--version", "", "the identity of this build"},
+    {"--version", "", "the identity of this build, and the targets it knows"},
     {"--help", "", "this text"},
 };
 
@@ -107,7 +108,7 @@ int interpret(const CommandLine &line, const std::string &path) {
 int run(int count, char **words) {
   CommandLine line(count, words, options);
   if (line.has("--version")) {
-    llvm::outs() << "attnc " << compilerBuild() << "\n";
+    llvm::outs() << "attnc " << compilerBuild() << "\ntargets " << targetNames() << "\n";
     return 0;
   }
   if (line.has("--help")) {

@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CUDA backend against a stand-in for the driver, in a process of its own that finds it as libcuda.so.1.
+#include "runtime/Files.h"
 #include "runtime/Process.h"
 #include "test/unit/Samples.h"
 #include "test/unit/Test.h"
 
 #include <cstdlib>
 #include <filesystem>
+#include <unistd.h>
 
 using namespace attn;
 using namespace attn::test;
+namespace fs = std::filesystem;
 
 namespace {
 
-std::string twiceText(const std::string &extra = {}, int64_t shared = 60000, int64_t block = 1) {
+std::string twiceText(const std::string &extra = {}, int64_t shared = 60000, int64_t block = 1,
+                      const std::string &target = "sm_80") {
   KernelFile file;
   file.build = "b";
-  file.target = "sm_80";
+  file.target = target;
   file.specHash = "0123456789abcdef";
   KernelSection &section = file.kernels.emplace_back();
   section.name = "twice";
@@ -78,16 +82,54 @@ void useTheDriver() {
   device->destroyStream(stream);
 }
 
-} // namespace
+/// A folder that is gone at the end.
+struct Folder {
+  Folder() {
+    std::string pattern = (fs::temp_directory_path() / "attn-cuda-test-XXXXXX").string();
+    path = mkdtemp(pattern.data());
+  }
+  ~Folder() { fs::remove_all(path); }
+  std::string file(const std::string &name) const { return (path / name).string(); }
+  fs::path path;
+};
 
-TEST(cudaThroughFakeDriver) {
-  if (std::getenv("ATTN_INSIDE_FAKE_DRIVER"))
-    return useTheDriver();
-  std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-  ProcessResult result = runProcess({"/usr/bin/env", "ATTN_INSIDE_FAKE_DRIVER=1",
+/// A chip that the compiler does not know, with less shared memory than the nearest that it knows.
+void compileForALaterChip() {
+  Folder folder;
+  writeFile(folder.file("spec.mlir"), "a spec");
+  writeFile(folder.file("sm_90.ptx"), twiceText("", 200000, 1, "sm_90"));
+  writeFile(folder.file("sm_89.ptx"), twiceText("", 60000, 1, "sm_89"));
+  writeFile(folder.file("attnc"),
+            "#!/bin/sh\n"
+            "if [ \"$1\" = --version ]; then echo 'attnc 1'; echo 'targets sm_89, sm_90, sm_90a'\n"
+            "else cp " +
+                folder.file("$5.ptx") + " \"$3\"; fi\n");
+  fs::permissions(folder.file("attnc"), fs::perms::owner_all);
+  std::shared_ptr<Device> device = Device::open("cuda:0");
+  EXPECT_EQ(device->target(), "sm_120");
+  auto kernel = device->load(folder.file("spec.mlir"), "", {"", folder.file("cache"), folder.file("attnc")});
+  EXPECT_EQ(kernel->file().target, "sm_89");
+  launchOn(*device, *kernel, 3);
+  EXPECT_FAULTS(device->load(folder.file("spec.mlir"), "", {"sm_90", folder.file("cache"), folder.file("attnc")}),
+                "entry 'twice' needs 200000 bytes of shared memory, this device has 101376");
+  EXPECT_FAULTS(device->loadText(twiceText("", 0, 1, "sm_90a"), "", "K.ptx"),
+                "K.ptx is compiled for sm_90a, this device is sm_120: compile it for sm_90, which later chips run");
+}
+
+/// Runs the body in a process that finds the stand-in as the driver, of a device with this capability.
+void inside(const char *test, const char *capability, void (*body)()) {
+  if (std::getenv("ATTN_FAKE_CAPABILITY"))
+    return body();
+  std::string self = fs::read_symlink("/proc/self/exe").string();
+  ProcessResult result = runProcess({"/usr/bin/env", std::string("ATTN_FAKE_CAPABILITY=") + capability,
                                      std::string("LD_LIBRARY_PATH=") + ATTN_FAKE_DRIVER_FOLDER, self, "--filter",
-                                     "^cudaThroughFakeDriver$"});
+                                     std::string("^") + test + "$"});
   if (result.status != 0)
     failAt(__FILE__, __LINE__, result.output + result.errors);
   EXPECT(result.output.find("1 passed") != std::string::npos);
 }
+
+} // namespace
+
+TEST(cudaThroughFakeDriver) { inside("cudaThroughFakeDriver", "86", useTheDriver); }
+TEST(cudaLaterChip) { inside("cudaLaterChip", "120", compileForALaterChip); }

@@ -46,8 +46,9 @@ TEST(targetsThatRun) {
   EXPECT_EQ(refusalOn("sm_80", 120), "");
   EXPECT_EQ(refusalOn("sm_90a", 90), "");
   EXPECT_EQ(refusalOn("sm_100f", 103), "");
-  EXPECT_EQ(refusalOn("sm_90", 80), "is compiled for sm_90, this device is sm_80: compile it with --target sm_80");
-  EXPECT_EQ(refusalOn("sm_90a", 100), "is compiled for sm_90a, this device is sm_100: compile it with --target sm_100");
+  EXPECT_EQ(refusalOn("sm_90", 80), "is compiled for sm_90, this device is sm_80: compile it for sm_80 or below");
+  EXPECT_EQ(refusalOn("sm_90a", 100),
+            "is compiled for sm_90a, this device is sm_100: compile it for sm_90, which later chips run");
   EXPECT(!refusalOn("sm_100f", 120).empty());
   EXPECT_EQ(refusalOn("gfx90a", 90), "expects a target such as sm_80, got 'gfx90a'");
   EXPECT_EQ(refusalOn("sm_", 90), "expects a target such as sm_80, got 'sm_'");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Specs compiled on demand, with a shell script as the compiler: what is cached, what is rebuilt, who races whom.
 #include "runtime/Jit.h"
+#include "runtime/CudaDevice.h"
 #include "runtime/Files.h"
 #include "runtime/Process.h"
 #include "test/unit/Samples.h"
@@ -34,9 +35,9 @@ struct Workshop {
   /// The arguments are: SPEC -o OUTPUT --target TARGET.
   void writeCompiler(const std::string &build, const std::string &action) {
     writeFile(path("attnc"), fmt::format("#!/bin/sh\n"
-                                         "if [ \"$1\" = --version ]; then echo '{}'; exit 0; fi\n"
+                                         "if [ \"$1\" = --version ]; then printf '%s\\n' '{}' '{}'; exit 0; fi\n"
                                          "echo \"$1 $2 $4 $5\" >> {}\n{}\n",
-                                         build, path("log"), action));
+                                         build, targets, path("log"), action));
     fs::permissions(path("attnc"), fs::perms::owner_all);
   }
 
@@ -59,6 +60,17 @@ struct Workshop {
 
   fs::path folder;
   LoadOptions options;
+  std::string targets = "targets sm_80, sm_90"; ///< what the next compiler says it knows
+};
+
+/// A device of a capability, with so much shared memory.
+struct CapableDevice : NoHostWorkDevice {
+  CapableDevice(int capability, int64_t shared) : capability(capability), shared(shared) {}
+  std::string target() const override { return fmt::format("sm_{}", capability); }
+  int64_t sharedLimit() const override { return shared; }
+  std::string refusalOf(std::string_view target) const override { return refusalOn(target, capability); }
+  int capability;
+  int64_t shared;
 };
 
 } // namespace
@@ -183,6 +195,52 @@ TEST(jitThroughDevice) {
   shop.options.target.clear();
   device->load(shop.path("spec.mlir"), "", shop.options);
   EXPECT_EQ(shop.runs(), 1u);
+}
+
+TEST(jitTargetsOfDevices) {
+  Workshop shop;
+  auto targetsOf = [&](int capability) {
+    return targetsFor(CapableDevice(capability, 1 << 20), shop.path("spec.mlir"), shop.options);
+  };
+  using Targets = std::vector<std::string>;
+  shop.targets = "targets sm_80, sm_86, sm_89, sm_90, sm_90a";
+  shop.writeCompiler("build 2", "exit 1");
+  EXPECT_EQ(targetsOf(80), Targets{"sm_80"});
+  EXPECT_EQ(targetsOf(86), (Targets{"sm_86", "sm_80"}));
+  EXPECT_EQ(targetsOf(87), (Targets{"sm_86", "sm_80"}));
+  EXPECT_EQ(targetsOf(90), (Targets{"sm_90", "sm_90a", "sm_89", "sm_86", "sm_80"}));
+  // What uses all of one chip runs on no other.
+  EXPECT_EQ(targetsOf(100), (Targets{"sm_90", "sm_89", "sm_86", "sm_80"}));
+  EXPECT_EQ(targetsOf(120), (Targets{"sm_90", "sm_89", "sm_86", "sm_80"}));
+  EXPECT_FAULTS(targetsOf(75),
+                fmt::format("cannot compile '{}': attnc compiles for sm_80, sm_86, sm_89, sm_90, sm_90a, "
+                            "and this device is sm_75",
+                            shop.path("spec.mlir")));
+  shop.targets = "targets sm_90a";
+  shop.writeCompiler("build 3", "exit 1");
+  EXPECT_FAULTS(targetsOf(100), fmt::format("cannot compile '{}': attnc compiles for sm_90a, and this device is sm_100",
+                                            shop.path("spec.mlir")));
+  shop.targets = "";
+  shop.writeCompiler("build 4", "exit 1");
+  EXPECT_FAULTS(targetsOf(80), fmt::format("expects '{} --version' to name its targets", shop.path("attnc")));
+}
+
+TEST(jitTargetThatFits) {
+  Workshop shop;
+  shop.options.target.clear();
+  writeFile(shop.path("sm_80.ptx"), sampleWith("shared 65536", "shared 512"));
+  writeFile(shop.path("sm_90.ptx"), sampleWith("target sm_80", "target sm_90"));
+  shop.writeCompiler("build 5", "cp " + shop.path("") + "$5.ptx \"$3\"");
+  auto targetOn = [&](int capability, int64_t shared) {
+    return std::make_shared<CapableDevice>(capability, shared)
+        ->load(shop.path("spec.mlir"), "", shop.options)
+        ->file()
+        .target;
+  };
+  EXPECT_EQ(targetOn(100, 65536), "sm_90");
+  EXPECT_EQ(targetOn(120, 65535), "sm_80");
+  // Where nothing fits the backend says so of the nearest.
+  EXPECT_EQ(targetOn(120, 100), "sm_90");
 }
 
 TEST(jitDefaultCache) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stands in for libcuda.so.1 in a test: one device in host memory that runs one kernel, `twice`, and refuses wrong use.
+// ATTN_FAKE_CAPABILITY is its compute capability, 86 when it is not set.
 #include "runtime/cuda_driver.h"
 
 #include <cstdlib>
@@ -19,6 +20,11 @@ std::set<void *> events;
 
 /// What needs a context fails without one, as the driver's functions do.
 Result withContext() { return current && retained > 0 ? 0 : notReady; }
+
+int capability() {
+  const char *text = std::getenv("ATTN_FAKE_CAPABILITY");
+  return text ? std::atoi(text) : 86;
+}
 
 Result runTwice(unsigned grid, void **parameters) {
   auto **x = static_cast<float **>(parameters[0]), **y = static_cast<float **>(parameters[2]);
@@ -41,7 +47,9 @@ Result cuDeviceGetName(char *name, int length, Ordinal device) {
   return device == 5 ? 0 : invalidValue;
 }
 Result cuDeviceGetAttribute(int *value, int attribute, Ordinal device) {
-  *value = attribute == attributeComputeMajor ? 8 : attribute == attributeComputeMinor ? 6 : 101376;
+  *value = attribute == attributeComputeMajor   ? capability() / 10
+           : attribute == attributeComputeMinor ? capability() % 10
+                                                : 101376;
   return device == 5 ? 0 : invalidValue;
 }
 Result cuDevicePrimaryCtxRetain(Context *context, Ordinal) {
