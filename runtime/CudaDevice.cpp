@@ -237,6 +237,11 @@ public:
     check(driver().eventDestroy(static_cast<Event>(event)), "cannot destroy an event");
   }
 
+  std::shared_ptr<Module> loadCubin(const std::string &bytes, const KernelFile &file,
+                                    const std::string &fileName) override {
+    return loadModule(bytes, file, fileName); // the driver tells one from the other
+  }
+
   std::shared_ptr<Module> loadModule(const std::string &text, const KernelFile &file,
                                      const std::string &fileName) override {
     Current current(context);

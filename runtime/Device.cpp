@@ -7,6 +7,7 @@
 #include "runtime/SimDevice.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fmt/format.h>
 
 namespace attn {
@@ -38,8 +39,24 @@ void *Device::recordEvent(Stream) { throw Error(fmt::format("{} has no clock: ti
 double Device::millisecondsBetween(void *, void *) { return 0; }
 void Device::releaseEvent(void *) {}
 
+/// K.sm_90.CHECK.cubin for K.ptx; nothing for a text without a check line, which is refused anyway.
+static std::string cubinPathOf(const std::string &path, const std::string &text, const std::string &chip) {
+  constexpr std::string_view check = "\n//! check ";
+  size_t at = text.find(check);
+  if (at == std::string::npos)
+    return {};
+  std::string stem = path.ends_with(".ptx") ? path.substr(0, path.size() - 4) : path;
+  size_t begin = at + check.size();
+  return fmt::format("{}.{}.{}.cubin", stem, chip, text.substr(begin, text.find('\n', begin) - begin));
+}
+
 std::shared_ptr<Kernel> Device::loadText(const std::string &text, const std::string &kernelName,
                                          const std::string &fileName) {
+  return loadParsed(text, kernelName, fileName, {});
+}
+
+std::shared_ptr<Kernel> Device::loadParsed(const std::string &text, const std::string &kernelName,
+                                           const std::string &fileName, const std::string &cubin) {
   auto file = std::make_shared<const KernelFile>(parseKernelFile(text, fileName));
   std::string names;
   size_t section = file->kernels.size();
@@ -55,15 +72,27 @@ std::shared_ptr<Kernel> Device::loadText(const std::string &text, const std::str
     throw Error(fmt::format("{} has no kernel '{}', it has {}", fileName, kernelName, names));
   if (std::string refusal = refusalOf(file->target); !refusal.empty())
     throw Error(fmt::format("{} {}", fileName, refusal));
-  std::shared_ptr<Module> module = loadModule(text, *file, fileName);
-  return std::make_shared<Kernel>(shared_from_this(), std::move(module), std::move(file), section);
+  std::shared_ptr<Module> module;
+  std::string origin = fileName;
+  try {
+    if (std::error_code ignored; !cubin.empty() && std::filesystem::exists(cubin, ignored))
+      module = loadCubin(readFile(cubin), *file, cubin);
+    if (module)
+      origin = cubin;
+  } catch (const Error &error) {
+    // The PTX says the same, and the driver translates it.
+    origin = fmt::format("{}: {}", fileName, error.what());
+  }
+  if (!module)
+    module = loadModule(text, *file, fileName);
+  return std::make_shared<Kernel>(shared_from_this(), std::move(module), std::move(file), section, std::move(origin));
 }
 
 std::shared_ptr<Kernel> Device::load(const std::string &path, const std::string &kernelName,
                                      const LoadOptions &options) {
   std::string text = readFile(path);
   if (looksLikeKernelFile(text) || path.ends_with(".ptx"))
-    return loadText(text, kernelName, path);
+    return loadParsed(text, kernelName, path, cubinPathOf(path, text, target()));
   if (!options.target.empty())
     return loadText(compileSpec(path, options), kernelName, path);
   // A later chip runs what was compiled for one before it, but may have less shared memory than that: sm_120 and sm_90.

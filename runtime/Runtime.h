@@ -103,13 +103,16 @@ class Device;
 class Kernel {
 public:
   Kernel(std::shared_ptr<Device> device, std::shared_ptr<Module> module, std::shared_ptr<const KernelFile> kernelFile,
-         size_t index)
-      : on(std::move(device)), code(std::move(module)), whole(std::move(kernelFile)), index(index) {}
+         size_t index, std::string origin)
+      : on(std::move(device)), code(std::move(module)), whole(std::move(kernelFile)), index(index),
+        from(std::move(origin)) {}
 
   /// Name, arguments and steps, as the kernel file says.
   const KernelSection &section() const { return whole->kernels[index]; }
   const KernelFile &file() const { return *whole; }
   Device &device() const { return *on; }
+  /// The file that its code came from, for people: the kernel file or the cubin beside it, and why not that one.
+  const std::string &origin() const { return from; }
 
   /// Values in the order of section().arguments. Checks everything first and throws all faults at once; then starts the
   /// steps in order and returns at once (CUDA) or when they are done (simulator). A grid of 0 is success.
@@ -132,6 +135,7 @@ private:
   std::shared_ptr<Module> code;
   std::shared_ptr<const KernelFile> whole;
   size_t index;
+  std::string from;
 };
 
 /// A place where kernels run. Backends: CUDA (driver library opened at run time) and the simulator.
@@ -178,7 +182,9 @@ public:
   virtual std::vector<LabelCount> takeCounts() { return {}; }
 
   /// Loads a kernel file, or a spec, which is compiled when it is not in the cache. `kernelName` may be empty when the
-  /// file holds one kernel.
+  /// file holds one kernel. For K.ptx and a device sm_90 its code is taken from K.sm_90.CHECK.cubin beside it, where
+  /// CHECK are the digits of the file's check line, when that exists and the driver accepts it: a name that says what
+  /// the cubin was made of cannot be stale. tools/assemble makes it.
   std::shared_ptr<Kernel> load(const std::string &path, const std::string &kernelName = {},
                                const LoadOptions &options = {});
 
@@ -189,6 +195,16 @@ public:
   /// Backends: makes the PTX ready, with all that must not happen in a launch.
   virtual std::shared_ptr<Module> loadModule(const std::string &text, const KernelFile &file,
                                              const std::string &fileName) = 0;
+
+  /// Backends: the same from the bytes of a cubin, with the same file for its entries. Null where there are none.
+  virtual std::shared_ptr<Module> loadCubin(const std::string &bytes, const KernelFile &file,
+                                            const std::string &fileName) {
+    return nullptr;
+  }
+
+private:
+  std::shared_ptr<Kernel> loadParsed(const std::string &text, const std::string &kernelName,
+                                     const std::string &fileName, const std::string &cubin);
 };
 
 } // namespace attn

@@ -115,6 +115,7 @@ int run(int count, char **words) {
   std::shared_ptr<Kernel> kernel =
       device->load(line.operands()[0], line.value("--kernel"),
                    {line.value("--target"), line.value("--cache"), line.value("--compiler")});
+  fmt::print("loaded {}\n", kernel->origin());
   checkOutputNames(kernel->section(), outputs);
   std::vector<HostArgument> arguments = makeArguments(kernel->section(), request);
   PlacedArguments placed(*kernel, arguments);

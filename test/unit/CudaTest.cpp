@@ -93,6 +93,43 @@ struct Folder {
   fs::path path;
 };
 
+/// The driver refuses this PTX, so what runs is the cubin.
+void preferTheCubin() {
+  Folder folder;
+  std::string path = folder.file("K.ptx"), text = twiceText("bad");
+  size_t at = text.find("//! check ") + 10;
+  std::string check = text.substr(at, 16), cubin = folder.file("K.sm_86." + check + ".cubin");
+  writeFile(path, text);
+  std::shared_ptr<Device> device = Device::open("cuda:0");
+  std::string refusal = fmt::format("the driver refuses {}: a PTX JIT compilation failed (CUDA error 218)\nptxas "
+                                    "application ptx input, line 9; error",
+                                    path);
+  EXPECT_FAULTS(device->load(path), refusal);
+  writeFile(cubin, "\177ELF sm_86 twice");
+  std::shared_ptr<Kernel> kernel = device->load(path);
+  EXPECT_EQ(kernel->origin(), cubin);
+  launchOn(*device, *kernel, 4);
+  // What the cubin was made of has another name than what the file holds now; so has that of another chip.
+  writeFile(path, twiceText("bad", 60001));
+  EXPECT_FAULTS(device->load(path), refusal);
+  fs::rename(cubin, folder.file("K.sm_80." + check + ".cubin"));
+  writeFile(path, text);
+  EXPECT_FAULTS(device->load(path), refusal);
+  // One that the driver refuses is no error while there is PTX.
+  writeFile(path, twiceText());
+  check = readFile(path).substr(readFile(path).find("//! check ") + 10, 16);
+  cubin = folder.file("K.sm_86." + check + ".cubin");
+  writeFile(cubin, "\177ELF sm_90 twice");
+  kernel = device->load(path);
+  EXPECT_EQ(kernel->origin(),
+            fmt::format("{}: the driver refuses {}: no kernel image is available for execution on the "
+                        "device (CUDA error 209)",
+                        path, cubin));
+  launchOn(*device, *kernel, 4);
+  fs::remove(cubin);
+  EXPECT_EQ(device->load(path)->origin(), path);
+}
+
 /// A chip that the compiler does not know, with less shared memory than the nearest that it knows.
 void compileForALaterChip() {
   Folder folder;
@@ -132,4 +169,5 @@ void inside(const char *test, const char *capability, void (*body)()) {
 } // namespace
 
 TEST(cudaThroughFakeDriver) { inside("cudaThroughFakeDriver", "86", useTheDriver); }
+TEST(cudaPrefersCubin) { inside("cudaPrefersCubin", "86", preferTheCubin); }
 TEST(cudaLaterChip) { inside("cudaLaterChip", "120", compileForALaterChip); }

@@ -103,11 +103,16 @@ Result cuEventElapsedTime(float *milliseconds, Event first, Event second) {
   return events.count(first) && events.count(second) ? 0 : invalidValue;
 }
 Result cuEventDestroy_v2(Event event) {
-  std::free(reinterpret_cast<void *>(event));
-  return events.erase(event) ? 0 : invalidValue;
+  if (!events.erase(event))
+    return invalidValue;
+  std::free(event);
+  return 0;
 }
 Result cuModuleLoadDataEx(ModuleHandle *module, const void *image, unsigned count, int *options, void **values) {
-  if (std::strstr(static_cast<const char *>(image), "twice") && !std::strstr(static_cast<const char *>(image), "bad"))
+  const char *text = static_cast<const char *>(image);
+  if (!std::strncmp(text, "\177ELF", 4) && !std::strstr(text, "sm_86"))
+    return 209;
+  if (std::strstr(text, "twice") && !std::strstr(text, "bad"))
     return *module = reinterpret_cast<ModuleHandle>(&moduleTag), withContext();
   for (unsigned i = 0; i < count; ++i)
     if (options[i] == jitErrorLogBuffer)
@@ -140,7 +145,9 @@ Result cuLaunchCooperativeKernel(Function, unsigned gridX, unsigned, unsigned, u
   return gridX > 2 ? tooManyBlocksCooperative : runTwice(gridX, parameters);
 }
 Result cuGetErrorString(Result code, const char **text) {
-  *text = code == 218 ? "a PTX JIT compilation failed" : "invalid argument";
+  *text = code == 218   ? "a PTX JIT compilation failed"
+          : code == 209 ? "no kernel image is available for execution on the device"
+                        : "invalid argument";
   return 0;
 }
 
