@@ -93,7 +93,7 @@ void dependentsWait(Warp &, const Op &, Mask);   // griddepcontrol.wait
 void sleep(Warp &, const Op &, Mask);            // nanosleep: a
 } // namespace grid
 
-/// Matrix.cpp
+/// Matrix.cpp, Wgmma.cpp
 namespace matrix {
 void multiply(Warp &, const Op &, Mask); // mma: vectors 0 d, 1 a, 2 b, 3 c; types d a b c; form shape
 void load(Warp &, const Op &, Mask);     // ldmatrix: vector 0 destinations, [a]; form vector, trans

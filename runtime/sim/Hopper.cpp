@@ -23,11 +23,4 @@ ATTN_REFUSED(dependentsLaunch)
 ATTN_REFUSED(dependentsWait)
 } // namespace grid
 
-namespace matrix {
-ATTN_REFUSED(wgmma)
-ATTN_REFUSED(wgmmaFence)
-ATTN_REFUSED(wgmmaCommit)
-ATTN_REFUSED(wgmmaWait)
-} // namespace matrix
-
 } // namespace attn::sim

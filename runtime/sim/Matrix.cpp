@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix instructions of a warp: mma.sync, ldmatrix, stmatrix, movmatrix.
+#include "runtime/sim/Matrix.h"
 #include "runtime/sim/Access.h"
 #include "runtime/sim/Grid.h"
 #include "runtime/sim/Handlers.h"
@@ -13,16 +14,14 @@
 
 namespace attn::sim {
 
-static constexpr int kTruncatedBits = 25;
 static constexpr uint32_t kCanonicalNaN = 0x7fffffff;
 
-static void requireWholeWarp(Warp &w, const Op &op, Mask lanes) {
+void requireWholeWarp(Warp &w, Mask lanes) {
   if (lanes != kAllLanes && w.checks().aligned)
     throw Fault{"aligned", fmt::format("expects all 32 lanes, got {}", Warp::laneRange(lanes))};
 }
 
-/// Elements of a 32-bit register.
-static unsigned perWord(Type type) {
+unsigned perWord(Type type) {
   switch (type) {
   case Type::F32:
   case Type::TF32:
@@ -47,10 +46,14 @@ template <class Group> static uint32_t poisonedLines(Warp &w, const int32_t *row
   return lines;
 }
 
+uint32_t poisonedRows(Warp &w, const int32_t *rows, unsigned count) {
+  return poisonedLines(w, rows, count, [](unsigned r) { return 8 * (r & 1); });
+}
+
 /// The accumulator's element `e` of a lane: two lie beside each other in a row, the second two eight rows below.
 static unsigned sumIndex(unsigned lane, unsigned e) { return (lane / 4 + 8 * (e >> 1)) * 8 + 2 * (lane % 4) + (e & 1); }
 
-static void readSums(Warp &w, const int32_t *rows, Type type, double *sum) {
+void readSums(Warp &w, const int32_t *rows, Type type, double *sum) {
   if (type == Type::F16) {
     for (unsigned r = 0; r < 2; ++r)
       decodeBlock(w.registers.read(rows[r]), Type::F16, sum + r * 64, 8, false);
@@ -71,7 +74,7 @@ static uint32_t rounded(double value) {
   return result == result ? std::bit_cast<uint32_t>(result) : kCanonicalNaN;
 }
 
-static void writeSums(Warp &w, const int32_t *rows, Type type, const double *sum) {
+void writeSums(Warp &w, const int32_t *rows, Type type, const double *sum) {
   if (type == Type::F16) {
     for (unsigned r = 0; r < 2; ++r) {
       uint32_t *words = w.registers.write(rows[r]);
@@ -114,7 +117,7 @@ static void writePoison(Warp &w, const int32_t *d, const int32_t *c, unsigned co
 namespace matrix {
 
 void multiply(Warp &w, const Op &op, Mask lanes) {
-  requireWholeWarp(w, op, lanes);
+  requireWholeWarp(w, lanes);
   const Form &form = *op.form;
   const int32_t *d = w.context().module.lists.data() + op.list;
   const int32_t *a = d + op.listSize[0], *b = a + op.listSize[1], *c = b + op.listSize[2];
@@ -132,7 +135,7 @@ void multiply(Warp &w, const Op &op, Mask lanes) {
     multiplyTruncated(panels, kTruncatedBits);
   else
     multiplyPanels(panels);
-  uint32_t rows = poisonedLines(w, a, countA, [](unsigned r) { return 8 * (r & 1); });
+  uint32_t rows = poisonedRows(w, a, countA);
   uint32_t columns = poisonedLines(w, b, countB, [](unsigned) { return 0u; });
   writePoison(w, d, c, countSum, rows, columns);
   writeSums(w, d, form.types[0], panels.sum);
@@ -174,7 +177,7 @@ static Mask poisonedWords(const ByteMask *rows, bool transposed) {
 }
 
 void load(Warp &w, const Op &op, Mask lanes) {
-  requireWholeWarp(w, op, lanes);
+  requireWholeWarp(w, lanes);
   const unsigned matrices = op.listSize[0];
   const int32_t *rows = w.context().module.lists.data() + op.list;
   uint64_t address[kLanes];
@@ -201,7 +204,7 @@ void load(Warp &w, const Op &op, Mask lanes) {
 }
 
 void store(Warp &w, const Op &op, Mask lanes) {
-  requireWholeWarp(w, op, lanes);
+  requireWholeWarp(w, lanes);
   const unsigned matrices = op.listSize[0];
   const int32_t *rows = w.context().module.lists.data() + op.list;
   uint64_t address[kLanes];
@@ -234,7 +237,7 @@ void store(Warp &w, const Op &op, Mask lanes) {
 }
 
 void move(Warp &w, const Op &op, Mask lanes) {
-  requireWholeWarp(w, op, lanes);
+  requireWholeWarp(w, lanes);
   uint32_t words[kLanes], bad[kLanes], badWords[kLanes];
   Mask poison = w.registers.poison(op.a), result = 0;
   for (unsigned lane = 0; lane < kLanes; ++lane)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix products of fragments: decoding of elements and the inner loops.
 #include "runtime/sim/MatrixMath.h"
+#include "runtime/sim/ProductMath.h"
 
 #include <algorithm>
 #include <array>
@@ -89,6 +90,40 @@ static ATTN_INLINE void decodeAny(const uint32_t *words, Type type, double *to, 
   }
 }
 
+template <class Element, class Decode>
+static ATTN_INLINE void decodeChunks(const uint8_t *shared, const Footprint &footprint, double *panel, Decode decode) {
+  constexpr unsigned count = 16 / sizeof(Element);
+  uint32_t offsets[count];
+  std::memcpy(offsets, footprint.offsets, sizeof offsets);
+  for (const Footprint::Chunk &chunk : footprint.chunks) {
+    Element elements[count];
+    std::memcpy(elements, shared + chunk.address, sizeof elements);
+    double *to = panel + chunk.origin;
+    double values[count];
+    for (unsigned i = 0; i < count; ++i)
+      values[i] = double(decode(elements[i]));
+    for (unsigned i = 0; i < count; ++i)
+      to[offsets[i]] = values[i];
+  }
+}
+
+static ATTN_INLINE void decodeOperand(const uint8_t *shared, const Footprint &footprint, Type type, double *panel) {
+  static const std::array<double, 256> e4m3 = quarterTable(4), e5m2 = quarterTable(5);
+  switch (type) {
+  case Type::BF16:
+    return decodeChunks<uint16_t>(shared, footprint, panel, [](uint16_t v) { return fromBrain(v); });
+  case Type::F16:
+    return decodeChunks<uint16_t>(shared, footprint, panel, [](uint16_t v) { return fromHalf(v); });
+  case Type::TF32:
+    return decodeChunks<uint32_t>(shared, footprint, panel,
+                                  [](uint32_t v) { return std::bit_cast<float>(v & ~0x1fffu); });
+  case Type::E4M3:
+    return decodeChunks<uint8_t>(shared, footprint, panel, [](uint8_t v) { return e4m3[v]; });
+  default:
+    return decodeChunks<uint8_t>(shared, footprint, panel, [](uint8_t v) { return e5m2[v]; });
+  }
+}
+
 uint16_t roundToHalf(double value) {
   if (value != value)
     return 0x7fff;
@@ -150,6 +185,20 @@ ATTN_AVX2 static void decodeAvx2(const uint32_t *words, Type type, double *to, u
 
 static const bool haveAvx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
+
+#if ATTN_HAVE_AVX2
+ATTN_AVX2 static void decodeOperandAvx2(const uint8_t *shared, const Footprint &footprint, Type type, double *panel) {
+  decodeOperand(shared, footprint, type, panel);
+}
+#endif
+
+void decodeFootprint(const uint8_t *shared, const Footprint &footprint, Type type, double *panel) {
+#if ATTN_HAVE_AVX2
+  if (haveAvx2)
+    return decodeOperandAvx2(shared, footprint, type, panel);
+#endif
+  decodeOperand(shared, footprint, type, panel);
+}
 
 void decodeBlock(const uint32_t *words, Type type, double *to, unsigned stride, bool transposed) {
 #if ATTN_HAVE_AVX2

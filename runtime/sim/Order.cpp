@@ -349,10 +349,18 @@ void SharedOrder::writeStrong(const Actor &actor, uint32_t word, uint32_t mask) 
 
 AsyncRead SharedOrder::beginAsyncRead(const Actor &actor, std::span<const SharedRange> ranges) {
   const WarpClocks &clocks = *actor.clocks;
+  // Operands of thousands of words have a few writers: what holds for one word holds for the next of that writer.
+  constexpr uint32_t kSameOrder = 0x7f << kPcBits;
+  Writer last;
   for (const SharedRange &range : ranges) {
     bool ordered = true;
-    for (uint32_t i = range.begin / 4; i < (range.begin + range.bytes) / 4; ++i)
-      ordered &= writers[i].epoch <= clocks.seen.at[writers[i].actor()] && proxied(actor, i);
+    for (uint32_t i = range.begin / 4; i < (range.begin + range.bytes) / 4; ++i) {
+      const Writer writer = writers[i];
+      if (writer.epoch == last.epoch && !((writer.info ^ last.info) & kSameOrder)) [[likely]]
+        continue;
+      ordered &= writer.epoch <= clocks.seen.at[writer.actor()] && proxied(actor, i);
+      last = writer;
+    }
     if (!ordered) [[unlikely]]
       readSlowly(actor, range.begin / 4, range.bytes / 4, 0xf, Proxy::Async);
   }
@@ -384,7 +392,7 @@ void SharedOrder::endAsyncRead(AsyncRead read, const WarpClocks &warp) {
     for (uint32_t chunk = range.begin / 16; chunk < (range.begin + range.bytes) / 16; ++chunk)
       --openReads[chunk];
     std::fill(mine + range.begin / 4, mine + (range.begin + range.bytes) / 4, tag);
-    for (uint32_t i = range.begin / 4; i < (range.begin + range.bytes) / 4; ++i)
+    for (uint32_t i = range.begin / 4; i < (range.begin + range.bytes) / 4 && !splitWords.empty(); ++i)
       if (isSplit(i)) [[unlikely]]
         std::fill_n(splitReads(writers[i].epoch - 1, warp.warp), 4, tag);
   }

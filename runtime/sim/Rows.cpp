@@ -391,7 +391,7 @@ constexpr Refused kRefused[] = {
 };
 
 /// Rows that parse and whose execution is still refused, by the start of their names.
-constexpr std::string_view kLater[] = {"barrier.cluster", "setmaxnreg", "griddepcontrol", "wgmma."};
+constexpr std::string_view kLater[] = {"barrier.cluster", "setmaxnreg", "griddepcontrol"};
 
 bool isLater(const TableRow &row) {
   const std::string_view name = row.name;

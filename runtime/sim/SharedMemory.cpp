@@ -230,10 +230,14 @@ bool SharedMemory::rangeInside(const Actor &actor, SharedRange range, const char
 
 /// The states that occur in the range, as a set of two bits for each byte of a word.
 uint8_t SharedMemory::rangeStates(SharedRange range) const {
-  uint8_t all = 0;
-  for (uint32_t i = range.begin / 4; i < (range.begin + range.bytes) / 4; ++i)
-    all |= states[i];
-  return all;
+  uint32_t all = 0;
+  for (uint32_t i = range.begin / 4; i < (range.begin + range.bytes) / 4; i += 4) {
+    uint32_t four;
+    std::memcpy(&four, &states[i], 4);
+    all |= four;
+  }
+  all |= all >> 16;
+  return uint8_t(all | all >> 8);
 }
 
 AsyncRead SharedMemory::beginAsyncRead(const Actor &actor, std::span<const SharedRange> ranges) {

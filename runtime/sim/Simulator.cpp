@@ -5,6 +5,7 @@
 #include "runtime/sim/Handlers.h"
 #include "runtime/sim/Memory.h"
 #include "runtime/sim/Parser.h"
+#include "runtime/sim/Wgmma.h"
 
 #include <algorithm>
 #include <cstring>
@@ -53,6 +54,9 @@ static constexpr NamedCheck kChecks[] = {
     {"mbarriers", &Checks::mbarriers},
     {"phases", &Checks::phases},
     {"unfinished", &Checks::unfinished},
+    {"matrixRegisters", &Checks::matrixRegisters},
+    {"matrixFence", &Checks::matrixFence},
+    {"matrixGroup", &Checks::matrixGroup},
 };
 
 std::vector<std::string> checkNames() {
@@ -169,6 +173,7 @@ Simulator::Module Simulator::load(std::string_view text, std::string fileName) {
   for (const Function &function : loaded.module->functions)
     if (function.end > function.begin)
       loaded.falls[function.end] = 1;
+  markProductRegisters(*loaded.module);
   loaded.wide = wideElements(*loaded.module);
   loaded.timed = timedRows(*loaded.module);
   impl->modules.push_back(std::move(loaded));

@@ -22,25 +22,28 @@ struct Dim3 {
 /// A switch per check, so that a test can prove that each of them is needed. All are on by default; with one off, the
 /// simulator goes on as the least surprising hardware would.
 struct Checks {
-  bool raceShared = true;  ///< reads and writes of shared memory after an unordered write
-  bool warShared = true;   ///< writes of shared memory after an unordered read
-  bool lanes = true;       ///< two lanes of one instruction storing different values to one byte
-  bool inFlight = true;    ///< shared bytes that a copy is still writing
-  bool poison = true;      ///< uninitialised values where they would matter
-  bool bounds = true;      ///< accesses outside every allocation (off: read zero, drop the write)
-  bool alignment = true;   ///< addresses that are no multiple of the access size
-  bool readOnly = true;    ///< writes to read-only ranges
-  bool raceGlobal = true;  ///< unordered accesses of global memory by different CTAs
-  bool nonCoherent = true; ///< writes to words that the launch reads through ld.global.nc
-  bool barriers = true;    ///< counts and kinds of arrivals at named barriers
-  bool aligned = true;     ///< divergent execution of .aligned instructions
-  bool collectives = true; ///< membership masks of .sync instructions
-  bool coresident = true;  ///< waiting for CTAs that have not started
-  bool proxy = true;       ///< generic writes without a proxy fence before asynchronous accesses
-  bool asyncReads = true;  ///< writes of shared memory that an asynchronous read may still use
-  bool mbarriers = true;   ///< mbarriers that are not initialised, and more arrivals or bytes than they can count
-  bool phases = true;      ///< waits for phases long past, and copies for phases that are over
-  bool unfinished = true;  ///< CTAs that end while copies still use their shared memory
+  bool raceShared = true;      ///< reads and writes of shared memory after an unordered write
+  bool warShared = true;       ///< writes of shared memory after an unordered read
+  bool lanes = true;           ///< two lanes of one instruction storing different values to one byte
+  bool inFlight = true;        ///< shared bytes that a copy is still writing
+  bool poison = true;          ///< uninitialised values where they would matter
+  bool bounds = true;          ///< accesses outside every allocation (off: read zero, drop the write)
+  bool alignment = true;       ///< addresses that are no multiple of the access size
+  bool readOnly = true;        ///< writes to read-only ranges
+  bool raceGlobal = true;      ///< unordered accesses of global memory by different CTAs
+  bool nonCoherent = true;     ///< writes to words that the launch reads through ld.global.nc
+  bool barriers = true;        ///< counts and kinds of arrivals at named barriers
+  bool aligned = true;         ///< divergent execution of .aligned instructions
+  bool collectives = true;     ///< membership masks of .sync instructions
+  bool coresident = true;      ///< waiting for CTAs that have not started
+  bool proxy = true;           ///< generic writes without a proxy fence before asynchronous accesses
+  bool asyncReads = true;      ///< writes of shared memory that an asynchronous read may still use
+  bool mbarriers = true;       ///< mbarriers that are not initialised, and more arrivals or bytes than they can count
+  bool phases = true;          ///< waits for phases long past, and copies for phases that are over
+  bool unfinished = true;      ///< CTAs that end while copies still use their shared memory
+  bool matrixRegisters = true; ///< registers that a running wgmma reads or writes
+  bool matrixFence = true;     ///< registers written since the last wgmma.fence
+  bool matrixGroup = true;     ///< warps of a warpgroup that issue different products
 };
 
 /// The names of the switches, as above.

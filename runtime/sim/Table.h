@@ -166,6 +166,7 @@ enum RowFlag : unsigned {
   FlagNop = 1u << 7,     // hint without effect
   FlagWgmma = 1u << 8,   // accounts for the registers itself
   FlagRelaxed = 1u << 9, // registers may be wider than the type
+  FlagProduct = 1u << 11, // set on instructions: touches registers that a wgmma uses
   FlagLater = 1u << 10,  // known, but running it is refused: clusters, bulk copies, mbarriers, warpgroups
 };
 

@@ -23,6 +23,7 @@ void Warp::start(Launch &newLaunch, Cta &newCta, unsigned index, Mask lanes, Epo
   clocks.start(newCta.linear, index, newCta.warpCount, epoch);
   local.reset(launch->entry.frameBytes);
   copies.reset();
+  products.reset();
   live = lanes;
   blocked = 0;
   wait = Wait::None;
@@ -75,6 +76,8 @@ uint64_t Warp::run(uint64_t limit) {
     ++counts[at];
     Mask lanes = op.guard == kNoPredicate ? live : guarded(op, live);
     if (lanes) {
+      if (op.flags & FlagProduct) [[unlikely]]
+        checkProductRegisters(*this, op);
       op.scalar(registers, op, lanes);
     }
     if (traced) [[unlikely]]
@@ -128,6 +131,8 @@ void Warp::stepDiverged() {
 void Warp::execute(const Op &op, Mask here) {
   ++cta->serial;
   Mask lanes = op.guard == kNoPredicate ? here : guarded(op, here);
+  if ((op.flags & FlagProduct) && lanes)
+    checkProductRegisters(*this, op);
   if (op.flags & (FlagSync | FlagAligned)) {
     collective(op, here, lanes);
     return;
@@ -227,6 +232,7 @@ void Warp::exit(Mask lanes) {
   if (!live) {
     --cta->warpsLeft;
     progressed();
+    productsAfterExit(*this);
     barriersAfterExit(*cta);
     return;
   }

@@ -8,6 +8,7 @@
 #include "runtime/sim/Module.h"
 #include "runtime/sim/Order.h"
 #include "runtime/sim/Registers.h"
+#include "runtime/sim/Wgmma.h"
 
 #include <array>
 #include <cstdint>
@@ -127,6 +128,7 @@ public:
   WarpClocks clocks;
   LocalMemory local;
   CopyQueue copies;
+  ProductQueue products;
   /// The barrier it waits at, and the instruction that brought it there.
   uint32_t barrier = 0;
   const Op *barrierOp = nullptr;
