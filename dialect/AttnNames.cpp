@@ -235,11 +235,13 @@ private:
     return same ? "head_dim" : "head_dim_v";
   }
 
-  /// Tensors that hold keys and, in the second, values: `names` but for the last dimension of the second.
+  /// Tensors that hold keys and, in the second, values: `names`, or the first tensor's own, but for the last dimension.
   void nameData(OperandRange tensors, Names names) {
     for (Value tensor : tensors) {
       names.back() = valueDimName(tensors[0], tensor).str();
       give(tensor, names);
+      if (Names own = of(tensor); own.size() == names.size())
+        names = own;
     }
   }
 

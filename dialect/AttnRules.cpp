@@ -47,6 +47,7 @@ LogicalResult KernelRules::check() {
     checkStep(&op);
   checkSizes();
   checkNamesOfDimensions();
+  checkAgreement();
   return failure(failed);
 }
 
@@ -139,6 +140,81 @@ void KernelRules::checkNamesOfDimensions() {
     fail(reader) << "#attn.dims on the type of " << nameOf(argument) << ": "
                  << (argument.use_empty() ? "nothing reads it" : "only functions read it")
                  << ", so nothing else names its dimensions";
+  }
+}
+
+namespace {
+/// Compares names of dimensions that must be equal at launch: a launch compares sizes by name and by nothing else.
+class NameAgreement {
+public:
+  explicit NameAgreement(KernelOp kernel) {
+    for (auto [value, known] : llvm::zip(kernel.getBody().getArguments(), argumentsOf(kernel)))
+      values[value] = known;
+    auto returned = cast<ReturnOp>(kernel.getBody().front().getTerminator()).getValues();
+    for (auto [value, known] : llvm::zip(returned, resultsOf(kernel)))
+      values[value] = known;
+  }
+
+  /// Calls report(a, its dimension, b, its dimension) for each of the first `count` dimensions that may differ at
+  /// launch.
+  template <typename Report> void compare(Value a, Value b, size_t count, Report report) const {
+    auto first = values.find(a), second = values.find(b);
+    if (first == values.end() || second == values.end())
+      return;
+    const NamedValue &x = first->second, &y = second->second;
+    for (size_t i = 0; i < std::min({count, x.dimensions.size(), y.dimensions.size()}); ++i) {
+      const NamedDimension &one = x.dimensions[i], &other = y.dimensions[i];
+      if (one.name != other.name && (one.isDynamic() || other.isDynamic()))
+        report(x, one, y, other);
+    }
+  }
+
+private:
+  llvm::DenseMap<Value, NamedValue> values;
+};
+} // namespace
+
+/// The tensors of a plain or dense sequence; none for one whose tables say which entry belongs to whom.
+static SmallVector<Value> tensorsOf(Value sequence) {
+  if (isa<RankedTensorType>(sequence.getType()))
+    return {sequence};
+  if (auto at = sequence.getDefiningOp<AtOp>())
+    return tensorsOf(at.getOf());
+  if (auto dense = sequence.getDefiningOp<DenseOp>())
+    return SmallVector<Value>(dense.getTensors());
+  return {};
+}
+
+void KernelRules::checkAgreement() {
+  NameAgreement names(kernel);
+  Operation *line = nullptr;
+  auto report = [&](const NamedValue &a, const NamedDimension &one, const NamedValue &b, const NamedDimension &other) {
+    fail(line) << "one name for what must be equal at launch, got '" << one.name << "' in '" << a.name << "' and '"
+               << other.name << "' in '" << b.name << "'";
+  };
+  for (Operation &op : kernel.getBody().front()) {
+    line = &op;
+    if (auto dense = dyn_cast<DenseOp>(op); dense && !dense.getTensors().empty()) {
+      names.compare(dense.getTensors().front(), dense.getTensors().back(), 2, report);
+      if (dense.getLens())
+        names.compare(dense.getTensors().front(), dense.getLens(), 1, report);
+    } else if (auto scores = dyn_cast<ScoresOp>(op)) {
+      SmallVector<Value> query = tensorsOf(scores.getQuery()), keys = tensorsOf(scores.getKeys());
+      if (!query.empty() && !keys.empty())
+        names.compare(query.front(), keys.front(), 1, report);
+    } else if (auto softmax = dyn_cast<SoftmaxOp>(op)) {
+      ScoresOp of = scoresOf(softmax.getScores());
+      SmallVector<Value> query = of ? tensorsOf(of.getQuery()) : SmallVector<Value>();
+      if (!query.empty() && softmax.getLse())
+        names.compare(query.front(), softmax.getLse(), 2, report);
+    } else if (auto output = dyn_cast<OutputOp>(op)) {
+      ScoresOp of = scoresOf(output.getProbs());
+      SmallVector<Value> query = of ? tensorsOf(of.getQuery()) : SmallVector<Value>();
+      if (!query.empty())
+        names.compare(query.front(), output.getOutput(), 2, report);
+      if (of && isa<RankedTensorType>(of.getKeys().getType()))
+        names.compare(of.getKeys(), output.getValues(), 2, report);
+    }
   }
 }
 

@@ -30,6 +30,7 @@ private:
   void checkSignature();
   void checkSizes();
   void checkNamesOfDimensions();
+  void checkAgreement();
   void checkOneAttention();
   void checkStep(mlir::Operation *op);
   void checkArithmetic(mlir::Operation *op);

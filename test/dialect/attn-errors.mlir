@@ -214,6 +214,59 @@ attn.kernel @hyphen(%q-new: !x, %k: !x, %.v: !x) -> (o: !x) {
 
 // -----
 
+// A launch compares sizes by name: what must be equal has one name, or kernels would read what is not there.
+!q = tensor<?x?x8x64xf16, #attn.dims<rows, seq_q, heads, head_dim>>
+!k = tensor<?x?x8x64xf16, #attn.dims<others, seq_k, kv_heads, head_dim>>
+!v = tensor<?x?x8x64xf16, #attn.dims<others, seq_v, kv_heads, head_dim>>
+!l = tensor<?x7x8xf32, #attn.dims<rows, seq_l, heads>>
+!o = tensor<3x?x8x64xf16, #attn.dims<batch, seq_o, heads, head_dim>>
+attn.kernel @names_of_batches(%q: !q, %k: !k, %v: !v) -> (o: !o, lse: !l) {
+  // expected-error @below {{'attn.scores' op expects one name for what must be equal at launch, got 'rows' in 'q' and 'others' in 'k'}}
+  %s = attn.scores %q, %k : !q, !k
+  // expected-error @below {{'attn.softmax' op expects one name for what must be equal at launch, got 'seq_q' in 'q' and 'seq_l' in 'lse'}}
+  %p, %lse = attn.softmax %s -> !l
+  // expected-error @below {{'attn.output' op expects one name for what must be equal at launch, got 'rows' in 'q' and 'batch' in 'o'}}
+  // expected-error @below {{'attn.output' op expects one name for what must be equal at launch, got 'seq_q' in 'q' and 'seq_o' in 'o'}}
+  // expected-error @below {{'attn.output' op expects one name for what must be equal at launch, got 'seq_k' in 'k' and 'seq_v' in 'v'}}
+  %o = attn.output %p, %v : !v -> !o
+  attn.return %o, %lse : !o, !l
+}
+
+// -----
+
+!x = tensor<?x?x8x64xf16>
+!k = tensor<?x?x8x64xf16, #attn.dims<batch, seq_k, kv_heads, head_dim>>
+!v = tensor<?x?x8x64xf16, #attn.dims<batch, seq_v, kv_heads, head_dim>>
+!n = tensor<?xi32, #attn.dims<sequences>>
+attn.kernel @names_of_lengths(%q: !x, %k: !k, %v: !v, %n: !n) -> (o: !x) {
+  // expected-error @below {{'attn.dense' op expects one name for what must be equal at launch, got 'seq_k' in 'k' and 'seq_v' in 'v'}}
+  // expected-error @below {{'attn.dense' op expects one name for what must be equal at launch, got 'batch' in 'k' and 'sequences' in 'n'}}
+  %kv = attn.dense %k, %v[%n] : !k, !v [!n]
+  %s = attn.scores %q, %kv : !x, !attn.seq
+  %p = attn.softmax %s
+  %o = attn.output %p, %kv : !attn.seq -> !x
+  attn.return %o : !x
+}
+
+// -----
+
+// Values, lengths and results are called as the keys and queries that they belong to, if nothing else is said; numbers
+// that are equal need no name.
+!q = tensor<?x?x8x64xf16, #attn.dims<rows, new, heads, head_dim>>
+!k = tensor<?x40x8x64xf16, #attn.dims<rows, past, kv_heads, head_dim>>
+!v = tensor<?x40x8x64xf16>
+!o = tensor<?x?x8x64xf16>
+!n = tensor<?xi32>
+attn.kernel @names_that_agree(%q: !q, %k: !k, %v: !v, %n: !n) -> (o: !o, lse: tensor<?x?x8xf32>) {
+  %kv = attn.dense %k, %v[%n] : !k, !v [!n]
+  %s = attn.scores %q, %kv : !q, !attn.seq
+  %p, %lse = attn.softmax %s -> tensor<?x?x8xf32>
+  %o = attn.output %p, %kv : !attn.seq -> !o
+  attn.return %o, %lse : !o, tensor<?x?x8xf32>
+}
+
+// -----
+
 // What names may be, they are at launch.
 !x = tensor<?x?x8x64xf16, #attn.dims<b.1, n$, heads, _d>>
 !k = tensor<?x?x8x64xf16>

@@ -202,6 +202,7 @@ attn.kernel @append_to_result(%q: !x, %k: !x, %v: !x, %k_new: !x, %v_new: !y) ->
   %s = attn.scores %q, %k : !x, !x
   %p = attn.softmax %s
   %o = attn.output %p, %v : !x -> !x
+  // expected-error @below {{'attn.dense' op expects one name for what must be equal at launch, got 'seq_q' in 'o' and 'seq_kv' in 'v'}}
   %cache = attn.dense %o, %v : !x, !x
   %new = attn.dense %k_new, %v_new : !x, !y
   // expected-error @below {{'attn.append' op expects a cache that lies in arguments of the kernel, got the result of 'attn.output'}}
