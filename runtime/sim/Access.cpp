@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads, stores and address arithmetic of a warp, over all spaces.
 #include "runtime/sim/Access.h"
+#include "runtime/sim/Bulk.h"
 #include "runtime/sim/Grid.h"
 #include "runtime/sim/Handlers.h"
 #include "runtime/sim/Warp.h"
@@ -24,6 +25,8 @@ Resolved resolveGeneric(uint64_t address) {
     return {Space::Global, address};
   if (address - kSharedWindow < kSharedWindowBytes)
     return {Space::Shared, address - kSharedWindow};
+  if (address - kSharedWindow < kSharedWindows * kSharedWindowBytes)
+    return {Space::SharedCluster, address - kSharedWindow};
   if (address - kLocalWindow < kLocalWindowBytes)
     return {Space::Local, address - kLocalWindow};
   if (address - kParamWindow < kParamWindowBytes)
@@ -66,8 +69,11 @@ ByteMask loadBytes(Warp &w, const Actor &actor, Space space, uint64_t address, u
   }
   switch (space) {
   case Space::Shared:
-  case Space::SharedCluster:
     return w.block().shared.load(actor, address, bytes, to, strength.semantics > Semantics::Weak);
+  case Space::SharedCluster: {
+    SharedPlace place = sharedPlace(w, space, false, address, actor.lane);
+    return place.cta->shared.load(actor, place.offset, bytes, to, strength.semantics > Semantics::Weak);
+  }
   case Space::Local:
     return w.local.load(actor.lane, address, bytes, to, w.checks());
   case Space::Param:
@@ -86,9 +92,13 @@ void storeBytes(Warp &w, const Actor &actor, Space space, uint64_t address, uint
   }
   switch (space) {
   case Space::Shared:
-  case Space::SharedCluster:
     w.block().shared.store(actor, address, bytes, from, poison, strength.semantics > Semantics::Weak);
     return;
+  case Space::SharedCluster: {
+    SharedPlace place = sharedPlace(w, space, false, address, actor.lane);
+    place.cta->shared.store(actor, place.offset, bytes, from, poison, strength.semantics > Semantics::Weak);
+    return;
+  }
   case Space::Local:
     w.local.store(actor.lane, address, bytes, from, poison, w.checks());
     return;
@@ -252,7 +262,10 @@ static uint64_t windowOf(Space space) {
 }
 
 static uint64_t windowBytes(Space space) {
-  return space == Space::Local ? kLocalWindowBytes : space == Space::Param ? kParamWindowBytes : kSharedWindowBytes;
+  return space == Space::Local           ? kLocalWindowBytes
+         : space == Space::Param         ? kParamWindowBytes
+         : space == Space::SharedCluster ? kSharedWindows * kSharedWindowBytes
+                                         : kSharedWindowBytes;
 }
 
 void convertAddress(Warp &w, const Op &op, Mask lanes) {
@@ -297,30 +310,6 @@ void isSpace(Warp &w, const Op &op, Mask lanes) {
       result |= Mask(same) << lane;
     }
   w.registers.setPredicate(op.dst, lanes, result, w.registers.poison(op.a));
-}
-
-void mapToRank(Warp &w, const Op &op, Mask lanes) {
-  if (w.checks().poison)
-    w.requireDefined(op, op.b, lanes, "a CTA rank");
-  bool wide = bitWidth(op.form->type()) == 64;
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1) {
-      if (w.registers.read(op.b)[lane] != 0)
-        throw Fault{
-            "param",
-            fmt::format("expects the rank of a CTA of the cluster, which has 1, got {}", w.registers.read(op.b)[lane]),
-            {},
-            int(lane)};
-      w.registers.setValue(op.dst, wide, lane, w.registers.value(op.a, wide, lane));
-    }
-  w.registers.setPoison(op.dst, lanes, w.registers.poison(op.a));
-}
-
-void rankOf(Warp &w, const Op &op, Mask lanes) {
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1)
-      w.registers.write(op.dst)[lane] = 0;
-  w.registers.setPoison(op.dst, lanes, w.registers.poison(op.a));
 }
 
 void fence(Warp &w, const Op &op, Mask) {

@@ -185,7 +185,7 @@ Issued pendingCopyAt(const void *owner, uint32_t address) {
   for (unsigned i = 0; i < cta.warpCount; ++i)
     for (const PendingCopy &copy : cta.warps[i].copies.pending)
       if (address - copy.destination < copy.bytes)
-        return {copy.pc, i, copy.epoch};
+        return {copy.pc, cta.warps[i].clocks.warp, copy.epoch};
   for (const BulkOperation &operation : cta.bulk.pending)
     for (const BulkOperation::Receiver &receiver : operation.receivers)
       for (const SharedRange &range : receiver.ranges)

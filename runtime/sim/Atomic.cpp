@@ -2,6 +2,7 @@
 // atom and red: read-modify-write of global and shared memory, and the order that strong accesses create.
 #include "runtime/sim/Access.h"
 #include "runtime/sim/Bits.h"
+#include "runtime/sim/Bulk.h"
 #include "runtime/sim/Grid.h"
 #include "runtime/sim/Handlers.h"
 #include "runtime/sim/Warp.h"
@@ -133,7 +134,8 @@ static uint8_t *locate(Warp &w, const Atomic &a, Actor actor, Resolved &place, u
   uint8_t *data = nullptr;
   bool valid = true;
   if (isShared(place.space)) {
-    data = w.block().shared.atomic(actor, place.address, bytes, poison);
+    SharedPlace shared = sharedPlace(w, place.space, false, place.address, actor.lane);
+    data = shared.cta->shared.atomic(actor, shared.offset, bytes, poison);
   } else if (place.space == Space::Local) {
     data = w.local.bytes(actor.lane, place.address, bytes, valid, w.checks());
     poison = valid ? 0 : 1;

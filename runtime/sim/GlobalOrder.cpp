@@ -64,7 +64,8 @@ void GlobalOrder::check(const Actor &actor, const Touch &other, uint32_t mask, S
     return;
   const WarpClocks &clocks = *actor.clocks;
   bool ordered =
-      other.cta == clocks.cta ? other.epoch <= clocks.seen.at[other.warp()] : includes(clocks.gridSeen, other);
+      (other.cta / clocks.cluster == clocks.cta / clocks.cluster && other.epoch <= clocks.seen.at[other.warp()]) ||
+      (other.cta != clocks.cta && includes(clocks.gridSeen, other));
   if (!ordered && checks.raceGlobal)
     fail(actor, other, place, otherWrote, writes);
 }

@@ -17,6 +17,7 @@ static constexpr uint64_t kIdleLimit = uint64_t(1) << 26;
 /// CTAs alive at once under other seeds than 0, at most.
 static constexpr uint32_t kSeededResident = 4;
 
+void startPool(const Launch &launch, Cta &cta);
 Issued pendingCopyAt(const void *owner, uint32_t address);
 
 uint64_t Launch::draw(Draw purpose, uint32_t cta, uint64_t event) const {
@@ -38,6 +39,7 @@ uint64_t Launch::draw(Draw purpose, uint32_t cta, uint64_t event) const {
 void Grid::plan() {
   const LaunchOptions &options = launch.options;
   total = uint32_t(launch.grid.count());
+  const uint32_t clusters = total / launch.cluster;
   residentLimit = options.resident;
   if (!residentLimit)
     residentLimit = options.seed ? 1 + uint32_t(launch.draw(Draw::Resident, 0, 0) % kSeededResident) : 1;
@@ -48,19 +50,30 @@ void Grid::plan() {
     order = options.seed ? CtaOrder(uint8_t(CtaOrder::Linear) + launch.draw(Draw::Order, 0, 0) % 3) : CtaOrder::Linear;
   if (order == CtaOrder::Linear)
     return;
-  shuffled.resize(total);
+  shuffled.resize(clusters);
   std::iota(shuffled.begin(), shuffled.end(), 0u);
   if (order == CtaOrder::Reversed)
     std::reverse(shuffled.begin(), shuffled.end());
   else
-    for (uint32_t i = total; i > 1; --i)
+    for (uint32_t i = clusters; i > 1; --i)
       std::swap(shuffled[i - 1], shuffled[launch.draw(Draw::Cta, 0, i) % i]);
 }
 
 uint32_t Grid::ctaAt(uint32_t position) const { return shuffled.empty() ? position : shuffled[position]; }
 
 void Grid::admit() {
-  while (resident.size() < residentLimit && started < total) {
+  const uint32_t size = launch.cluster;
+  while (started < total && (resident.empty() || resident.size() + size <= residentLimit)) {
+    startCluster(ctaAt(started / size) * size);
+    started += size;
+  }
+}
+
+/// Starts the CTAs of a cluster at once: from one epoch on, as they share their clocks.
+void Grid::startCluster(uint32_t first) {
+  auto cluster = std::make_shared<Cluster>();
+  Epoch epoch = 0;
+  for (uint32_t rank = 0; rank < launch.cluster; ++rank) {
     std::unique_ptr<Cta> cta;
     if (!idle.empty()) {
       cta = std::move(idle.back());
@@ -68,12 +81,18 @@ void Grid::admit() {
     } else {
       cta = std::make_unique<Cta>();
     }
-    startCta(*cta, ctaAt(started++));
+    if (launch.cluster > 1)
+      epoch = std::max(epoch, cta->shared.lastEpoch());
+    cta->cluster = cluster;
+    cta->rank = rank;
+    cluster->members.push_back(cta.get());
     resident.push_back(std::move(cta));
   }
+  for (Cta *cta : cluster->members)
+    startCta(*cta, first + cta->rank, epoch);
 }
 
-void Grid::startCta(Cta &cta, uint32_t linear) {
+void Grid::startCta(Cta &cta, uint32_t linear, Epoch epoch) {
   const Dim3 &grid = launch.grid;
   cta.linear = linear;
   cta.x = linear % grid.x;
@@ -93,8 +112,10 @@ void Grid::startCta(Cta &cta, uint32_t linear) {
   cta.turn = cta.warpCount - 1;
   cta.shared.copyAt = pendingCopyAt;
   cta.shared.copyOwner = &cta;
-  Epoch epoch = cta.shared.start(launch.layout, kSharedWindowStart, cta.warpCount, launch.options.checks,
-                                 launch.options.laneOrder);
+  startPool(launch, cta);
+  epoch = cta.shared.start(launch.layout, kSharedWindowStart, cta.warpCount * launch.cluster, launch.options.checks,
+                           launch.options.laneOrder, epoch);
+  cta.firstEpoch = epoch;
   for (unsigned i = 0; i < cta.warpCount; ++i) {
     uint64_t here = std::min<uint64_t>(kLanes, threads - uint64_t(i) * kLanes);
     cta.warps[i].start(launch, cta, i, here == kLanes ? kAllLanes : (Mask(1) << here) - 1, epoch);
@@ -108,7 +129,14 @@ void Grid::finishCta(Cta &cta) {
     report(fault, &cta, nullptr);
   }
   for (unsigned i = 0; i < cta.warpCount; ++i)
-    cta.shared.finish(cta.warps[i].clocks);
+    for (Cta *member : cta.cluster->members)
+      if (member)
+        member->shared.finish(cta.warps[i].clocks);
+  for (Cta *member : cta.cluster->members)
+    for (unsigned i = 0; member && i < member->warpCount; ++i)
+      cta.shared.finish(member->warps[i].clocks);
+  cta.cluster->members[cta.rank] = nullptr;
+  cta.cluster = nullptr;
   auto found = std::find_if(resident.begin(), resident.end(), [&](const auto &c) { return c.get() == &cta; });
   idle.push_back(std::move(*found));
   resident.erase(found);
@@ -179,13 +207,6 @@ bool Grid::nudge() {
       for (unsigned i = 0; i < cta->warpCount; ++i)
         any |= cta->warps[i].nudge();
   return any;
-}
-
-Cta &clusterMember(Warp &w, uint64_t rank, unsigned lane) {
-  if (rank != 0)
-    throw Fault{
-        "param", fmt::format("expects the rank of a CTA of the cluster, which has 1, got {}", rank), {}, int(lane)};
-  return w.block();
 }
 
 void Grid::run() {
@@ -306,6 +327,8 @@ void Grid::reportStuck() {
     for (uint32_t id = 0; id < 16; ++id)
       if (barriers >> id & 1)
         notes.push_back({kNoPc, describeBarrier(*cta, id)});
+    if (std::string pool = describePool(*cta); !pool.empty())
+      notes.push_back({kNoPc, std::move(pool)});
     for (uint32_t address : mbarriers)
       if (const Mbarrier *barrier = cta->mbarriers.find(address))
         notes.push_back(

@@ -9,6 +9,7 @@
 #include "runtime/sim/Simulator.h"
 #include "runtime/sim/Warp.h"
 
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <deque>
@@ -31,6 +32,23 @@ struct NamedBarrier {
   Meeting meeting;
 };
 
+/// Registers of the threads of a CTA, which setmaxnreg moves from warp to warp.
+struct RegisterPool {
+  uint32_t free = 0;                        ///< given up by warps and not taken by others
+  std::array<uint32_t, kWarpActors> held{}; ///< by warp, for each of its threads
+  std::array<uint32_t, kWarpActors> wanted{};
+  std::array<std::vector<uint32_t>, kWarpActors> history; ///< by warp: its setmaxnreg so far
+};
+
+/// CTAs that start together and reach each other's shared memory. A CTA on its own is a cluster of one.
+struct Cluster {
+  std::vector<Cta *> members; ///< by rank; null when it has ended
+  // barrier.cluster: warps by actor.
+  Meeting gathering, frozen;
+  uint32_t arrived = 0;
+  uint64_t phase = 0;
+};
+
 struct Cta {
   uint32_t linear = 0;
   uint32_t x = 0, y = 0, z = 0;
@@ -38,6 +56,10 @@ struct Cta {
   std::vector<Warp> warps;
   unsigned warpCount = 0, warpsLeft = 0;
   NamedBarrier barriers[16];
+  RegisterPool pool;
+  std::shared_ptr<Cluster> cluster;
+  uint32_t rank = 0;    ///< in the cluster
+  Epoch firstEpoch = 0; ///< of its warps
   Mbarriers mbarriers;
   BulkQueue bulk;
   std::vector<uint8_t> staging, invalid; ///< of the copy that lands
@@ -72,6 +94,7 @@ struct Launch {
   const Function &entry;
   const LaunchOptions &options;
   Dim3 grid, block;
+  uint32_t cluster = 1; ///< CTAs of a cluster; they are neighbours along x
   uint32_t dynamicShared = 0;
   std::vector<uint8_t> parameters;
   SharedLayout layout;
@@ -99,7 +122,8 @@ public:
 
 private:
   void admit();
-  void startCta(Cta &cta, uint32_t linear);
+  void startCluster(uint32_t first);
+  void startCta(Cta &cta, uint32_t linear, Epoch epoch);
   Warp *pickWarp(Cta &cta);
   void runQuantum(Cta &cta, Warp &warp);
   void finishCta(Cta &cta);
@@ -123,6 +147,10 @@ private:
 
 /// The CTA of that rank in the cluster of the warp; throws Fault if there is none.
 Cta &clusterMember(Warp &w, uint64_t rank, unsigned lane);
+/// A warp has left the cluster: barriers that wait for all warps of it may be complete now.
+void clusterAfterExit(Cta &cta);
+/// What the register pool lacks, for reports; empty if no warp waits for it.
+std::string describePool(const Cta &cta);
 /// A warp has left the CTA: barriers that wait for all warps may be complete now.
 void barriersAfterExit(Cta &cta);
 

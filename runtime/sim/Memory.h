@@ -15,7 +15,8 @@ namespace attn::sim {
 // The generic address space. Global addresses lie above all windows and are no host addresses.
 inline constexpr uint64_t kSharedWindow = uint64_t(1) << 32;
 inline constexpr uint64_t kSharedWindowBytes = uint64_t(1) << 24;
-inline constexpr unsigned kSharedWindows = 16; ///< one for each CTA of a cluster, the executing one's own first
+/// The executing CTA's own window, and then one for each rank of the cluster.
+inline constexpr unsigned kSharedWindows = 17;
 inline constexpr uint64_t kLocalWindow = uint64_t(1) << 33;
 inline constexpr uint64_t kLocalWindowBytes = uint64_t(1) << 32;
 inline constexpr uint64_t kParamWindow = uint64_t(1) << 34;
@@ -105,7 +106,10 @@ public:
   enum State : uint8_t { Valid = 0, Uninitialised = 1, InFlight = 2, Barrier = 3 };
 
   /// Prepares for a new CTA: nothing survives from the one before. Returns the epoch at which its warps start.
-  Epoch start(const SharedLayout &layout, uint32_t reserved, unsigned warps, const Checks &checks, bool byLane);
+  /// `after` is the last epoch of other memories whose CTAs share their clocks with this one.
+  Epoch start(const SharedLayout &layout, uint32_t reserved, unsigned warps, const Checks &checks, bool byLane,
+              Epoch after = 0);
+  Epoch lastEpoch() const { return order.lastEpoch(); }
   void finish(const WarpClocks &warp) { order.finish(warp); }
 
   /// `bytes` is 1, 2, 4, 8 or 16. Returns the bytes that hold nothing.

@@ -64,12 +64,13 @@ std::string SharedLayout::describe(uint32_t offset) const {
   return fmt::format("{}+{}", best->name, offset - best->offset);
 }
 
-Epoch SharedOrder::start(const SharedLayout &newLayout, unsigned warpCount, const Checks &newChecks, bool lanes) {
+Epoch SharedOrder::start(const SharedLayout &newLayout, unsigned warpCount, const Checks &newChecks, bool lanes,
+                         Epoch after) {
   layout = &newLayout;
   checks = newChecks;
   byLane = lanes;
   size_t words = (newLayout.size + 3) / 4;
-  last = lastEpoch();
+  last = std::max(lastEpoch(), after);
   // Epochs grow for ever within one memory; long before they overflow, begin anew.
   if (last > (1u << 30) || words != writers.size() || warpCount != warps) {
     writers.assign(words, Writer());
@@ -78,7 +79,7 @@ Epoch SharedOrder::start(const SharedLayout &newLayout, unsigned warpCount, cons
     splitReadBytes.clear();
     splitWords.clear();
     splitFree.clear();
-    last = 0;
+    last = after;
   }
   for (uint32_t word : splitWords)
     if (isSplit(word)) {

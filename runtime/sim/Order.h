@@ -50,6 +50,7 @@ using SharedGridClock = std::shared_ptr<const GridClock>;
 /// The clocks of one warp.
 struct WarpClocks {
   uint32_t cta = 0;        ///< linear index in the grid
+  uint32_t cluster = 1;    ///< CTAs of its cluster, which are neighbours; actors are those of the cluster
   uint32_t warp = 0;       ///< its actor
   Clock seen;              ///< what happens before the warp's next access; its own entry is its current epoch
   Clock proxied;           ///< whose generic writes are ordered before the warp's asynchronous accesses
@@ -133,7 +134,7 @@ class SharedOrder {
 public:
   /// Prepares for a CTA with that many warps. Returns the epoch at which its warps start.
   /// `byLane`: lanes of a warp need a barrier between them as well.
-  Epoch start(const SharedLayout &layout, unsigned warps, const Checks &checks, bool byLane);
+  Epoch start(const SharedLayout &layout, unsigned warps, const Checks &checks, bool byLane, Epoch after = 0);
   /// Remembers the largest epoch of a CTA that ends here.
   void finish(const WarpClocks &warp) { last = std::max(last, warp.now()); }
   /// The epoch from which on all that earlier CTAs did is over.

@@ -390,17 +390,6 @@ constexpr Refused kRefused[] = {
     {"mad24", "no kernel needs it so far"},
 };
 
-/// Rows that parse and whose execution is still refused, by the start of their names.
-constexpr std::string_view kLater[] = {"barrier.cluster", "setmaxnreg", "griddepcontrol"};
-
-bool isLater(const TableRow &row) {
-  const std::string_view name = row.name;
-  for (std::string_view prefix : kLater)
-    if (name.substr(0, prefix.size()) == prefix)
-      return true;
-  return false;
-}
-
 } // namespace
 
 std::vector<TableRow> buildRows() {
@@ -416,10 +405,8 @@ std::vector<TableRow> buildRows() {
   addWarp(rows);
   addControl(rows);
   addMatrix(rows);
-  for (unsigned i = 0; i < rows.size(); ++i) {
+  for (unsigned i = 0; i < rows.size(); ++i)
     rows[i].index = i;
-    rows[i].flags |= isLater(rows[i]) ? unsigned(FlagLater) : 0u;
-  }
   return rows;
 }
 

@@ -13,7 +13,7 @@ static constexpr uint8_t kUndefinedByte = 0xff;
 static constexpr uint8_t repeated(SharedMemory::State state) { return uint8_t(state * 0x55); }
 
 Epoch SharedMemory::start(const SharedLayout &newLayout, uint32_t reservedBytes, unsigned warps,
-                          const Checks &newChecks, bool byLane) {
+                          const Checks &newChecks, bool byLane, Epoch after) {
   layout = newLayout;
   checks = newChecks;
   reserved = reservedBytes;
@@ -22,7 +22,7 @@ Epoch SharedMemory::start(const SharedLayout &newLayout, uint32_t reservedBytes,
   states.assign(words, repeated(Uninitialised));
   serials.assign(words, 0);
   storedMask.assign(words, 0);
-  return order.start(layout, warps, checks, byLane);
+  return order.start(layout, warps, checks, byLane, after);
 }
 
 /// Reports an access that is outside or misaligned; with the check off makes the best of it.

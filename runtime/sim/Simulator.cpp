@@ -54,6 +54,7 @@ static constexpr NamedCheck kChecks[] = {
     {"mbarriers", &Checks::mbarriers},
     {"phases", &Checks::phases},
     {"unfinished", &Checks::unfinished},
+    {"cluster", &Checks::cluster},
     {"matrixRegisters", &Checks::matrixRegisters},
     {"matrixFence", &Checks::matrixFence},
     {"matrixGroup", &Checks::matrixGroup},
@@ -304,6 +305,23 @@ static std::vector<std::string> launchFaults(const Function &entry, Dim3 grid, D
   return faults;
 }
 
+/// CTAs of a cluster; throws attn::Error if the grid does not consist of such clusters.
+static uint32_t clusterOf(const Function &entry, Dim3 grid, Dim3 block, uint32_t option) {
+  const auto &dims = entry.clusterDim;
+  uint32_t size = option ? option : std::max(dims[0], 1u);
+  if (dims[1] > 1 || dims[2] > 1)
+    throw Error(fmt::format("'{}' has clusters along y or z, which this simulator does not support", entry.name));
+  if (option && dims[0] && option != dims[0])
+    throw Error(fmt::format("'{}' requires clusters of {}, got {}", entry.name, dims[0], option));
+  if (size > 16 || grid.x % size)
+    throw Error(fmt::format("'{}' expects a grid of whole clusters of at most 16 CTAs, got {} of {}", entry.name,
+                            grid.x, size));
+  if (size > 1 && (block.count() + kLanes - 1) / kLanes * size > kWarpActors)
+    throw Error(fmt::format("'{}' has more than {} warps in a cluster, which this simulator does not support",
+                            entry.name, kWarpActors));
+  return size;
+}
+
 static SharedLayout layoutOf(const Function &entry, uint32_t dynamicShared) {
   SharedLayout layout;
   for (const SharedVariable &variable : entry.shared)
@@ -359,6 +377,7 @@ LaunchStatistics Simulator::launch(Module module, std::string_view entryName, Di
   if (auto faults = launchFaults(*entry, grid, block, dynamicShared, parameterBytes); !faults.empty())
     throw Error(std::move(faults));
   Launch launch(impl->memory, *loaded.module, *entry, options);
+  launch.cluster = clusterOf(*entry, grid, block, options.cluster);
   launch.grid = grid;
   launch.block = block;
   launch.dynamicShared = dynamicShared;

@@ -40,6 +40,7 @@ struct Checks {
   bool asyncReads = true;      ///< writes of shared memory that an asynchronous read may still use
   bool mbarriers = true;       ///< mbarriers that are not initialised, and more arrivals or bytes than they can count
   bool phases = true;          ///< waits for phases long past, and copies for phases that are over
+  bool cluster = true;         ///< shared memory of CTAs that are not known to run or have ended
   bool unfinished = true;      ///< CTAs that end while copies still use their shared memory
   bool matrixRegisters = true; ///< registers that a running wgmma reads or writes
   bool matrixFence = true;     ///< registers written since the last wgmma.fence
@@ -63,6 +64,7 @@ struct LaunchOptions {
   bool divergeRandom = false;          ///< draw which group of diverged lanes goes first
   bool laneOrder = false;              ///< lanes that exchange values through shared memory need bar.warp.sync, too
   bool cooperative = false;            ///< the whole grid is resident
+  unsigned cluster = 0;                ///< CTAs of a cluster, along x; 0: what the entry says, else 1
   std::string trace;                   ///< file to write every executed warp instruction to; empty: none
   uint64_t instructionLimit = uint64_t(1) << 34; ///< warp instructions of the launch
   Checks checks;

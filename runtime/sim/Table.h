@@ -167,7 +167,6 @@ enum RowFlag : unsigned {
   FlagWgmma = 1u << 8,   // accounts for the registers itself
   FlagRelaxed = 1u << 9, // registers may be wider than the type
   FlagProduct = 1u << 11, // set on instructions: touches registers that a wgmma uses
-  FlagLater = 1u << 10,  // known, but running it is refused: clusters, bulk copies, mbarriers, warpgroups
 };
 
 /// All rows; `index` is the position.

@@ -15,12 +15,16 @@ namespace attn::sim {
 static constexpr uint32_t kFairSteps = 1024;
 static constexpr size_t kMaxCallDepth = 64;
 
-void Warp::start(Launch &newLaunch, Cta &newCta, unsigned index, Mask lanes, Epoch epoch) {
+void Warp::start(Launch &newLaunch, Cta &newCta, unsigned number, Mask lanes, Epoch epoch) {
   launch = &newLaunch;
   cta = &newCta;
   ops = launch->module.ops.data();
   registers.reset(launch->module.rowCount, launch->module.predicateCount, launch->module.constants);
-  clocks.start(newCta.linear, index, newCta.warpCount, epoch);
+  index = number;
+  clocks.start(newCta.linear, newCta.rank * newCta.warpCount + number, newCta.warpCount, epoch);
+  clocks.cluster = launch->cluster;
+  clusterArrived = false;
+  clusterPhase = 0;
   local.reset(launch->entry.frameBytes);
   copies.reset();
   products.reset();
@@ -234,6 +238,7 @@ void Warp::exit(Mask lanes) {
     progressed();
     productsAfterExit(*this);
     barriersAfterExit(*cta);
+    clusterAfterExit(*cta);
     return;
   }
   // Lanes that wait need no longer wait for these.

@@ -52,7 +52,7 @@ public:
   Warp &operator=(Warp &&) = default;
 
   /// Prepares for a CTA. `lanes` are the threads that exist.
-  void start(Launch &launch, Cta &cta, unsigned index, Mask lanes, Epoch epoch);
+  void start(Launch &launch, Cta &cta, unsigned number, Mask lanes, Epoch epoch);
   /// Runs up to `limit` instructions, less when the warp must wait or ends or asks for a switch. How many it ran.
   uint64_t run(uint64_t limit);
   bool done() const { return live == 0; }
@@ -64,7 +64,8 @@ public:
 
   Launch &context() const { return *launch; }
   Cta &block() const { return *cta; }
-  unsigned number() const { return clocks.warp; }
+  /// In its CTA. Its actor, clocks.warp, counts in the cluster.
+  unsigned number() const { return index; }
   Mask lanesLive() const { return live; }
   uint32_t pcOf(const Op &op) const { return uint32_t(&op - ops); }
   Actor actor(const Op &op);
@@ -132,6 +133,8 @@ public:
   /// The barrier it waits at, and the instruction that brought it there.
   uint32_t barrier = 0;
   const Op *barrierOp = nullptr;
+  bool clusterArrived = false;             ///< at the cluster's barrier, and has not waited since
+  uint64_t clusterPhase = 0;               ///< in which it did
   uint32_t spurious = 0;                   ///< waits for mbarriers that gave up in a row
   std::array<uint32_t, kLanes> bulkGroups; ///< groups of bulk copies that each lane has closed
   uint32_t mbarrierWaitedFor() const { return parkedMbarrier; }
@@ -168,6 +171,7 @@ private:
   Launch *launch = nullptr;
   Cta *cta = nullptr;
   const Op *ops = nullptr;
+  unsigned index = 0;
   Mask live = 0, blocked = 0;
   Wait wait = Wait::None;
   bool uniform = true, switchSoon = false;

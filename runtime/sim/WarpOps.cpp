@@ -232,7 +232,7 @@ void synchronize(Warp &w, const Op &, Mask) {
 //===-- Special registers
 //--------------------------------------------------------------------------------------------===//
 
-/// Positions: of the thread, the CTA, and the cluster of one CTA that every CTA is.
+/// Positions: of the thread, the CTA, and the cluster.
 static bool positionValue(Warp &w, Special which, unsigned lane, uint64_t &value) {
   const Launch &launch = w.context();
   const Cta &cta = w.block();
@@ -242,7 +242,9 @@ static bool positionValue(Warp &w, Special which, unsigned lane, uint64_t &value
                                 {block.x, block.y, block.z},
                                 {cta.x, cta.y, cta.z},
                                 {grid.x, grid.y, grid.z}};
-  const uint32_t inCluster[4][3] = {{cta.x, cta.y, cta.z}, {grid.x, grid.y, grid.z}, {0, 0, 0}, {1, 1, 1}};
+  const uint32_t size = launch.cluster;
+  const uint32_t inCluster[4][3] = {
+      {cta.x / size, cta.y, cta.z}, {grid.x / size, grid.y, grid.z}, {cta.x % size, 0, 0}, {size, 1, 1}};
   const unsigned index = unsigned(which), first = unsigned(Special::ClusterIdX);
   if (which <= Special::NctaidZ)
     value = inCta[index / 3][index % 3];
@@ -282,7 +284,9 @@ static uint64_t specialValue(Warp &w, Special which, unsigned lane) {
   case Special::LanemaskGe:
     return Mask(~below);
   case Special::ClusterNctarank:
-    return 1;
+    return launch.cluster;
+  case Special::ClusterCtarank:
+    return w.block().rank;
   case Special::DynamicSmemSize:
     return launch.dynamicShared;
   case Special::TotalSmemSize:
