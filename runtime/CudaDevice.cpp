@@ -4,6 +4,7 @@
 #include "runtime/cuda_driver.h"
 
 #include <charconv>
+#include <cstring>
 #include <dlfcn.h>
 #include <fmt/format.h>
 
@@ -30,6 +31,10 @@ Library openLibrary() {
   if (!library.driver.member && library.fault.empty())                                                                 \
     library.fault = "the NVIDIA driver is too old: it has no " name;
   ATTN_CUDA_FUNCTIONS(ATTN_CUDA_LOOKUP)
+#undef ATTN_CUDA_LOOKUP
+#define ATTN_CUDA_LOOKUP(member, name, arguments)                                                                      \
+  library.driver.member = reinterpret_cast<decltype(library.driver.member)>(dlsym(handle, name));
+  ATTN_CUDA_LATER_FUNCTIONS(ATTN_CUDA_LOOKUP)
 #undef ATTN_CUDA_LOOKUP
   if (!library.fault.empty())
     return library;
@@ -213,6 +218,21 @@ public:
   void synchronize(Stream stream) override {
     Current current(context);
     check(driver().streamSynchronize(handleOf(stream)), "a kernel failed");
+  }
+
+  void encodeTensorMap(const TensorMapRecipe &recipe, std::byte (&to)[tensorMapBytes]) override {
+    if (!driver().encodeTensorMap)
+      throw Error("the NVIDIA driver is too old: it has no cuTensorMapEncodeTiled");
+    Current current(context);
+    alignas(tensorMapAlignment) std::byte encoded[tensorMapBytes];
+    const unsigned elementStrides[] = {1, 1, 1, 1, 1};
+    int swizzle = tensorMapSwizzles[recipe.swizzle == 128 ? 3 : recipe.swizzle / 32];
+    check(driver().encodeTensorMap(encoded, tensorMapElement(recipe.type), static_cast<unsigned>(recipe.sizes.size()),
+                                   recipe.data, recipe.sizes.data(), recipe.strides.data(), recipe.box.data(),
+                                   elementStrides, tensorMapInterleaveNone, swizzle, tensorMapPromotion128,
+                                   tensorMapFillZero),
+          "cannot encode a tensor map");
+    std::memcpy(to, encoded, sizeof encoded);
   }
 
   void *recordEvent(Stream stream) override {

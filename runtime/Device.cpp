@@ -35,6 +35,30 @@ static int64_t sharedOf(const KernelFile &file) {
   return most;
 }
 
+int tensorMapElement(DType type) {
+  switch (type) {
+  case DType::F16:
+    return 6;
+  case DType::BF16:
+    return 9;
+  case DType::F32:
+    return 7;
+  case DType::F64:
+    return 8;
+  case DType::I32:
+    return 3;
+  case DType::I64:
+  case DType::Index:
+    return 5;
+  default:
+    return 0;
+  }
+}
+
+void Device::encodeTensorMap(const TensorMapRecipe &, std::byte (&)[tensorMapBytes]) {
+  throw Error(fmt::format("{} has no tensor maps", name()));
+}
+
 void *Device::recordEvent(Stream) { throw Error(fmt::format("{} has no clock: times are measured on CUDA", name())); }
 double Device::millisecondsBetween(void *, void *) { return 0; }
 void Device::releaseEvent(void *) {}

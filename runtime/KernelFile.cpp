@@ -63,6 +63,9 @@ std::string parameterLine(const KernelParameter &parameter) {
     return fmt::format("//! param scalar {}\n", parameter.name);
   case KernelParameter::Kind::Workspace:
     return fmt::format("//! param workspace {}\n", parameter.offset.text());
+  case KernelParameter::Kind::Map:
+    return fmt::format("//! param map {} box [{}] swizzle {}\n", parameter.name, fmt::join(parameter.box, ", "),
+                       parameter.swizzle);
   }
   return {};
 }
@@ -71,6 +74,8 @@ std::string entryLines(const KernelEntry &entry, bool first) {
   std::string text = fmt::format("//! {} {}\n", first ? "launch" : "or", entry.name);
   for (const Alignment &alignment : entry.required)
     text += fmt::format("//! requires aligned {} {}\n", alignment.tensor, alignment.bytes);
+  for (const std::string &tensor : entry.tensorMaps)
+    text += fmt::format("//! requires tensor-map {}\n", tensor);
   text += fmt::format("//! grid {}\n//! block {}\n//! shared {}\n", entry.grid.text(), entry.block, entry.shared);
   if (entry.cooperative)
     text += "//! cooperative\n";

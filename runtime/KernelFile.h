@@ -14,10 +14,12 @@
 //   //! workspace 0
 //   //! launch prefill_aligned
 //   //! requires aligned q 16
+//   //! requires tensor-map k                    what an encoded tensor map demands of address and strides
 //   //! grid ceildiv(seq_q, 128) * 32 * batch
 //   //! block 128
 //   //! shared 65536
 //   //! param address q
+//   //! param map k box [1, 128, 1, 64] swizzle 128
 //   //! or prefill_any
 //   //! ...
 //   //! source
@@ -80,11 +82,14 @@ struct KernelParameter {
     Stride,    ///< i64: stride in elements of dimension number `dimension` of tensor `name`
     Scalar,    ///< f32, i32, or i64 for index: the scalar argument `name`
     Workspace, ///< u64: base of the workspace plus `offset` bytes
+    Map,       ///< .align 64 .b8 [128]: an encoded tensor map of tensor `name`; what lies outside reads as zero
   };
   Kind what = Kind::Address;
   std::string name = {};
   int64_t dimension = 0;
   Expression offset = {};
+  std::vector<int64_t> box = {}; ///< Map: elements that one copy moves, for each dimension in the order of the shape
+  int64_t swizzle = 0;           ///< Map: bytes of the rows of the pattern in shared memory, 0 (none), 32, 64, 128
 };
 
 /// Requirement on a tensor: its base address and each byte stride but the innermost are multiples of `bytes`.
@@ -98,6 +103,9 @@ struct Alignment {
 struct KernelEntry {
   std::string name; ///< name of the .entry
   std::vector<Alignment> required;
+  /// Tensors that must fit a tensor map: an address that is a multiple of 16, a contiguous innermost dimension, and all
+  /// other strides positive multiples of 16 below 2^40, in bytes, where the dimension is longer than 1.
+  std::vector<std::string> tensorMaps;
   Expression grid;          ///< number of programs along x; 0 launches nothing and is success
   int64_t block = 0;        ///< threads of a program
   int64_t shared = 0;       ///< bytes of dynamic shared memory

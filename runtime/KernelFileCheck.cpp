@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks that the lines of a kernel file name what exists and that each entry's parameters are those of the PTX.
 #include "runtime/KernelFileCheck.h"
+#include "runtime/Runtime.h"
 
 #include <algorithm>
 #include <bit>
 #include <cctype>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <map>
 #include <set>
@@ -21,15 +23,22 @@ const KernelArgument *findArgument(const KernelSection &kernel, std::string_view
 size_t sizeOfParameter(const KernelParameter &parameter, const KernelSection &kernel) {
   if (parameter.what == KernelParameter::Kind::Size)
     return 4;
+  if (parameter.what == KernelParameter::Kind::Map)
+    return tensorMapBytes;
   if (parameter.what != KernelParameter::Kind::Scalar)
     return 8;
   const KernelArgument *argument = findArgument(kernel, parameter.name);
   return argument ? sizeOf(argument->type) : 8;
 }
 
+size_t alignmentOfParameter(const KernelParameter &parameter, const KernelSection &kernel) {
+  return parameter.what == KernelParameter::Kind::Map ? tensorMapAlignment : sizeOfParameter(parameter, kernel);
+}
+
 namespace {
 
-/// Bytes of each .param of an entry; nothing when the PTX has no such entry. Forms with a size in brackets count as 0.
+/// Bytes of each .param of an entry; nothing when the PTX has no such entry. Arrays of bytes that are not aligned as a
+/// tensor map is count as 0.
 class PtxEntries {
 public:
   explicit PtxEntries(std::string_view ptx) {
@@ -72,10 +81,25 @@ private:
       if (next != ".param")
         continue;
       std::string_view type = token();
+      if (type == ".align") {
+        sizes.push_back(arrayBytes());
+        continue;
+      }
       bool wide = type == ".u64" || type == ".s64" || type == ".b64" || type == ".f64";
       bool narrow = type == ".u32" || type == ".s32" || type == ".b32" || type == ".f32";
       sizes.push_back(wide ? 8 : narrow ? 4 : 0);
     }
+  }
+
+  /// After `.align`: `64 .b8 name[128]`.
+  int arrayBytes() {
+    int align = std::atoi(std::string(token()).c_str());
+    bool bytes = token() == ".b8";
+    token();
+    if (token() != "[")
+      return 0;
+    int size = std::atoi(std::string(token()).c_str());
+    return bytes && align == int(tensorMapAlignment) ? size : 0;
   }
 
   std::string_view text;
@@ -179,6 +203,8 @@ private:
       if (!std::has_single_bit(static_cast<uint64_t>(alignment.bytes)))
         fault(kernel, "expects an alignment that is a power of two in {}, got {}", where, alignment.bytes);
     }
+    for (const std::string &name : entry.tensorMaps)
+      checkMapped(kernel, name, where);
     for (const KernelParameter &parameter : entry.parameters)
       check(kernel, parameter, where);
     checkSizes(kernel, entry, where);
@@ -198,9 +224,38 @@ private:
       const KernelArgument *argument = findArgument(kernel, parameter.name);
       if (!argument || argument->kind != KernelArgument::Role::Scalar)
         fault(kernel, "expects the name of a scalar in {}, got '{}'", where, parameter.name);
+    } else if (parameter.what == Kind::Map) {
+      checkMap(kernel, parameter, where);
     } else if (parameter.what == Kind::Workspace) {
       checkNames(kernel, parameter.offset, "a workspace offset of " + where);
     }
+  }
+
+  /// A tensor of which there can be a tensor map; a fault and null when there can not.
+  const KernelArgument *checkMapped(const KernelSection &kernel, const std::string &name, const std::string &where) {
+    const KernelArgument *argument = tensor(kernel, name, where);
+    if (!argument || (argument->shape.size() >= 2 && argument->shape.size() <= 5))
+      return argument;
+    fault(kernel, "expects a tensor of 2 to 5 dimensions for a tensor map in {}, got {} in '{}'", where,
+          argument->shape.size(), name);
+    return nullptr;
+  }
+
+  void checkMap(const KernelSection &kernel, const KernelParameter &map, const std::string &where) {
+    const KernelArgument *argument = checkMapped(kernel, map.name, where);
+    if (!argument)
+      return;
+    if (map.box.size() != argument->shape.size()) {
+      fault(kernel, "expects {} sizes of the box of '{}' in {}, got {}", argument->shape.size(), map.name, where,
+            map.box.size());
+      return;
+    }
+    if (map.swizzle != 0 && map.swizzle != 32 && map.swizzle != 64 && map.swizzle != 128)
+      fault(kernel, "expects a swizzle of 0, 32, 64 or 128 bytes in {}, got {}", where, map.swizzle);
+    int64_t inner = map.box.back() * static_cast<int64_t>(sizeOf(argument->type));
+    if (inner % 16 != 0 || (map.swizzle && inner != map.swizzle))
+      fault(kernel, "expects an inner box of '{}' of {} bytes in {}, got {}", map.name,
+            map.swizzle ? std::to_string(map.swizzle) : "a multiple of 16", where, inner);
   }
 
   /// What a launch packs must be what the PTX declares: the driver does not check it.

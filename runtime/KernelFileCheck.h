@@ -14,6 +14,9 @@ inline constexpr int64_t largestDimension = (int64_t(1) << 30) - 1;
 size_t sizeOfParameter(const KernelParameter &parameter, const KernelSection &kernel);
 
 /// The argument of that name; null when there is none.
+/// Bytes that the address of a parameter is a multiple of.
+size_t alignmentOfParameter(const KernelParameter &parameter, const KernelSection &kernel);
+
 const KernelArgument *findArgument(const KernelSection &kernel, std::string_view name);
 
 /// One sentence per fault of a file whose lines could be read.

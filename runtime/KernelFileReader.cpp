@@ -363,8 +363,13 @@ private:
   }
 
   void readRequirement(KernelEntry &entry) {
-    if (std::string_view kind = word(); kind != "aligned") {
-      fault(fmt::format("expects 'aligned', got '{}'", shown(kind)));
+    std::string_view kind = word();
+    if (kind == "tensor-map") {
+      entry.tensorMaps.push_back(nameWord("the name of a tensor"));
+      return;
+    }
+    if (kind != "aligned") {
+      fault(fmt::format("expects 'aligned' or 'tensor-map', got '{}'", shown(kind)));
       rest = {};
       return;
     }
@@ -389,10 +394,40 @@ private:
     } else if (kind == "workspace") {
       parameter = {Kind::Workspace};
       parameter.offset = expression();
+    } else if (kind == "map") {
+      parameter = {Kind::Map, nameWord("the name of a tensor")};
+      readBox(parameter);
     } else {
-      fault(fmt::format("expects address, size, stride, scalar or workspace, got '{}'", shown(kind)));
+      fault(fmt::format("expects address, size, stride, scalar, workspace or map, got '{}'", shown(kind)));
       rest = {};
     }
+  }
+
+  /// `box [1, 128, 1, 64] swizzle 128`
+  void readBox(KernelParameter &parameter) {
+    std::string_view key = word();
+    skipSpace();
+    size_t end = rest.find(']');
+    if (key != "box" || rest.empty() || rest.front() != '[' || end == std::string_view::npos) {
+      fault(fmt::format("expects 'box' and its sizes in brackets, got '{}'", shown(whole)));
+      rest = {};
+      return;
+    }
+    std::string_view inside = rest.substr(1, end - 1), after = rest.substr(end + 1);
+    while (!inside.empty()) {
+      size_t comma = inside.find(',');
+      rest = inside.substr(0, comma);
+      inside.remove_prefix(comma == std::string_view::npos ? inside.size() : comma + 1);
+      parameter.box.push_back(numberWord("a size of the box", 1, 256));
+      endOfLine();
+    }
+    rest = after;
+    if (std::string_view next = word(); next != "swizzle") {
+      fault(fmt::format("expects 'swizzle', got '{}'", shown(next)));
+      rest = {};
+      return;
+    }
+    parameter.swizzle = numberWord("the bytes of a swizzle", 0, 128);
   }
 
   std::string_view text; ///< what has not been read yet

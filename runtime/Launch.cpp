@@ -35,8 +35,9 @@ std::string namesOf(const std::vector<Dimension> &shape) {
 /// One launch: collects faults, and is asked for sizes and strides once there are none.
 class Binding {
 public:
-  Binding(const KernelSection &kernel, const std::vector<Value> &values, bool needsAddresses)
-      : kernel(kernel), values(values), needsAddresses(needsAddresses) {
+  /// Without a device, addresses are not looked at and nothing can be packed.
+  Binding(const KernelSection &kernel, const std::vector<Value> &values, Device *device)
+      : kernel(kernel), values(values), device(device), needsAddresses(device != nullptr) {
     if (values.size() != kernel.arguments.size())
       throw Error(fmt::format("kernel '{}' expects {} arguments ({}), got {}", kernel.name, kernel.arguments.size(),
                               namesOf(kernel.arguments), values.size()));
@@ -268,6 +269,29 @@ private:
     return {};
   }
 
+  /// The same for what a tensor map demands.
+  std::string mapViolationOf(const std::string &name) const {
+    constexpr uint64_t unit = 16, largest = uint64_t(1) << 40;
+    if (std::string violation = violationOf({name, unit}); !violation.empty())
+      return violation;
+    size_t i = indexOf(name);
+    const Tensor &tensor = *values[i].tensor();
+    if (isEmpty(tensor))
+      return {};
+    for (size_t d = 0; d < strides[i].size(); ++d) {
+      if (tensor.shape[d] <= 1)
+        continue;
+      bool inner = d + 1 == strides[i].size();
+      uint64_t bytes = static_cast<uint64_t>(strides[i][d]) * sizeOf(tensor.type);
+      bool fits = inner ? strides[i][d] == 1 : strides[i][d] > 0 && bytes < largest;
+      if (!fits)
+        return fmt::format("'{}' has a stride of {} elements in dimension '{}', expected {}", name, strides[i][d],
+                           kernel.arguments[i].shape[d].name,
+                           inner ? "1" : "a positive number of less than 2^40 bytes");
+    }
+    return {};
+  }
+
   /// The first alternative whose requirements hold; a fault and null when there is none.
   const KernelEntry *choose(const KernelStep &step) {
     std::vector<std::string> violations;
@@ -275,6 +299,9 @@ private:
       size_t before = violations.size();
       for (const Alignment &alignment : entry.required)
         if (std::string violation = violationOf(alignment); !violation.empty())
+          violations.push_back(std::move(violation));
+      for (const std::string &name : entry.tensorMaps)
+        if (std::string violation = mapViolationOf(name); !violation.empty())
           violations.push_back(std::move(violation));
       if (violations.size() == before)
         return &entry;
@@ -289,14 +316,46 @@ private:
     EntryLaunch launch{&entry, grid, {}, {}};
     launch.parameters.reserve(entry.parameters.size() * 8);
     for (const KernelParameter &parameter : entry.parameters) {
-      uint64_t bits = bitsOf(parameter, space);
-      size_t size = sizeOfParameter(parameter, kernel);
-      size_t offset = (launch.parameters.size() + size - 1) / size * size;
+      size_t size = sizeOfParameter(parameter, kernel), alignment = alignmentOfParameter(parameter, kernel);
+      size_t offset = (launch.parameters.size() + alignment - 1) / alignment * alignment;
       launch.parameters.resize(offset + size);
-      std::memcpy(launch.parameters.data() + offset, &bits, size); // both are little endian
+      if (parameter.what == KernelParameter::Kind::Map) {
+        std::byte map[tensorMapBytes];
+        device->encodeTensorMap(recipeOf(parameter), map);
+        std::memcpy(launch.parameters.data() + offset, map, size);
+      } else {
+        uint64_t bits = bitsOf(parameter, space);
+        std::memcpy(launch.parameters.data() + offset, &bits, size); // both are little endian
+      }
       launch.parameterOffsets.push_back(offset);
     }
     return launch;
+  }
+
+  /// Innermost dimension first. A dimension of one element has whatever stride, so it gets one that fits, and one
+  /// without elements counts as one: nothing of it is copied.
+  TensorMapRecipe recipeOf(const KernelParameter &parameter) const {
+    constexpr uint64_t unit = 16, largest = uint64_t(1) << 40;
+    size_t i = indexOf(parameter.name);
+    const Tensor &tensor = *values[i].tensor();
+    TensorMapRecipe recipe{tensor.data, tensor.type, {}, {}, {}, static_cast<int>(parameter.swizzle)};
+    bool empty = isEmpty(tensor);
+    // Nothing is read there, but what encodes the map may look at the address.
+    if (empty)
+      recipe.data = reinterpret_cast<void *>(std::max(reinterpret_cast<uintptr_t>(tensor.data) / unit * unit, unit));
+    uint64_t natural = sizeOf(tensor.type);
+    for (size_t d = tensor.shape.size(); d-- > 0;) {
+      uint64_t size = static_cast<uint64_t>(std::max<int64_t>(tensor.shape[d], 1));
+      uint64_t stride = natural = std::max((natural + unit - 1) / unit * unit, unit);
+      if (size > 1 && !empty)
+        stride = static_cast<uint64_t>(strides[i][d]) * sizeOf(tensor.type);
+      if (!recipe.sizes.empty())
+        recipe.strides.push_back(stride < largest ? stride : unit);
+      natural = (recipe.sizes.empty() ? sizeOf(tensor.type) : stride) * size;
+      recipe.sizes.push_back(size);
+      recipe.box.push_back(static_cast<uint32_t>(parameter.box[d]));
+    }
+    return recipe;
   }
 
   uint64_t bitsOf(const KernelParameter &parameter, const Workspace &space) {
@@ -313,6 +372,8 @@ private:
     case Kind::Workspace:
       return reinterpret_cast<uintptr_t>(space.data) +
              static_cast<uint64_t>(evaluate(parameter.offset, "an offset in the workspace"));
+    case Kind::Map:
+      break;
     }
     return 0;
   }
@@ -327,6 +388,7 @@ private:
 
   const KernelSection &kernel;
   const std::vector<Value> &values;
+  Device *device;
   bool needsAddresses;
   std::vector<std::vector<int64_t>> strides; ///< per argument, in elements
   std::vector<Bound> bound;
@@ -336,7 +398,7 @@ private:
 } // namespace
 
 std::vector<EntryLaunch> Kernel::plan(const std::vector<Value> &values, Workspace workspace) const {
-  Binding binding(section(), values, true);
+  Binding binding(section(), values, on.get());
   binding.checkWorkspace(workspace);
   std::vector<EntryLaunch> launches = binding.steps(workspace);
   binding.throwFaults();
@@ -367,7 +429,7 @@ void Kernel::launchNamed(const std::map<std::string, Value> &values, const Launc
 }
 
 size_t Kernel::workspaceBytes(const std::vector<Value> &values) const {
-  Binding binding(section(), values, false);
+  Binding binding(section(), values, nullptr);
   binding.throwFaults();
   size_t bytes = binding.workspaceBytes();
   binding.throwFaults();

@@ -61,6 +61,19 @@ struct Workspace {
 };
 inline constexpr size_t workspaceAlignment = 256;
 
+/// A tensor as copies by tensor map see it. Dimensions are innermost first.
+struct TensorMapRecipe {
+  void *data = nullptr; ///< a multiple of 16
+  DType type = DType::F32;
+  std::vector<uint64_t> sizes;   ///< elements, 1 or more
+  std::vector<uint64_t> strides; ///< bytes, of all dimensions but the first: multiples of 16 below 2^40
+  std::vector<uint32_t> box;     ///< elements that one copy moves
+  int swizzle = 0;               ///< bytes: 0, 32, 64 or 128
+};
+inline constexpr size_t tensorMapBytes = 128, tensorMapAlignment = 64;
+/// The number that the driver gives to elements of the type.
+int tensorMapElement(DType type);
+
 struct LaunchOptions {
   attn::Workspace workspace;
   attn::Stream stream = nullptr;
@@ -177,6 +190,9 @@ public:
   virtual void *recordEvent(Stream stream);
   virtual double millisecondsBetween(void *first, void *second);
   virtual void releaseEvent(void *event);
+
+  /// Encodes a tensor map for kernels of this device; needs no memory of it and does not wait.
+  virtual void encodeTensorMap(const TensorMapRecipe &recipe, std::byte (&to)[tensorMapBytes]);
 
   /// What kernels executed since the device was opened or this was last called; empty on CUDA.
   virtual std::vector<LabelCount> takeCounts() { return {}; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hands the calls of a device to the simulator. A device address is the simulator's own 64-bit address.
 #include "runtime/SimDevice.h"
+#include "runtime/sim/TensorMap.h"
 
 #include <algorithm>
 #include <charconv>
@@ -124,6 +125,23 @@ void SimDevice::copyOnDevice(void *to, const void *from, size_t bytes, Stream) {
   std::lock_guard guard(lock);
   if (bytes)
     machine.copy(addressOf(to), addressOf(from), bytes);
+}
+
+void SimDevice::encodeTensorMap(const TensorMapRecipe &recipe, std::byte (&to)[tensorMapBytes]) {
+  sim::TensorMap map;
+  map.element = static_cast<sim::TensorElement>(tensorMapElement(recipe.type));
+  map.rank = static_cast<unsigned>(recipe.sizes.size());
+  map.swizzle = static_cast<unsigned>(recipe.swizzle);
+  map.base = addressOf(recipe.data);
+  map.elementStrides.fill(1);
+  std::copy(recipe.sizes.begin(), recipe.sizes.end(), map.dims.begin());
+  std::copy(recipe.box.begin(), recipe.box.end(), map.box.begin());
+  std::copy(recipe.strides.begin(), recipe.strides.end(), map.strides.begin());
+  if (std::vector<std::string> faults = sim::tensorMapFaults(map); !faults.empty())
+    throw Error(std::move(faults));
+  uint8_t bytes[sim::TensorMap::kBytes];
+  sim::encodeTensorMap(map, bytes);
+  std::copy_n(reinterpret_cast<const std::byte *>(bytes), sizeof bytes, to);
 }
 
 std::vector<LabelCount> SimDevice::takeCounts() {

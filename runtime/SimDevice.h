@@ -29,6 +29,7 @@ public:
   void copyToHost(void *to, const void *from, size_t bytes) override;
   void copyOnDevice(void *to, const void *from, size_t bytes, Stream) override;
   void synchronize(Stream) override {}
+  void encodeTensorMap(const TensorMapRecipe &recipe, std::byte (&to)[tensorMapBytes]) override;
   std::vector<LabelCount> takeCounts() override;
   std::shared_ptr<Module> loadModule(const std::string &text, const KernelFile &file,
                                      const std::string &fileName) override;

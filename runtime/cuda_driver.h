@@ -30,6 +30,10 @@ inline constexpr int jitErrorLogBuffer = 5;
 inline constexpr int jitErrorLogBufferBytes = 6;
 inline constexpr unsigned streamNonBlocking = 1;
 inline constexpr unsigned eventDefault = 0;
+inline constexpr int tensorMapInterleaveNone = 0;
+inline constexpr int tensorMapSwizzles[] = {0, 1, 2, 3}; ///< none, 32, 64 and 128 bytes
+inline constexpr int tensorMapPromotion128 = 2;
+inline constexpr int tensorMapFillZero = 0;
 
 /// Every function that is used: member, name in the library, arguments. Suffixes are the driver's versions.
 #define ATTN_CUDA_FUNCTIONS(F)                                                                                         \
@@ -71,10 +75,17 @@ inline constexpr unsigned eventDefault = 0;
      unsigned blockZ, unsigned shared, StreamHandle stream, void **parameters))                                        \
   F(errorText, "cuGetErrorString", (Result code, const char **text))
 
+/// Functions that drivers have which know the hardware they are for; null in others.
+#define ATTN_CUDA_LATER_FUNCTIONS(F)                                                                                   \
+  F(encodeTensorMap, "cuTensorMapEncodeTiled",                                                                         \
+    (void *map, int type, unsigned rank, void *address, const uint64_t *sizes, const uint64_t *strides,                \
+     const unsigned *box, const unsigned *elementStrides, int interleave, int swizzle, int promotion, int fill))
+
 /// The driver's functions, looked up once.
 struct Driver {
 #define ATTN_CUDA_MEMBER(member, name, arguments) Result(*member) arguments = nullptr;
   ATTN_CUDA_FUNCTIONS(ATTN_CUDA_MEMBER)
+  ATTN_CUDA_LATER_FUNCTIONS(ATTN_CUDA_MEMBER)
 #undef ATTN_CUDA_MEMBER
 };
 

@@ -58,12 +58,42 @@ void launchOn(Device &device, const Kernel &kernel, int64_t n) {
     EXPECT_EQ(number, 4.5f);
 }
 
+/// A kernel with a tensor map: its result is what the stand-in got to encode.
+void encodeByTheDriver(Device &device) {
+  KernelFile file = parseKernelFile(twiceText());
+  KernelSection &section = file.kernels.front();
+  section.arguments = {
+      {KernelArgument::Role::Input, "k", DType::BF16, {{"batch"}, {"seq"}, {"heads"}, {"head_dim", 64}}},
+      {KernelArgument::Role::Output, "y", DType::I32, {{"words", 32}}}};
+  KernelEntry &entry = section.steps.front().alternatives.front();
+  entry.name = "mapped";
+  entry.grid = Expression::parse("1");
+  entry.tensorMaps = {"k"};
+  entry.parameters = {{KernelParameter::Kind::Map, "k"}, {KernelParameter::Kind::Address, "y"}};
+  entry.parameters[0].box = {1, 128, 1, 64};
+  entry.parameters[0].swizzle = 128;
+  auto kernel = device.loadText(
+      printKernelFile(file, "// twice\n.entry mapped(.param .align 64 .b8 a[128], .param .u64 b) { ret; }\n"));
+  Memory k(device, 4096), y(device, 128);
+  kernel->launch({Tensor{k.data, DType::BF16, {1, 0, 3, 64}, {}}, Tensor{y.data, DType::I32, {32}, {}}});
+  kernel->launch({Tensor{k.data, DType::BF16, {1, 7, 3, 64}, {999, 256, 64, 1}}, Tensor{y.data, DType::I32, {32}, {}}});
+  uint32_t got[20];
+  device.copyToHost(got, y.data, sizeof got);
+  auto address = reinterpret_cast<uintptr_t>(k.data);
+  // Type BFLOAT16, rank, 128-byte swizzle, promotion to 128 bytes, address; sizes, strides and box innermost first.
+  const uint32_t wanted[20] = {
+      9, 4, 3, 2, uint32_t(address), uint32_t(address >> 32), 64, 3, 7, 1, 0, 128, 512, 512 * 7, 0, 64, 1, 128, 1, 0};
+  for (unsigned i = 0; i < 20; ++i)
+    EXPECT_EQ(got[i], wanted[i]);
+}
+
 void useTheDriver() {
   std::shared_ptr<Device> device = Device::open("auto");
   EXPECT_EQ(device->name(), "fake device");
   EXPECT_EQ(device->target(), "sm_86");
   launchOn(*device, *device->loadText(twiceText()), 5);
   launchOn(*device, *device->loadText(twiceText("cooperative")), 2);
+  encodeByTheDriver(*device);
   EXPECT_FAULTS(launchOn(*device, *device->loadText(twiceText("cooperative")), 3),
                 "entry 'twice' needs 3 programs at once, more than this device holds");
   EXPECT_FAULTS(device->loadText(twiceText("bad"), "", "K.ptx"),

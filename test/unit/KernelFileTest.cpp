@@ -144,12 +144,13 @@ TEST(kernelFileFaultsOfEntryLines) {
   checkReplacements({
       {"//! launch fast", "//! grid 1", "K.ptx:17: expects 'launch' before 'grid'"},
       {"//! launch fast", "//! or fast", "K.ptx:17: expects 'launch' before 'or'"},
-      {"aligned q 16", "padded q 16", "K.ptx:18: expects 'aligned', got 'padded'"},
+      {"aligned q 16", "padded q 16", "K.ptx:18: expects 'aligned' or 'tensor-map', got 'padded'"},
       {"aligned q 16", "aligned q 0", "K.ptx:18: expects a number of bytes from 1 to 4096, got '0'"},
       {"block 128", "block 2048", "K.ptx:21: expects a number of threads from 1 to 1024, got '2048'"},
       {"block 128", "block 12x", "K.ptx:21: expects a number of threads from 1 to 1024, got '12x'"},
       {"shared 65536", "shared -1", "K.ptx:22: expects a number of bytes from 0 to 1048576, got '-1'"},
-      {"param address q", "param place q", "K.ptx:23: expects address, size, stride, scalar or workspace, got 'place'"},
+      {"param address q", "param place q",
+       "K.ptx:23: expects address, size, stride, scalar, workspace or map, got 'place'"},
       {"stride q 1", "stride q 99", "K.ptx:25: expects the number of a dimension from 0 to 31, got '99'"},
   });
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stands in for libcuda.so.1 in a test: one device in host memory that runs one kernel, `twice`, and refuses wrong use.
+// Another, `mapped`, gives back what its tensor map was encoded from.
 // ATTN_FAKE_CAPABILITY is its compute capability, 86 when it is not set.
 #include "runtime/cuda_driver.h"
 
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <set>
@@ -13,7 +15,7 @@ using namespace attn::cuda;
 namespace {
 
 constexpr Result invalidValue = 1, notReady = 201, notFound = 500;
-int contextTag, moduleTag, functionTag, streamTag;
+int contextTag, moduleTag, functionTag, mappedTag, streamTag;
 Context current = nullptr;
 int shared = -1, retained = 0;
 std::set<void *> events;
@@ -31,6 +33,23 @@ Result runTwice(unsigned grid, void **parameters) {
   float factor = *static_cast<float *>(parameters[1]);
   for (unsigned i = 0; i < grid; ++i)
     (*y)[i] = (*x)[i] * factor;
+  return 0;
+}
+
+/// What an encoded map looks like here.
+struct EncodedMap {
+  int32_t type, rank, swizzle, promotion;
+  uint64_t address;
+  uint32_t sizes[5], strides[4], box[5];
+};
+static_assert(sizeof(EncodedMap) <= 128);
+
+Result runMapped(void **parameters) {
+  if (reinterpret_cast<uintptr_t>(parameters[0]) % 8)
+    return invalidValue;
+  EncodedMap map;
+  std::memcpy(&map, parameters[0], sizeof map);
+  std::memcpy(*static_cast<float **>(parameters[1]), &map, sizeof map);
   return 0;
 }
 
@@ -121,8 +140,11 @@ Result cuModuleLoadDataEx(ModuleHandle *module, const void *image, unsigned coun
 }
 Result cuModuleUnload(ModuleHandle) { return withContext(); }
 Result cuModuleGetFunction(Function *function, ModuleHandle module, const char *name) {
-  *function = reinterpret_cast<Function>(&functionTag);
-  return module == reinterpret_cast<ModuleHandle>(&moduleTag) && !std::strcmp(name, "twice") ? 0 : notFound;
+  *function = reinterpret_cast<Function>(std::strcmp(name, "mapped") ? &functionTag : &mappedTag);
+  return module == reinterpret_cast<ModuleHandle>(&moduleTag) &&
+                 (!std::strcmp(name, "twice") || !std::strcmp(name, "mapped"))
+             ? 0
+             : notFound;
 }
 Result cuFuncSetAttribute(Function, int attribute, int value) {
   shared = value;
@@ -135,6 +157,8 @@ Result cuFuncGetAttribute(int *value, int attribute, Function) {
 Result cuLaunchKernel(Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
                       unsigned blockY, unsigned blockZ, unsigned sharedBytes, StreamHandle, void **parameters,
                       void **extra) {
+  if (function == reinterpret_cast<Function>(&mappedTag))
+    return runMapped(parameters);
   if (function != reinterpret_cast<Function>(&functionTag) || gridY * gridZ * blockY * blockZ != 1 || extra ||
       blockX > 256 || static_cast<int>(sharedBytes) != shared || withContext())
     return invalidValue;
@@ -143,6 +167,24 @@ Result cuLaunchKernel(Function function, unsigned gridX, unsigned gridY, unsigne
 Result cuLaunchCooperativeKernel(Function, unsigned gridX, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
                                  StreamHandle, void **parameters) {
   return gridX > 2 ? tooManyBlocksCooperative : runTwice(gridX, parameters);
+}
+Result cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *address, const uint64_t *sizes,
+                              const uint64_t *strides, const unsigned *box, const unsigned *elementStrides,
+                              int interleave, int swizzle, int promotion, int fill) {
+  if (reinterpret_cast<uintptr_t>(map) % 64 || reinterpret_cast<uintptr_t>(address) % 16 || rank < 3 || rank > 5 ||
+      interleave || fill || withContext())
+    return invalidValue;
+  EncodedMap encoded{type, int32_t(rank), swizzle, promotion, reinterpret_cast<uint64_t>(address), {}, {}, {}};
+  for (unsigned i = 0; i < rank; ++i) {
+    if (sizes[i] == 0 || box[i] > 256 || elementStrides[i] != 1 || (i && strides[i - 1] % 16))
+      return invalidValue;
+    encoded.sizes[i] = uint32_t(sizes[i]);
+    encoded.box[i] = box[i];
+    if (i)
+      encoded.strides[i - 1] = uint32_t(strides[i - 1]);
+  }
+  std::memcpy(map, &encoded, sizeof encoded);
+  return 0;
 }
 Result cuGetErrorString(Result code, const char **text) {
   *text = code == 218   ? "a PTX JIT compilation failed"
