@@ -156,7 +156,7 @@ static void multiplyPlain(MatrixPanels &panels) {
 }
 
 #if ATTN_HAVE_AVX2
-#define ATTN_AVX2 __attribute__((target("avx2,fma")))
+#define ATTN_AVX2 __attribute__((target("avx2,fma,f16c")))
 
 ATTN_AVX2 static void multiplyAvx2(MatrixPanels &panels) {
   for (unsigned row = 0; row < 16; row += 4) {
@@ -183,10 +183,41 @@ ATTN_AVX2 static void decodeAvx2(const uint32_t *words, Type type, double *to, u
   decodeAny(words, type, to, stride, transposed);
 }
 
-static const bool haveAvx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+static const bool haveAvx2 =
+    __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 #endif
 
 #if ATTN_HAVE_AVX2
+/// Elements of 16 bits, eight to a chunk. `Brain`: bf16, else f16.
+template <bool Brain>
+ATTN_AVX2 static void decodeHalvesAvx2(const uint8_t *shared, const Footprint &footprint, double *panel) {
+  uint32_t offsets[8];
+  std::memcpy(offsets, footprint.offsets, sizeof offsets);
+  // Columns of b come as 0 2 4 6 1 3 5 7; in memory they may lie side by side.
+  const __m128i evenOdd = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+  const bool sideBySide = offsets[1] == 4 && offsets[2] == 1, direct = sideBySide || offsets[1] == 1;
+  for (const Footprint::Chunk &chunk : footprint.chunks) {
+    __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i *>(shared + chunk.address));
+    if (sideBySide)
+      halves = _mm_shuffle_epi8(halves, evenOdd);
+    __m256 floats;
+    if constexpr (Brain)
+      floats = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+    else
+      floats = _mm256_cvtph_ps(halves);
+    alignas(32) double values[8];
+    double *to = direct ? panel + chunk.origin : values;
+    _mm256_storeu_pd(to, _mm256_cvtps_pd(_mm256_castps256_ps128(floats)));
+    _mm256_storeu_pd(to + 4, _mm256_cvtps_pd(_mm256_extractf128_ps(floats, 1)));
+    if (direct)
+      continue;
+    to = panel + chunk.origin;
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < 8; ++i)
+      to[offsets[i]] = values[i];
+  }
+}
+
 ATTN_AVX2 static void decodeOperandAvx2(const uint8_t *shared, const Footprint &footprint, Type type, double *panel) {
   decodeOperand(shared, footprint, type, panel);
 }
@@ -194,6 +225,10 @@ ATTN_AVX2 static void decodeOperandAvx2(const uint8_t *shared, const Footprint &
 
 void decodeFootprint(const uint8_t *shared, const Footprint &footprint, Type type, double *panel) {
 #if ATTN_HAVE_AVX2
+  if (haveAvx2 && type == Type::BF16)
+    return decodeHalvesAvx2<true>(shared, footprint, panel);
+  if (haveAvx2 && type == Type::F16)
+    return decodeHalvesAvx2<false>(shared, footprint, panel);
   if (haveAvx2)
     return decodeOperandAvx2(shared, footprint, type, panel);
 #endif

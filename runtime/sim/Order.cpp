@@ -4,6 +4,7 @@
 #include "runtime/sim/Fault.h"
 
 #include <algorithm>
+#include <cstring>
 #include <fmt/format.h>
 
 namespace attn::sim {
@@ -349,18 +350,23 @@ void SharedOrder::writeStrong(const Actor &actor, uint32_t word, uint32_t mask) 
 //----------------------------------------------------------------------------------------------===//
 
 AsyncRead SharedOrder::beginAsyncRead(const Actor &actor, std::span<const SharedRange> ranges) {
-  const WarpClocks &clocks = *actor.clocks;
   // Operands of thousands of words have a few writers: what holds for one word holds for the next of that writer.
-  constexpr uint32_t kSameOrder = 0x7f << kPcBits;
-  Writer last;
+  constexpr uint64_t kSameOrder = uint64_t(0x7f) << (32 + kPcBits) | 0xffffffff;
+  static_assert(sizeof(Writer) == sizeof(uint64_t));
+  const WarpClocks &clocks = *actor.clocks;
+  uint64_t last = 0;
   for (const SharedRange &range : ranges) {
     bool ordered = true;
-    for (uint32_t i = range.begin / 4; i < (range.begin + range.bytes) / 4; ++i) {
-      const Writer writer = writers[i];
-      if (writer.epoch == last.epoch && !((writer.info ^ last.info) & kSameOrder)) [[likely]]
+    const uint32_t end = (range.begin + range.bytes) / 16;
+    for (uint32_t chunk = range.begin / 16; chunk < end; ++chunk) {
+      ++openReads[chunk];
+      uint64_t four[4];
+      std::memcpy(four, writers.data() + chunk * 4, sizeof four);
+      if (!(((four[0] ^ last) | (four[1] ^ last) | (four[2] ^ last) | (four[3] ^ last)) & kSameOrder)) [[likely]]
         continue;
-      ordered &= writer.epoch <= clocks.seen.at[writer.actor()] && proxied(actor, i);
-      last = writer;
+      for (uint32_t word = chunk * 4; word < chunk * 4 + 4; ++word)
+        ordered &= writers[word].epoch <= clocks.seen.at[writers[word].actor()] && proxied(actor, word);
+      last = four[3];
     }
     if (!ordered) [[unlikely]]
       readSlowly(actor, range.begin / 4, range.bytes / 4, 0xf, Proxy::Async);
@@ -379,9 +385,6 @@ AsyncRead SharedOrder::beginAsyncRead(const Actor &actor, std::span<const Shared
   record.warp = clocks.warp;
   record.open = true;
   ++asyncReadsOpen;
-  for (const SharedRange &range : ranges)
-    for (uint32_t chunk = range.begin / 16; chunk < (range.begin + range.bytes) / 16; ++chunk)
-      ++openReads[chunk];
   return read;
 }
 
@@ -390,9 +393,12 @@ void SharedOrder::endAsyncRead(AsyncRead read, const WarpClocks &warp) {
   uint64_t tag = uint64_t(warp.now()) << 32 | 0xf << kPcBits | record.pc;
   uint64_t *mine = reads[warp.warp].data();
   for (const SharedRange &range : record.ranges) {
-    for (uint32_t chunk = range.begin / 16; chunk < (range.begin + range.bytes) / 16; ++chunk)
+    const uint32_t end = (range.begin + range.bytes) / 16;
+    for (uint32_t chunk = range.begin / 16; chunk < end; ++chunk) {
       --openReads[chunk];
-    std::fill(mine + range.begin / 4, mine + (range.begin + range.bytes) / 4, tag);
+      uint64_t *four = mine + chunk * 4;
+      four[0] = four[1] = four[2] = four[3] = tag;
+    }
     for (uint32_t i = range.begin / 4; i < (range.begin + range.bytes) / 4 && !splitWords.empty(); ++i)
       if (isSplit(i)) [[unlikely]]
         std::fill_n(splitReads(writers[i].epoch - 1, warp.warp), 4, tag);

@@ -243,9 +243,17 @@ uint8_t SharedMemory::rangeStates(SharedRange range) const {
 AsyncRead SharedMemory::beginAsyncRead(const Actor &actor, std::span<const SharedRange> ranges) {
   bool inside = true;
   for (const SharedRange &range : ranges) {
-    bool good = rangeInside(actor, range, "reads");
-    inside &= good;
-    if (good && (rangeStates(range) & repeated(InFlight)))
+    if (range.begin < reserved || range.begin + range.bytes > layout.size) [[unlikely]] {
+      inside &= rangeInside(actor, range, "reads");
+      continue;
+    }
+    uint32_t all = 0;
+    for (uint32_t chunk = range.begin / 16; chunk < (range.begin + range.bytes) / 16; ++chunk) {
+      uint32_t four;
+      std::memcpy(&four, &states[chunk * 4], 4);
+      all |= four;
+    }
+    if (all & (repeated(InFlight) * 0x01010101u)) [[unlikely]]
       checkStates(actor, range.begin, range.bytes, "reads");
   }
   return order.beginAsyncRead(actor, inside ? ranges : std::span<const SharedRange>());
