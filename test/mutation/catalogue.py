@@ -129,6 +129,50 @@ ROWS = [
     Row("17: one full tile more", in_first_entry(one_full_tile_more), "wrong result", WRONG),
 ]
 
+
+
+def in_loop(change):
+    """An edit of the loop of test/sim/wgmma-attention.ptx."""
+
+    def edit(text):
+        begin, end = text.index("\nLOOP:\n"), text.index("bra LOOP;")
+        return text[:begin] + change(text[begin:end]) + text[end:]
+
+    return edit
+
+
+def before_wait(pattern):
+    """What follows the wait for the second product comes before it."""
+
+    def edit(body):
+        moved = re.search(rf"(?:  {pattern};\n)+", body[body.index("aligned 0;"):])[0]
+        wait = "  wgmma.wait_group.sync.aligned 0;\n"
+        return body.replace(moved, "").replace(wait, moved + wait)
+
+    return edit
+
+
+# Edits of a kernel written by hand, for what attnc does not emit for sm_80: products of warpgroups.
+PRODUCTS = [
+    Row("18: no proxy fence after the stores", in_loop(replace(r"  fence\.proxy\.async;\n", "")), "proxy"),
+    Row("24: no barrier before the next tile is stored", in_loop(replace(r"  bar\.sync 0;\n  add", "  add")), "war-shared"),
+    Row("25: waits for one group less", in_loop(replace(r"wait_group\.sync\.aligned 0", "wait_group.sync.aligned 1")),
+        "inflight-reg", "writes %r40, which a wgmma still reads"),
+    Row("25: sums rescaled before the wait", in_loop(before_wait(r"mul\.f32 [^;]*")), "inflight-reg",
+        "writes %f8, which a wgmma still writes"),
+    Row("26: conversion before the wait", in_loop(before_wait(r"cvt\.rn\.f16x2\.f32 [^;]*")), "inflight-reg",
+        "writes %r40, which a wgmma still reads"),
+    Row("27: no fence after the sums are rescaled", in_loop(replace(r"  wgmma\.fence\.sync\.aligned;\n", "")), "wgmma-fence"),
+    Row("28: stride of k halved", replace(r"(or\.b64 %rd5, %rd5, 0xc00000)10", r"\g<1>08"), "wrong result"),
+]
+
+SAME_PRODUCTS = [
+    Row("a fence more", in_loop(replace(r"(  wgmma\.fence\.sync\.aligned;\n)", r"\1\1"))),
+    Row("all groups where one may be left", in_loop(replace(r"wait_group\.sync\.aligned 1", "wait_group.sync.aligned 0"))),
+    Row("proxy fence after the barrier", replace(r"(  fence\.proxy\.async;\n)(  bar\.sync 0;\n)", r"\2\1", 0)),
+    Row("leading distance where rows are swizzled", replace(r"(or\.b64 %rd5, %rd5, 0xc0000010000)1", r"\g<1>7")),
+]
+
 EQUIVALENT = [
     Row("a barrier more", in_body(replace(r"\tbar\.sync \t?0;\n", "\tbar.sync 0;\n\tbar.sync 0;\n"))),
     Row("all groups where one may be left", in_first_entry(replace(r"wait_group 1;", "wait_group 0;"))),
