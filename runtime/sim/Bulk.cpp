@@ -200,6 +200,35 @@ static void readTensor(Warp &w, const Op &op, const Actor &actor, bool symbol, u
   operation.bytes = operation.map.boxBytes();
 }
 
+/// Which reductions copies can do.
+static void checkReduction(Kind kind, Reduce operation, Type type, unsigned lane) {
+  bool sized = type == Type::U32 || type == Type::S32 || type == Type::U64 || type == Type::S64;
+  bool half = type == Type::F16 || type == Type::BF16, bits = type == Type::B32 || type == Type::B64;
+  bool exists = false;
+  switch (operation) {
+  case Reduce::Add:
+    exists = sized || isFloat(type);
+    break;
+  case Reduce::Min:
+  case Reduce::Max:
+    exists = sized || half;
+    break;
+  case Reduce::Inc:
+  case Reduce::Dec:
+    exists = type == Type::U32;
+    break;
+  default:
+    exists = sized || bits;
+    break;
+  }
+  static constexpr const char *names[] = {"", "add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec"};
+  if (kind == Kind::Reduce && !exists)
+    throw Fault{"param",
+                fmt::format("a reduction by {} of {} does not exist", names[unsigned(operation)], name(type)),
+                {},
+                int(lane)};
+}
+
 //===-- Instructions
 //-------------------------------------------------------------------------------------------------===//
 
@@ -235,6 +264,7 @@ static void storeBulk(Warp &w, const Op &op, Mask lanes, Kind kind) {
     operation.target = target[lane];
     operation.operation = op.form->reduce;
     operation.type = op.form->type();
+    checkReduction(kind, operation.operation, operation.type, lane);
     readSource(w, actor, operation, uint32_t(sharedPlace(w, Space::Shared, true, source[lane], lane).offset));
     push(w, std::move(operation));
   }
@@ -317,6 +347,7 @@ static void storeTensor(Warp &w, const Op &op, Mask lanes, Kind kind) {
     readTensor(w, op, actor, op.a == kNoRow, map[lane], operation);
     operation.operation = op.form->reduce;
     operation.type = typeOf(operation.map.element);
+    checkReduction(kind, operation.operation, operation.type, lane);
     readSource(w, actor, operation, uint32_t(sharedPlace(w, Space::Shared, true, source[lane], lane).offset));
     push(w, std::move(operation));
   }

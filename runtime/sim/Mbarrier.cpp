@@ -48,8 +48,16 @@ Mbarrier *mbarrierAt(Warp &w, const Actor &actor, SharedPlace place) {
 
 void settle(Cta &cta, Mbarrier &barrier, MbarrierCounts::Outcome outcome, const Checks &checks, int lane) {
   using Outcome = MbarrierCounts::Outcome;
-  if (outcome == Outcome::Stays)
+  if (outcome == Outcome::Stays) {
+    // While arrivals are pending data may be ahead of its announcement. Afterwards there is nobody to announce it.
+    if (barrier.counts.pending == 0 && barrier.counts.bytes < 0 && checks.phases)
+      throw Fault{"mbar-stale",
+                  fmt::format("{} more bytes arrive at {} than its phase expects: expects an expect_tx of all bytes",
+                              -barrier.counts.bytes, describeMbarrier(cta, barrier)),
+                  {{barrier.initPc, "it is initialised here"}},
+                  lane};
     return;
+  }
   if (outcome == Outcome::Completes) {
     barrier.frozen = barrier.gathering;
     for (unsigned i = 0; i < cta.warpCount; ++i)
