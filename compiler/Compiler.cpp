@@ -76,6 +76,8 @@ const PipelineEntry kPipeline[] = {
     {"add-fallback", Stage::Attn, addPass<createAddFallback>},
     {"convert-attn-to-tile", Stage::Tile, addPass<createConvertAttnToTile>},
     {"trim-walks", Stage::Tile, addPass<createTrimWalks>},
+    {"overlap-products", Stage::Tile, addFunctionPass<createOverlapProducts>},
+    {"assign-roles", Stage::Tile, addFunctionPass<createAssignRoles>},
     {"pipeline-loads", Stage::Tile, addFunctionPass<createPipelineLoads>},
     {"assign-layouts", Stage::Tile, addFunctionPass<createAssignLayouts>},
     {"defer-row-sums", Stage::Tile, addFunctionPass<createDeferRowSums>},

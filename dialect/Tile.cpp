@@ -146,25 +146,60 @@ LogicalResult ViewOp::verify() {
   return success();
 }
 
-LogicalResult DotOp::verify() {
-  auto lhs = cast<RankedTensorType>(getLhs().getType()), rhs = cast<RankedTensorType>(getRhs().getType());
-  auto result = cast<RankedTensorType>(getResult().getType());
+/// The rules of a product, begun or done, whose tile is `result`.
+template <typename Op> static LogicalResult verifyProduct(Op op, RankedTensorType result) {
+  auto lhs = cast<RankedTensorType>(op.getLhs().getType()), rhs = cast<RankedTensorType>(op.getRhs().getType());
   if (lhs.getRank() != 2 || rhs.getRank() != 2 || result.getRank() != 2)
-    return emitOpError("expects tiles of rank 2");
+    return op.emitOpError("expects tiles of rank 2");
   if (lhs.getElementType() != rhs.getElementType() || lhs.getElementTypeBitWidth() != 16)
-    return emitOpError("expects operands of one 16-bit type, got ")
+    return op.emitOpError("expects operands of one 16-bit type, got ")
            << lhs.getElementType() << " and " << rhs.getElementType();
   if (!result.getElementType().isF32())
-    return emitOpError("expects a product in f32, got ") << result.getElementType();
-  int64_t inner = rhs.getDimSize(getTransB() ? 1 : 0), columns = rhs.getDimSize(getTransB() ? 0 : 1);
+    return op.emitOpError("expects a product in f32, got ") << result.getElementType();
+  int64_t inner = rhs.getDimSize(op.getTransB() ? 1 : 0), columns = rhs.getDimSize(op.getTransB() ? 0 : 1);
   if (lhs.getDimSize(1) != inner || result.getDimSize(0) != lhs.getDimSize(0) || result.getDimSize(1) != columns)
-    return emitOpError("expects a product of ") << lhs.getDimSize(0) << "x" << columns << " over " << inner
-                                                << ", got " << result << " from " << lhs << " and " << rhs;
-  if (getAcc() && getAcc().getType() != result)
-    return emitOpError("expects an accumulator of ") << result << ", got " << getAcc().getType();
+    return op.emitOpError("expects a product of ") << lhs.getDimSize(0) << "x" << columns << " over " << inner
+                                                   << ", got " << result << " from " << lhs << " and " << rhs;
+  if (op.getAcc() && op.getAcc().getType() != result)
+    return op.emitOpError("expects an accumulator of ") << result << ", got " << op.getAcc().getType();
   if (encodingOf<SharedAttr>(result))
-    return emitOpError("expects its result in registers");
+    return op.emitOpError("expects its result in registers");
   return success();
+}
+
+LogicalResult DotOp::verify() { return verifyProduct(*this, cast<RankedTensorType>(getResult().getType())); }
+
+LogicalResult DotStartOp::verify() { return verifyProduct(*this, getResult().getType().getTile()); }
+
+LogicalResult DotWaitOp::verify() {
+  if (getProduct().getType().getTile() != getResult().getType())
+    return emitOpError("expects a tile of ") << getProduct().getType().getTile() << ", got " << getResult().getType();
+  for (Operation *user : getProduct().getUsers())
+    if (user != *this && isa<DotWaitOp>(user) && user->getBlock() == (*this)->getBlock())
+      return emitOpError("expects a product that nothing else waits for").attachNote(user->getLoc())
+             << "the other wait";
+  if (getLeaving() < 0)
+    return emitOpError("expects to leave 0 or more products running, got ") << getLeaving();
+  return success();
+}
+
+LogicalResult RolesOp::verify() {
+  for (auto [warps, registers] : {std::pair(getLoadWarps(), getLoadRegisters()),
+                                  std::pair(getComputeWarps(), getComputeRegisters())}) {
+    if (warps <= 0 || warps % 4)
+      return emitOpError("expects warps in fours, got ") << warps;
+    if (registers < 24 || registers > 256 || registers % 8)
+      return emitOpError("expects registers to be a multiple of 8 from 24 to 256, got ") << registers;
+  }
+  WalkResult result = (*this)->walk([&](Operation *op) {
+    for (Value operand : op->getOperands())
+      if (isa<RankedTensorType>(operand.getType()) && !(*this)->isAncestor(operand.getParentRegion()->getParentOp())) {
+        op->emitOpError("expects no tile from outside its role, got one of ") << operand.getType();
+        return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
 }
 
 LogicalResult ConvertOp::verify() {

@@ -48,11 +48,16 @@ def Tile_Ring : Tile_Type<"Ring", "ring"> {
   let parameters = (ins "int64_t":$stages, "::mlir::RankedTensorType":$tile);
   let assemblyFormat = "`<` $stages `x` $tile `>`";
 }
+def Tile_Pending : Tile_Type<"Pending", "pending"> {
+  let summary = "A matrix product that is being computed; only a wait makes a tile of it";
+  let parameters = (ins "::mlir::RankedTensorType":$tile);
+  let assemblyFormat = "`<` $tile `>`";
+}
 
 //===-- encodings ----------------------------------------------------------===//
 
 def Tile_AtomEnum : I32EnumAttr<"Atom", "the matrix instruction a layout belongs to", [
-    I32EnumAttrCase<"mma_m16n8k16", 0>]> {
+    I32EnumAttrCase<"mma_m16n8k16", 0>, I32EnumAttrCase<"wgmma_m64k16", 1>]> {
   let cppNamespace = "::attn::tile";
   let genSpecializedAttr = 0;
 }
@@ -65,6 +70,9 @@ def Tile_AccAttr : Tile_Attr<"Acc", "acc"> {
     a warp the tile is cut into atoms of 16 rows and 8 columns, rows of atoms outermost. For `mma_m16n8k16`, lane
     l = 4 g + c holds of each atom the elements (g, 2c), (g, 2c + 1), (g + 8, 2c), (g + 8, 2c + 1), in this order.
     Tiles of 16-bit elements hold two neighbouring columns in one register.
+
+    `wgmma_m64k16` is the same map: four warps of a warpgroup hold 64 rows, 16 each, and its accumulator goes through the
+    columns eight at a time in this very order.
   }];
   let parameters = (ins Tile_AtomParam:$atom, "int64_t":$warps);
   let assemblyFormat = "`<` $atom `,` `warps` `=` $warps `>`";
@@ -72,8 +80,8 @@ def Tile_AccAttr : Tile_Attr<"Acc", "acc"> {
 def Tile_OperandAttr : Tile_Attr<"Operand", "operand"> {
   let summary = "Register operand A (0) of the product whose accumulator is `of`";
   let description = [{
-    For `mma_m16n8k16` the registers of the accumulator's atoms 2j and 2j + 1 of a row of atoms, in their order, are
-    operand A of step j: a conversion from the accumulator renames registers and computes nothing.
+    The registers of the accumulator's atoms 2j and 2j + 1 of a row of atoms, in their order, are operand A of step j,
+    with either instruction: a conversion from the accumulator renames registers and computes nothing.
   }];
   let parameters = (ins "int64_t":$index, "::attn::tile::AccAttr":$of);
   let assemblyFormat = "`<` $index `of` $of `>`";
@@ -429,6 +437,103 @@ def Tile_ConvertOp : Tile_Op<"convert", [Pure]> {
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "$tile attr-dict `:` type($tile) `->` type($result)";
   let hasVerifier = 1;
+}
+
+//===-- what passes add for warpgroups ---------------------------------------===//
+
+def Tile_RolesOp : Tile_Op<"roles", [RecursiveMemoryEffects, NoTerminator]> {
+  let summary = "Two parts of a program that run at the same time, each on warps of its own";
+  let description = [{
+    The first region only begins copies; the second computes. `warps` counts the warps of a role, `registers` what each
+    of its threads may use. What both need is computed in both: nothing but rings and arguments of the function comes in
+    from outside.
+
+    Errors: warps of a role must be a multiple of four, a warpgroup, and registers a multiple of 8 from 24 to 256; no
+    tile may come in from outside.
+
+    ```mlir
+    func.func @copy(%keys: !tile.view<128 x bf16>, %col: index, %n: index) {
+      %ring = tile.ring : !tile.ring<2 x tensor<64x128xbf16>>
+      tile.roles load warps = 4 registers = 24 {
+        tile.fill %ring[%n] from %keys[%col] : !tile.ring<2 x tensor<64x128xbf16>>, !tile.view<128 x bf16>
+      } compute warps = 8 registers = 240 {
+        %k = tile.await %ring[%n] : !tile.ring<2 x tensor<64x128xbf16>> -> tensor<64x128xbf16>
+        tile.release %ring[%n] : !tile.ring<2 x tensor<64x128xbf16>>
+      }
+      return
+    }
+    ```
+  }];
+  let arguments = (ins I64Attr:$load_warps, I64Attr:$load_registers, I64Attr:$compute_warps, I64Attr:$compute_registers);
+  let regions = (region SizedRegion<1>:$load, SizedRegion<1>:$compute);
+  let assemblyFormat = [{
+    `load` `warps` `=` $load_warps `registers` `=` $load_registers $load
+    `compute` `warps` `=` $compute_warps `registers` `=` $compute_registers $compute attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_DotStartOp : Tile_Op<"dot_start", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Begin a matrix product";
+  let description = [{
+    As `tile.dot`, but the product is only begun. Tiles in shared memory must not be released, and registers that it
+    reads must stay, until a wait has ended it. Products complete in the order in which they were begun.
+
+    ```mlir
+    func.func @begin(%q: tensor<128x128xbf16>, %k: tensor<64x128xbf16>) -> tensor<128x64xf32> {
+      %p = tile.dot_start %q, trans_b %k : tensor<128x128xbf16>, tensor<64x128xbf16> -> !tile.pending<tensor<128x64xf32>>
+      %s = tile.dot_wait %p leaving 0 : !tile.pending<tensor<128x64xf32>> -> tensor<128x64xf32>
+      return %s : tensor<128x64xf32>
+    }
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs, Optional<AnyRankedTensor>:$acc, UnitAttr:$trans_b);
+  let results = (outs Tile_Pending:$result);
+  let assemblyFormat = [{
+    $lhs `,` (`trans_b` $trans_b^)? $rhs (`into` $acc^ `:` type($acc) `,`) : (`:`)? type($lhs) `,` type($rhs) attr-dict `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_DotWaitOp : Tile_Op<"dot_wait", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Wait for a product: its tile";
+  let description = [{
+    `leaving` younger products may still be running.
+
+    Errors: the result must be the tile of the pending product, which must not be waited for twice.
+
+    ```mlir
+    func.func @behind(%p: tensor<128x64xbf16>, %v: tensor<64x128xbf16>, %acc: tensor<128x128xf32>) -> tensor<128x128xf32> {
+      %begun = tile.dot_start %p, %v into %acc : tensor<128x128xf32>, tensor<128x64xbf16>, tensor<64x128xbf16> -> !tile.pending<tensor<128x128xf32>>
+      %sum = tile.dot_wait %begun leaving 0 : !tile.pending<tensor<128x128xf32>> -> tensor<128x128xf32>
+      return %sum : tensor<128x128xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Pending:$product, I64Attr:$leaving);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $product `leaving` $leaving attr-dict `:` type($product) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_BlankOp : Tile_Op<"blank", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Rows of a tile in a ring that lie behind the end of its sequence become zero";
+  let description = [{
+    A copy by boxes knows where a tensor ends, not where a sequence ends inside it. What lies behind may be anything, not
+    a number included, and a weight of 0 does not make that 0. The tile of fill number n holds the rows of the view from
+    `at` on. All computing warps wait for one another; nothing happens where all rows exist.
+
+    ```mlir
+    func.func @edge(%ring: !tile.ring<2 x tensor<64x128xbf16>>, %n: index, %values: !tile.view<128 x bf16>, %col: index) {
+      tile.blank %ring[%n] from %values[%col] : !tile.ring<2 x tensor<64x128xbf16>>, !tile.view<128 x bf16>
+      return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Ring:$ring, Index:$number, Tile_View:$view, Index:$at);
+  let assemblyFormat = "$ring `[` $number `]` `from` $view `[` $at `]` attr-dict `:` type($ring) `,` type($view)";
 }
 
 #endif

@@ -57,6 +57,8 @@ struct AssignLayouts : impl::AssignLayoutsBase<AssignLayouts> {
     for (Value result : op->getResults()) {
       if (auto ring = dyn_cast<RingType>(result.getType()))
         result.setType(RingType::get(op->getContext(), ring.getStages(), withLayout(ring.getTile(), true)));
+      else if (auto pending = dyn_cast<PendingType>(result.getType()))
+        result.setType(PendingType::get(op->getContext(), withLayout(pending.getTile(), false)));
       else if (failed(assign(result, isa<AwaitOp>(op))))
         return failure();
     }
@@ -78,21 +80,30 @@ struct AssignLayouts : impl::AssignLayoutsBase<AssignLayouts> {
     auto warps = function->getAttrOfType<IntegerAttr>("tile.warps");
     if (!warps)
       return;
-    accumulator = AccAttr::get(&getContext(), Atom::mma_m16n8k16, warps.getInt());
+    Atom atom = function->hasAttr("tile.atom") ? Atom::wgmma_m64k16 : Atom::mma_m16n8k16;
+    accumulator = AccAttr::get(&getContext(), atom, warps.getInt());
     WalkResult result = function.walk<WalkOrder::PreOrder>([&](Operation *op) {
       return op == function || succeeded(assignResults(op)) ? WalkResult::advance() : WalkResult::interrupt();
     });
     if (result.wasInterrupted())
       return signalPassFailure();
-    function.walk([&](DotOp dot) {
-      auto type = cast<RankedTensorType>(dot.getLhs().getType());
-      if (encodingOf<SharedAttr>(type))
-        return;
-      OpBuilder builder(dot);
-      auto operand = RankedTensorType::get(type.getShape(), type.getElementType(),
-                                           OperandAttr::get(&getContext(), 0, accumulator));
-      dot.getLhsMutable().assign(ConvertOp::create(builder, dot.getLoc(), operand, dot.getLhs()));
+    function.walk([&](Operation *op) {
+      if (auto dot = dyn_cast<DotOp>(op))
+        convertOperand(op, dot.getLhsMutable());
+      else if (auto start = dyn_cast<DotStartOp>(op))
+        convertOperand(op, start.getLhsMutable());
     });
+  }
+
+  /// The left operand of a product, if it is in registers, in the layout of an operand.
+  void convertOperand(Operation *product, OpOperand &lhs) {
+    auto type = cast<RankedTensorType>(lhs.get().getType());
+    if (encodingOf<SharedAttr>(type))
+      return;
+    OpBuilder builder(product);
+    auto operand = RankedTensorType::get(type.getShape(), type.getElementType(),
+                                         OperandAttr::get(&getContext(), 0, accumulator));
+    lhs.set(ConvertOp::create(builder, product->getLoc(), operand, lhs.get()));
   }
 };
 

@@ -43,15 +43,18 @@ private:
       fail() << "a schedule that exists (" << prefill << "), got '" << name << "'";
     if (schedule.getNumSplits())
       fail() << "no num_splits: '" << prefill << "' does not split sequences, got " << schedule.getNumSplits();
-    if (schedule.getOverlap().value_or(Overlap::None) != Overlap::None)
-      fail() << "overlap to be none: products and softmax of one warp take turns yet, got "
-             << stringifyOverlap(*schedule.getOverlap());
+    Overlap overlap = schedule.getOverlap().value_or(Overlap::None);
+    if (overlap == Overlap::ScoresAhead)
+      fail() << "overlap of none or output_behind, got scores_ahead";
+    else if (overlap != Overlap::None && target.matrix != MatrixGeneration::Wgmma)
+      fail() << "overlap to be none: products of " << target.chip << " are done when they return, got "
+             << stringifyOverlap(overlap);
     checkNumbers();
   }
 
   void checkNumbers() {
     if (given.numWarps && !llvm::is_contained(TileLimits::numWarps, given.numWarps))
-      fail() << "num_warps of 1, 2, 4 or 8, got " << given.numWarps;
+      fail() << "num_warps of 1, 2, 4, 8 or 12, got " << given.numWarps;
     if (given.numStages > TileLimits::maxStages)
       fail() << "num_stages of at most " << TileLimits::maxStages << ", got " << given.numStages;
     int64_t rows = TileLimits::rowsPerWarp * std::max<int64_t>(1, given.numWarps);
@@ -114,8 +117,13 @@ struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
       return failure();
     const Tiles &tiles = choice->tiles;
     MLIRContext *context = kernel.getContext();
+    std::optional<Overlap> overlap;
+    if (ScheduleAttr given = kernel.getScheduleAttr())
+      overlap = given.getOverlap();
+    if (!overlap && servesWarpgroups(tiles, target))
+      overlap = Overlap::OutputBehind;
     kernel.setScheduleAttr(ScheduleAttr::get(context, StringAttr::get(context, prefill), tiles.blockQ, tiles.blockKv,
-                                             tiles.numStages, tiles.numWarps, /*num_splits=*/0, std::nullopt));
+                                             tiles.numStages, tiles.numWarps, /*num_splits=*/0, overlap));
     return success();
   }
 };

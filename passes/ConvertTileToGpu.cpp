@@ -33,7 +33,9 @@ static LLVM::GlobalOp sharedMemory(ImplicitLocOpBuilder &builder, Operation *mod
 TileLowering::TileLowering(func::FuncOp source, Operation *module)
     : builder(source.getLoc(), source.getContext()), source(source), module(module),
       wideCopies(!source->hasAttr("attn.unaligned")),
-      warps(source->getAttrOfType<IntegerAttr>("tile.warps").getInt()) {}
+      warps(source->getAttrOfType<IntegerAttr>("tile.warps").getInt()) {
+  source.walk([&](RolesOp op) { roles = op; });
+}
 
 //===-- small helpers --------------------------------------------------------===//
 
@@ -89,28 +91,30 @@ void TileLowering::ptxEffect(StringRef text, StringRef constraints, ValueRange o
 //===-- launch arguments -----------------------------------------------------===//
 
 /// The name by which the launcher knows an argument.
-static StringRef argumentName(func::FuncOp function, Value value) {
+StringRef TileLowering::argumentName(Value value) {
   auto argument = cast<BlockArgument>(value);
-  return function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "attn.name").getValue();
+  return source.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "attn.name").getValue();
 }
 
 /// What the function is launched with: addresses, then sizes, then strides, then scalars, as far as they are used.
 void TileLowering::collectParameters() {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext(), 1), wide = builder.getI64Type();
-  auto add = [&](const Twine &text, Type type) {
+  auto add = [&](const Twine &text, Type type, bool isMap = false) {
     std::string name = text.str();
     if (parameterIndex.try_emplace(name, parameters.size()).second)
-      parameters.push_back({name, type});
+      parameters.push_back({name, type, isMap});
   };
+  if (roles)
+    roles.walk([&](FillOp fill) { add(boxOf(fill), LLVM::LLVMPointerType::get(builder.getContext()), true); });
   for (BlockArgument argument : source.getArguments())
     if (isa<MemRefType>(argument.getType()))
-      add("address " + argumentName(source, argument), pointer);
+      add("address " + argumentName(argument), pointer);
   source.walk([&](memref::DimOp op) {
     add("size " + describe(op.getResult()), builder.getI32Type());
   });
   auto addStrides = [&](Value memory, ArrayRef<int64_t> dimensions) {
     for (int64_t dimension : dimensions)
-      add("stride " + argumentName(source, memory) + " " + Twine(dimension), wide);
+      add("stride " + argumentName(memory) + " " + Twine(dimension), wide);
   };
   source.walk([&](Operation *op) {
     if (auto view = dyn_cast<ViewOp>(op))
@@ -127,7 +131,7 @@ void TileLowering::collectParameters() {
   });
   for (BlockArgument argument : source.getArguments())
     if (!isa<MemRefType>(argument.getType()))
-      add("scalar " + argumentName(source, argument),
+      add("scalar " + argumentName(argument),
           isa<IndexType>(argument.getType()) ? wide : argument.getType());
 }
 
@@ -158,11 +162,11 @@ ArrayAttr TileLowering::describeArguments() {
 }
 
 Value TileLowering::pointerParameter(Value argument) {
-  return target.getArgument(parameterIndex.lookup(("address " + argumentName(source, argument)).str()));
+  return target.getArgument(parameterIndex.lookup(("address " + argumentName(argument)).str()));
 }
 
 Value TileLowering::strideParameter(Value argument, int64_t dimension) {
-  auto name = ("stride " + argumentName(source, argument) + " " + Twine(dimension)).str();
+  auto name = ("stride " + argumentName(argument) + " " + Twine(dimension)).str();
   return target.getArgument(parameterIndex.lookup(name));
 }
 
@@ -215,13 +219,23 @@ void TileLowering::createFunction() {
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), types);
   target = LLVM::LLVMFuncOp::create(builder, source.getName(), type);
   target->setAttr("nvvm.kernel", builder.getUnitAttr());
-  target->setAttr("nvvm.reqntid", builder.getDenseI32ArrayAttr({static_cast<int32_t>(warps * 32), 1, 1}));
+  for (auto [i, parameter] : llvm::enumerate(parameters))
+    if (parameter.isMap) {
+      Type bytes = LLVM::LLVMArrayType::get(builder.getI8Type(), 128);
+      target.setArgAttr(i, LLVM::LLVMDialect::getByValAttrName(), TypeAttr::get(bytes));
+      target.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), builder.getI64IntegerAttr(64));
+      target.setArgAttr(i, NVVM::NVVMDialect::getGridConstantAttrName(), builder.getUnitAttr());
+    }
+  int64_t threads = (warps + (roles ? roles.getLoadWarps() : 0)) * 32;
+  target->setAttr("nvvm.reqntid", builder.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
+  if (roles) // without it the assembler does not honour setmaxnreg
+    target->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(1));
   target->setAttr("attn.parameters", builder.getArrayAttr(texts));
   target->setAttr("attn.arguments", describeArguments());
   for (StringRef name : {"attn.unaligned", "attn.lengths"})
     if (Attribute attribute = source->getAttr(name))
       target->setAttr(name, attribute);
-  target->setAttr("attn.block", builder.getI64IntegerAttr(warps * 32));
+  target->setAttr("attn.block", builder.getI64IntegerAttr(threads));
   builder.setInsertionPointToStart(target.addEntryBlock(builder));
 }
 
@@ -259,7 +273,7 @@ LogicalResult TileLowering::run() {
   for (BlockArgument argument : source.getArguments()) {
     if (isa<MemRefType>(argument.getType()))
       continue;
-    Value value = target.getArgument(parameterIndex.lookup(("scalar " + argumentName(source, argument)).str()));
+    Value value = target.getArgument(parameterIndex.lookup(("scalar " + argumentName(argument)).str()));
     scalars[argument] = value; // an index stays 64-bit here: only score and mask functions read it
   }
   if (failed(lowerBlock(source.getBody().front())))
@@ -283,7 +297,7 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
   auto isTile = [](Type type) { return isa<RankedTensorType>(type); };
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
       .Case<ViewOp>([&](auto op) { return lowerView(op); })
-      .Case<AbsentOp, ReleaseOp, memref::DimOp>([&](Operation *op) {
+      .Case<AbsentOp, memref::DimOp>([&](Operation *op) {
         if (auto dim = dyn_cast<memref::DimOp>(op))
           scalars[dim.getResult()] = target.getArgument(parameterIndex.lookup("size " + describe(dim.getResult())));
         return success();
@@ -294,13 +308,19 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
       .Case<FillOp>([&](auto op) { return lowerFill(op); })
       .Case<AwaitOp>([&](auto op) { return lowerAwait(op); })
       .Case<StoreOp>([&](auto op) { return lowerStore(op); })
-      .Case<DotOp>([&](auto op) { return lowerDot(op); })
+      .Case<ReleaseOp>([&](auto op) { return lowerRelease(op); })
+      .Case<RolesOp>([&](auto op) { return lowerRoles(op); })
+      .Case<BlankOp>([&](auto op) { return lowerBlank(op); })
+      .Case<DotOp>([&](auto op) { return roles ? lowerWarpgroupDot(op) : lowerDot(op); })
+      .Case<DotStartOp>([&](auto op) { return lowerDotStart(op); })
+      .Case<DotWaitOp>([&](auto op) { return lowerDotWait(op); })
       .Case<ReduceOp>([&](auto op) { return lowerReduce(op); })
       .Case<BroadcastOp>([&](auto op) { return lowerBroadcast(op); })
       .Case<ConvertOp>([&](auto op) { return lowerConvert(op); })
       .Case<ApplyOp>([&](auto op) { return lowerApply(op); })
       .Case<MaskOp>([&](auto op) { return lowerMask(op); })
       .Case<scf::ForOp>([&](auto op) { return lowerFor(op); })
+      .Case<scf::IfOp>([&](auto op) { return lowerIf(op); })
       .Case<memref::LoadOp>([&](auto op) { return lowerScalarLoad(op); })
       .Default([&](Operation *op) -> LogicalResult {
         if (op->getNumResults() == 1 && isTile(op->getResult(0).getType())) {
@@ -394,27 +414,70 @@ LogicalResult TileLowering::lowerScalarLoad(memref::LoadOp op) {
   return success();
 }
 
+/// The registers and scalars of values, one after another.
+Registers TileLowering::flatten(ValueRange values) {
+  Registers all;
+  for (Value value : values) {
+    if (isa<RankedTensorType>(value.getType()))
+      llvm::append_range(all, registers(value));
+    else
+      all.push_back(scalar(value));
+  }
+  return all;
+}
+
+/// The inverse: from here on these are the registers and scalars of the values.
+void TileLowering::bind(ValueRange values, ValueRange from) {
+  for (Value value : values) {
+    if (auto type = dyn_cast<RankedTensorType>(value.getType())) {
+      int64_t count = registersOf(type);
+      tiles[value] = Registers(from.begin(), from.begin() + count);
+      from = from.drop_front(count);
+    } else {
+      scalars[value] = from.front();
+      from = from.drop_front();
+    }
+  }
+}
+
+LogicalResult TileLowering::lowerIf(scf::IfOp branch) {
+  SmallVector<Type> types;
+  for (Type type : branch.getResultTypes()) {
+    auto tile = dyn_cast<RankedTensorType>(type);
+    if (!tile)
+      types.push_back(scalarType(type));
+    else if (tile.getElementTypeBitWidth() == 16)
+      types.append(attn::tile::registersOf(tile), builder.getI32Type());
+    else
+      types.append(attn::tile::registersOf(tile), tile.getElementType());
+  }
+  bool withElse = !branch.getElseRegion().empty();
+  auto lowered = scf::IfOp::create(builder, types, scalar(branch.getCondition()), withElse);
+  OpBuilder::InsertionGuard guard(builder);
+  auto lowerInto = [&](Region &from, Region &to) -> LogicalResult {
+    if (from.empty())
+      return success();
+    if (to.front().mightHaveTerminator())
+      builder.setInsertionPoint(to.front().getTerminator());
+    else
+      builder.setInsertionPointToStart(&to.front());
+    if (failed(lowerBlock(from.front())))
+      return failure();
+    if (!types.empty())
+      scf::YieldOp::create(builder, flatten(from.front().getTerminator()->getOperands()));
+    return success();
+  };
+  if (failed(lowerInto(branch.getThenRegion(), lowered.getThenRegion())) ||
+      failed(lowerInto(branch.getElseRegion(), lowered.getElseRegion())))
+    return failure();
+  bind(branch.getResults(), lowered.getResults());
+  return success();
+}
+
 /// `for` becomes `if (from < to) do body while (++t < to)`: the label of the body is then passed once a step.
 LogicalResult TileLowering::lowerFor(scf::ForOp loop) {
   SmallVector<Value> inits{scalar(loop.getLowerBound())};
-  for (Value init : loop.getInitArgs()) {
-    if (isa<RankedTensorType>(init.getType()))
-      llvm::append_range(inits, registers(init));
-    else
-      inits.push_back(scalar(init));
-  }
-  auto bind = [&](ValueRange from, ValueRange to) {
-    size_t next = 0;
-    for (Value value : from) {
-      if (auto type = dyn_cast<RankedTensorType>(value.getType())) {
-        int64_t count = registersOf(type);
-        tiles[value] = Registers(to.begin() + next, to.begin() + next + count);
-        next += count;
-      } else {
-        scalars[value] = to[next++];
-      }
-    }
-  };
+  llvm::append_range(inits, flatten(loop.getInitArgs()));
   TypeRange types = ValueRange(inits).getTypes();
   Value to = scalar(loop.getUpperBound());
   Value any = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, inits[0], to);
@@ -438,12 +501,7 @@ LogicalResult TileLowering::lowerFor(scf::ForOp loop) {
     return failure();
   Value next = arith::AddIOp::create(builder, body->getArgument(0), scalar(loop.getStep()));
   SmallVector<Value> yielded{next};
-  for (Value value : loop.getYieldedValues()) {
-    if (isa<RankedTensorType>(value.getType()))
-      llvm::append_range(yielded, registers(value));
-    else
-      yielded.push_back(scalar(value));
-  }
+  llvm::append_range(yielded, flatten(loop.getYieldedValues()));
   Value more = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, next, to);
   scf::ConditionOp::create(builder, more, yielded);
   Block *after = builder.createBlock(&repeated.getAfter(), {}, types, places);

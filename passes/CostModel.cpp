@@ -46,6 +46,14 @@ int64_t registersOf(const KernelShape &shape, const Tiles &tiles) {
   return scores + output + statistics + positions + std::min(shape.modifies * registersOfScoreFunction, registersOfScoreFunctions) + fixedRegisters;
 }
 
+/// The same for whole warpgroups, where the weights of one tile stay until its product is done, beside the scores of the
+/// next. Addresses of operands are no registers here, so less comes on top.
+int64_t warpgroupRegistersOf(const KernelShape &shape, const Tiles &tiles) {
+  constexpr int64_t besides = 20;
+  int64_t scores = tiles.blockKv / 2, weights = tiles.blockKv / 4, output = paddedHeadDim(shape.headDimV) / 2;
+  return scores + weights + output + 4 + (shape.masks ? 2 : 0) + besides;
+}
+
 int64_t sharedOf(const KernelShape &shape, const Tiles &tiles) {
   int64_t qk = paddedHeadDim(shape.headDimQk), v = paddedHeadDim(shape.headDimV);
   return 2 * (tiles.blockQ * qk + tiles.numStages * tiles.blockKv * (qk + v));
@@ -54,6 +62,9 @@ int64_t sharedOf(const KernelShape &shape, const Tiles &tiles) {
 int64_t programsOf(const Cost &cost, const Tiles &tiles, const Target &target) {
   if (!fits(cost, target))
     return 0;
+  // Registers move to the warpgroups that compute; what is left is none for a second program.
+  if (servesWarpgroups(tiles, target))
+    return cost.registers <= warpgroupRegisters(tiles.numWarps).compute ? 1 : 0;
   int64_t byShared = target.sharedPerSm / (cost.sharedBytes + Target::sharedReserved);
   int64_t registers = llvm::alignTo(cost.registers, registerGranule) * 32 * tiles.numWarps;
   return std::min(byShared, target.registersPerSm / registers);
@@ -77,10 +88,16 @@ struct TunedRow {
   int64_t programsPerSm;
 };
 constexpr auto mmaSync = MatrixGeneration::MmaSync;
+constexpr auto wgmma = MatrixGeneration::Wgmma;
 
 // In order of preference. First round: the tiles that FlashAttention-2 measured on its way to 70 % of the peak, where
 // they fit registers: its 128x128 for 64 and 128x64 for 128 columns spill here.
 const TunedRow tunedRows[] = {
+    // As FlashAttention-3 and cuDNN measured them, not measured here yet: two computing warpgroups, two stages.
+    {wgmma, 1, 128, 1, 128, {128, 128, 2, 8}, 1},
+    {wgmma, 1, 192, 1, 128, {128, 128, 2, 8}, 1},
+    {wgmma, 1, 192, 1, 192, {128, 96, 2, 8}, 1},
+    {wgmma, 1, 256, 1, 256, {128, 64, 2, 8}, 1},
     {mmaSync, 1, 64, 1, 64, {128, 64, 1, 4}, 2},       // two programs by registers
     {mmaSync, 65, 96, 65, 96, {128, 32, 1, 4}, 2},     // 64 keys spill up to 48 bytes
     {mmaSync, 97, 128, 97, 128, {128, 32, 1, 4}, 2},   // 64 keys spill up to 220 bytes
@@ -100,8 +117,8 @@ bool agrees(const Tiles &tiles, const Tiles &given) {
 
 std::optional<Choice> tuned(const KernelShape &shape, const Tiles &given, const Target &target) {
   for (const TunedRow &row : tunedRows) {
-    // Nothing is lowered to the newer instructions yet, so all chips take the rows of the older.
-    if (row.generation != mmaSync || shape.headDimQk < row.minQk || shape.headDimQk > row.maxQk ||
+    // Newer chips have the older instructions as well.
+    if ((row.generation == wgmma && target.matrix != wgmma) || shape.headDimQk < row.minQk || shape.headDimQk > row.maxQk ||
         shape.headDimV < row.minV || shape.headDimV > row.maxV || !agrees(row.tiles, given))
       continue;
     // A row was tuned on long sequences.
@@ -148,6 +165,21 @@ void forEachCandidate(const Tiles &given, llvm::function_ref<void(const Tiles &)
 
 int64_t paddedHeadDim(int64_t headDim) { return llvm::alignTo(headDim, 16); }
 
+RoleRegisters warpgroupRegisters(int64_t computeWarps) {
+  switch (computeWarps / 4) {
+  case 1:
+    return {56, 256};
+  case 2:
+    return {24, 240};
+  default:
+    return {32, 160};
+  }
+}
+
+bool servesWarpgroups(const Tiles &tiles, const Target &target) {
+  return target.matrix == MatrixGeneration::Wgmma && tiles.numWarps % 4 == 0 && tiles.blockQ == 16 * tiles.numWarps;
+}
+
 bool fits(const Cost &cost, const Target &target) {
   return cost.sharedBytes <= target.sharedPerProgram && cost.registers <= target.registersPerThread;
 }
@@ -159,14 +191,15 @@ bool fits(const Cost &cost, const Target &target) {
 //
 // Only another warp of the same scheduler can compute softmax while the first one's products run, so with w warps a
 // scheduler 1/w of the shorter part stays exposed. Each warp reads all of K and V from shared memory: that is why four
-// warps of 32 rows beat eight of 16.
+// warps of 32 rows beat eight of 16. Warpgroups read them once for 64 rows, and overlap by themselves.
 //
 // Each matrix instruction of a tile is one line of PTX. Their number, block_q/num_warps x block_kv x head_dim, is also
 // what the time to compile grows with: 128 x 128 x 64 on four warps has 256 of them. Among equals the smaller wins.
 Cost costOf(const KernelShape &shape, const Tiles &tiles, const Target &target) {
   Cost cost;
   cost.sharedBytes = sharedOf(shape, tiles);
-  cost.registers = registersOf(shape, tiles);
+  bool warpgroups = servesWarpgroups(tiles, target);
+  cost.registers = warpgroups ? warpgroupRegistersOf(shape, tiles) : registersOf(shape, tiles);
   cost.programsPerSm = programsOf(cost, tiles, target);
 
   double qk = paddedHeadDim(shape.headDimQk), v = paddedHeadDim(shape.headDimV);
@@ -175,11 +208,12 @@ Cost costOf(const KernelShape &shape, const Tiles &tiles, const Target &target) 
   double operations = operationsPerScore + (shape.modifies ? operationsPerModifiedScore : 0);
   cost.softmaxClocks =
       scores / target.exp2PerClock + (scores * operations + rows * v) / target.fp32PerClock; // rescaling the output
-  cost.sharedClocks = 2 * (rows * qk + tiles.numWarps * keys * (qk + v)) / sharedBytesPerClock;
+  double readers = warpgroups ? tiles.numWarps / 4 : tiles.numWarps;
+  cost.sharedClocks = 2 * (rows * qk + readers * keys * (qk + v)) / sharedBytesPerClock;
   cost.loadClocks = 2 * keys * (qk + v) / l2BytesPerClock;
 
   double warps = std::max<int64_t>(1, cost.programsPerSm) * tiles.numWarps;
-  double exposed = std::min(1.0, schedulers / warps);
+  double exposed = warpgroups ? 0 : std::min(1.0, schedulers / warps); // products run beside softmax by themselves
   double compute =
       std::max(cost.matrixClocks, cost.softmaxClocks) + exposed * std::min(cost.matrixClocks, cost.softmaxClocks);
   // With one buffer a copy has the time of one product to arrive; what is left stalls, unless others run meanwhile.

@@ -44,12 +44,22 @@ Cost costOf(const KernelShape &shape, const Tiles &tiles, const Target &target);
 /// Head dimensions as they lie in tiles: a matrix instruction contracts 16 columns at a time.
 int64_t paddedHeadDim(int64_t headDim);
 
+/// Registers of a thread of the loading warpgroup and of the computing ones: together they fill the 65536 of a
+/// multiprocessor, and each is a multiple of 8, as setmaxnreg wants it.
+struct RoleRegisters {
+  int64_t load, compute;
+};
+RoleRegisters warpgroupRegisters(int64_t computeWarps);
+
+/// Whether whole warpgroups can multiply these tiles: 64 rows for each four warps, on a target that has the instruction.
+bool servesWarpgroups(const Tiles &tiles, const Target &target);
+
 /// Bounds on what can be written in schedule<...>.
 struct TileLimits {
   static constexpr int64_t rowsPerWarp = 16; ///< block_q is a multiple of this times num_warps
   static constexpr int64_t blockKvStep = 16;
   static constexpr int64_t maxBlockQ = 256, maxBlockKv = 256, maxStages = 4;
-  static constexpr int64_t numWarps[] = {1, 2, 4, 8};
+  static constexpr int64_t numWarps[] = {1, 2, 4, 8, 12};
 };
 
 /// Why a choice was made.

@@ -24,6 +24,14 @@ struct RunningSum {
   Value factor;
 };
 
+/// Zero, or the sum of a first tile onto zero.
+bool beginsAtZero(Value init) {
+  auto first = init.getDefiningOp<ReduceOp>();
+  if (first && first.getKind() == Reduction::add && first->hasOneUse())
+    init = first.getInit();
+  return matchPattern(init, m_AnyZeroFloat());
+}
+
 std::optional<RunningSum> matchRunningSum(scf::ForOp loop, unsigned index) {
   BlockArgument carried = loop.getRegionIterArg(index);
   auto slice = encodingOf<SliceAttr>(carried.getType());
@@ -35,7 +43,7 @@ std::optional<RunningSum> matchRunningSum(scf::ForOp loop, unsigned index) {
   auto reduced = dyn_cast<ReduceOp>(*scaled->user_begin());
   if (!reduced || reduced.getKind() != Reduction::add || reduced.getInit() != scaled.getResult() ||
       !reduced->hasOneUse() || loop.getYieldedValues()[index] != reduced.getResult() ||
-      !matchPattern(loop.getInitArgs()[index], m_AnyZeroFloat()))
+      !beginsAtZero(loop.getInitArgs()[index]))
     return std::nullopt;
   return RunningSum{scaled, reduced, scaled.getLhs() == carried ? scaled.getRhs() : scaled.getLhs()};
 }
@@ -52,10 +60,16 @@ struct DeferRowSums : impl::DeferRowSumsBase<DeferRowSums> {
     sum.scaled.getResult().setType(parts);
     sum.reduced.getResult().setType(parts);
     loop.getRegionIterArg(index).setType(parts);
-    builder.setInsertionPoint(loop);
+    auto first = loop.getInitArgs()[index].getDefiningOp<ReduceOp>();
+    first ? builder.setInsertionPoint(first) : builder.setInsertionPoint(loop);
     Value zero = arith::ConstantOp::create(builder, loop.getLoc(),
                                            cast<TypedAttr>(DenseElementsAttr::get(parts, builder.getF32FloatAttr(0.0))));
-    loop.getInitArgsMutable()[index].assign(zero);
+    if (first) {
+      first.getInitMutable().assign(zero);
+      first.getResult().setType(parts);
+    } else {
+      loop.getInitArgsMutable()[index].assign(zero);
+    }
     Value result = loop.getResult(index);
     result.setType(parts);
     builder.setInsertionPointAfter(loop);

@@ -45,6 +45,8 @@ void TileLowering::makeView(ViewOp op) {
 
 LogicalResult TileLowering::lowerRing(RingOp op) {
   RingType type = op.getRing().getType();
+  if (roles)
+    sharedBytes = llvm::alignTo(sharedBytes, 1024); // descriptors and boxes know swizzles that begin at such an address
   ringOffsets[op.getRing()] = sharedBytes;
   sharedBytes += type.getStages() * sharedBytesOf(type.getTile());
   return success();
@@ -167,6 +169,8 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
   const LoweredView &from = view(op.getView());
   if (from.element.getIntOrFloatBitWidth() != 16)
     return op.emitOpError("expects rows of a 16-bit type, got ") << from.element;
+  if (roles)
+    return fillByBoxes(op);
   if (!wideCopies)
     return fillByElements(op);
   CopyShape shape(tile, warps * 32);
@@ -241,6 +245,8 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
 }
 
 LogicalResult TileLowering::lowerAwait(AwaitOp op) {
+  if (roles)
+    return awaitBoxes(op);
   RingType ring = op.getRing().getType();
   if (wideCopies)
     ptxEffect("cp.async.wait_group " + std::to_string(op.getLeaving()) + ";", "~{memory}", {});

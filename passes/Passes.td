@@ -137,6 +137,82 @@ def TrimWalks : Pass<"trim-walks", "::mlir::ModuleOp"> {
   }];
 }
 
+def OverlapProducts : Pass<"overlap-products", "::mlir::func::FuncOp"> {
+  let summary = "Rotate the loop so that a product runs beside the softmax of another tile";
+  let description = [{
+    Where products are asynchronous, the plain loop leaves the matrix unit idle during the softmax. `tile.overlap` of the
+    function says how to fill it. `output_behind` (FlashAttention-3, section 3.2): the product of weights and values runs
+    one step late, beside the softmax of the next tile. The loop then carries the weights, and an output that is already
+    rescaled. The weights are converted to 16 bits behind the wait: the running product still reads the last ones, and
+    the assembler would give both the same registers and, to be safe, run all products one after another. The first tile is taken out in front of the loop, with all its masks, and the last product behind it.
+
+    Refuses a loop that has not two products, one of them into a carried output.
+
+    Before:
+    ```
+    scf.for %t = %first to %end step %c1 iter_args(%acc = %zero, ...) {
+      %s = tile.dot %q, trans_b %k
+      ... softmax: %p, %alpha
+      %acc_s = arith.mulf %acc, %alpha
+      %acc_n = tile.dot %p, %v into %acc_s
+    ```
+    After:
+    ```
+    ... the first tile: %p_0
+    scf.for %t = %second to %end step %c1 iter_args(%acc = %zero, ..., %p = %p_0) {
+      %s_begun = tile.dot_start %q, trans_b %k
+      %acc_begun = tile.dot_start %p, %v_before into %acc
+      %s = tile.dot_wait %s_begun leaving 1
+      ... softmax, %alpha
+      %acc_n = tile.dot_wait %acc_begun leaving 0
+      ... %p_n
+      %acc_s = arith.mulf %acc_n, %alpha
+    }
+    ... the last product
+    ```
+  }];
+  let dependentDialects = ["::attn::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
+def AssignRoles : Pass<"assign-roles", "::mlir::func::FuncOp"> {
+  let summary = "Give the loads to warps of their own";
+  let description = [{
+    For functions with `tile.atom`, the matrix instruction of whole warpgroups. A load that feeds a product becomes a fill
+    of a ring in the loading role, an await and a release in the computing one. The loading role is the function with
+    everything left out that fills do not need, so it fills in the order in which the other awaits, and cannot lag in a
+    way that blocks. Fills are numbered from 0 by arithmetic on loop counters; nothing is counted at run time.
+
+    Values of sequences whose lengths are data (`attn.lengths`) get a `tile.blank` behind the await.
+
+    Refuses a load whose row depends on a computed tile.
+
+    Before:
+    ```
+    %q = tile.load %query[%row]
+    scf.for %t = %first to %end step %c1 {
+      %k = tile.load %keys[%col]
+      %s = tile.dot %q, trans_b %k
+    ```
+    After:
+    ```
+    tile.roles load warps = 4 registers = 24 {
+      tile.fill %q_ring[%c0] from %query[%row]
+      scf.for %t = %first to %end step %c1 {
+        %n = arith.subi %t, %first
+        tile.fill %k_ring[%n] from %keys[%col]
+      }
+    } compute warps = 8 registers = 240 {
+      %q = tile.await %q_ring[%c0]
+      scf.for %t = %first to %end step %c1 {
+        %n = arith.subi %t, %first
+        %k = tile.await %k_ring[%n]
+        %s = tile.dot %q, trans_b %k
+        tile.release %k_ring[%n]
+    ```
+  }];
+  let dependentDialects = ["::attn::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
 def PipelineLoads : Pass<"pipeline-loads", "::mlir::func::FuncOp"> {
   let summary = "Turn loads of product operands into fills of rings that run ahead";
   let description = [{

@@ -122,7 +122,7 @@ private:
 struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    if (function.isExternal())
+    if (function.isExternal() || function->hasAttr("tile.atom")) // warpgroups have their loads from another role
       return;
     int64_t stages = 1;
     if (auto attr = function->getAttrOfType<IntegerAttr>("tile.stages"))

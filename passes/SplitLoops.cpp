@@ -57,7 +57,7 @@ FailureOr<Masks> masksOf(scf::ForOp loop) {
 
 bool hasTiles(scf::ForOp loop) {
   return llvm::any_of(loop.getBody()->getOperations(),
-                      [](Operation &op) { return isa<tile::DotOp, tile::MaskOp>(op); });
+                      [](Operation &op) { return isa<tile::DotOp, tile::DotStartOp, tile::MaskOp>(op); });
 }
 
 void dropClauses(ArrayRef<tile::MaskOp> masks) {

@@ -43,6 +43,7 @@ struct SharedBuffer {
 struct Parameter {
   std::string text;
   mlir::Type type;
+  bool isMap = false; ///< a tensor map, passed by value
 };
 
 class TileLowering {
@@ -63,6 +64,10 @@ private:
   mlir::LogicalResult lowerOp(mlir::Operation &op);
   mlir::LogicalResult lowerScalar(mlir::Operation &op);
   mlir::LogicalResult lowerFor(mlir::scf::ForOp loop);
+  mlir::LogicalResult lowerIf(mlir::scf::IfOp branch);
+  Registers flatten(mlir::ValueRange values);
+  void bind(mlir::ValueRange values, mlir::ValueRange registers);
+  llvm::StringRef argumentName(mlir::Value value);
   mlir::LogicalResult lowerProgram(ProgramOp op);
   mlir::LogicalResult lowerScalarLoad(mlir::memref::LoadOp op);
   std::string describe(mlir::Value value);
@@ -79,8 +84,30 @@ private:
   mlir::Value addAcrossRow(mlir::Value value);
   mlir::Value maxAcrossRow(mlir::Value value);
 
-  // LowerProducts.cpp: matrix products.
+  // LowerProducts.cpp: matrix products of warps.
   mlir::LogicalResult lowerDot(DotOp op);
+
+  // LowerWarpgroupProducts.cpp: matrix products of warpgroups.
+  mlir::LogicalResult lowerWarpgroupDot(DotOp op);
+  mlir::LogicalResult lowerDotStart(DotStartOp op);
+  mlir::LogicalResult lowerDotWait(DotWaitOp op);
+  Registers startProduct(mlir::Value lhs, mlir::Value rhs, mlir::Value acc, bool transB, mlir::RankedTensorType type);
+  Registers waitForProduct(mlir::ArrayRef<mlir::Value> product, int64_t leaving);
+  mlir::Value descriptorAddress(SharedBuffer buffer);
+
+  // LowerRoles.cpp: loading and computing warps, and the rings between them.
+  mlir::LogicalResult lowerRoles(RolesOp op);
+  mlir::LogicalResult lowerRole(mlir::Block &block);
+  mlir::LogicalResult fillByBoxes(FillOp op);
+  mlir::LogicalResult awaitBoxes(AwaitOp op);
+  mlir::LogicalResult lowerRelease(ReleaseOp op);
+  mlir::LogicalResult lowerBlank(BlankOp op);
+  void createBarriers();
+  void waitForBarrier(mlir::Value barrier, mlir::Value phase);
+  mlir::Value barrierOf(mlir::Value ring, mlir::Value number, bool empty);
+  mlir::Value phaseOf(mlir::Value ring, mlir::Value number);
+  std::string boxOf(FillOp fill);
+  mlir::Value mapParameter(FillOp fill);
 
   // LowerCopies.cpp: views, rings, global memory.
   mlir::LogicalResult lowerView(ViewOp op);
@@ -137,8 +164,9 @@ private:
   mlir::Operation *module;
   mlir::LLVM::LLVMFuncOp target;
   bool wideCopies;
-  int64_t warps = 0, sharedBytes = 0;
-  llvm::MapVector<mlir::Value, int64_t> ringOffsets;
+  RolesOp roles;                        ///< null where all warps do the same
+  int64_t warps = 0, sharedBytes = 0;   ///< warps that compute
+  llvm::MapVector<mlir::Value, int64_t> ringOffsets, barrierOffsets;
   llvm::DenseMap<mlir::Value, Registers> tiles;
   llvm::DenseMap<mlir::Value, mlir::Value> scalars;
   llvm::DenseMap<mlir::Value, LoweredView> views;

@@ -226,3 +226,81 @@ func.func @reduce(%s: tensor<64x64xf32>, %m: tensor<64xf32>) {
 // expected-error @below {{failed to parse Tile_AccAttr parameter 'atom' which is to be a `::attn::tile::Atom`}}
 // expected-error @below {{expected valid keyword or string}}
 func.func @atom(%p: tensor<64x64xbf16, #tile.acc<4, warps = 4>>)
+
+// -----
+
+func.func @pending_type(%q: tensor<64x64xf16>, %k: tensor<32x64xf16>) {
+  %p = tile.dot_start %q, trans_b %k : tensor<64x64xf16>, tensor<32x64xf16> -> !tile.pending<tensor<64x32xf32>>
+  // expected-error @below {{'tile.dot_wait' op expects a tile of 'tensor<64x32xf32>', got 'tensor<64x64xf32>'}}
+  %s = tile.dot_wait %p leaving 0 : !tile.pending<tensor<64x32xf32>> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+func.func @waited_twice(%q: tensor<64x64xf16>, %k: tensor<32x64xf16>) {
+  %p = tile.dot_start %q, trans_b %k : tensor<64x64xf16>, tensor<32x64xf16> -> !tile.pending<tensor<64x32xf32>>
+  // expected-error @below {{'tile.dot_wait' op expects a product that nothing else waits for}}
+  %s = tile.dot_wait %p leaving 0 : !tile.pending<tensor<64x32xf32>> -> tensor<64x32xf32>
+  // expected-note @below {{the other wait}}
+  %t = tile.dot_wait %p leaving 0 : !tile.pending<tensor<64x32xf32>> -> tensor<64x32xf32>
+  return
+}
+
+// -----
+
+func.func @leaving(%q: tensor<64x64xf16>, %k: tensor<32x64xf16>) {
+  %p = tile.dot_start %q, trans_b %k : tensor<64x64xf16>, tensor<32x64xf16> -> !tile.pending<tensor<64x32xf32>>
+  // expected-error @below {{'tile.dot_wait' op expects to leave 0 or more products running, got -1}}
+  %s = tile.dot_wait %p leaving -1 : !tile.pending<tensor<64x32xf32>> -> tensor<64x32xf32>
+  return
+}
+
+// -----
+
+func.func @read_before_wait(%q: tensor<64x64xf16>, %k: tensor<32x64xf16>) {
+  %p = tile.dot_start %q, trans_b %k : tensor<64x64xf16>, tensor<32x64xf16> -> !tile.pending<tensor<64x32xf32>>
+  // A product in flight is no tile: it cannot be read.
+  // expected-error @below {{'arith.negf' op operand #0 must be floating-point-like, but got '!tile.pending<tensor<64x32xf32>>'}}
+  %s = arith.negf %p : !tile.pending<tensor<64x32xf32>>
+  return
+}
+
+// -----
+
+func.func @start_inner(%q: tensor<64x64xf16>, %k: tensor<32x48xf16>) {
+  // expected-error @below {{'tile.dot_start' op expects a product of 64x32 over 48, got 'tensor<64x32xf32>' from 'tensor<64x64xf16>' and 'tensor<32x48xf16>'}}
+  %p = tile.dot_start %q, trans_b %k : tensor<64x64xf16>, tensor<32x48xf16> -> !tile.pending<tensor<64x32xf32>>
+  return
+}
+
+// -----
+
+func.func @role_warps() {
+  // expected-error @below {{'tile.roles' op expects warps in fours, got 6}}
+  tile.roles load warps = 4 registers = 24 {
+  } compute warps = 6 registers = 240 {
+  }
+  return
+}
+
+// -----
+
+func.func @role_registers() {
+  // expected-error @below {{'tile.roles' op expects registers to be a multiple of 8 from 24 to 256, got 16}}
+  tile.roles load warps = 4 registers = 16 {
+  } compute warps = 8 registers = 240 {
+  }
+  return
+}
+
+// -----
+
+func.func @role_tile(%o: tensor<64x64xf32>, %out: !tile.view<64 x f32>, %row: index) {
+  tile.roles load warps = 4 registers = 24 {
+  } compute warps = 8 registers = 240 {
+    // expected-error @below {{'tile.store' op expects no tile from outside its role, got one of 'tensor<64x64xf32>'}}
+    tile.store %o, %out[%row] : tensor<64x64xf32>, !tile.view<64 x f32>
+  }
+  return
+}
