@@ -86,8 +86,8 @@ def Attn_Schedule : AttrDef<Attn_Dialect, "Schedule"> {
   let summary = "How a kernel is to be computed, as far as it is not left to the compiler";
   let description = [{
     A name of a schedule, then any of `block_q`, `block_kv`, `num_stages`, `num_warps` and `num_splits` with a positive
-    number, and `overlap` with `none`, `scores_ahead` or `output_behind`. What is left out is chosen. A schedule changes
-    results by rounding at most.
+    number, and `overlap` with `none`, `scores_ahead` or `output_behind`. What is left out is chosen; an overlap
+    only where products are asynchronous. A schedule changes results by rounding at most.
 
     ```mlir
     !x = tensor<?x?x12x64xf16>

@@ -178,15 +178,15 @@ LogicalResult DotWaitOp::verify() {
     if (user != *this && isa<DotWaitOp>(user) && user->getBlock() == (*this)->getBlock())
       return emitOpError("expects a product that nothing else waits for").attachNote(user->getLoc())
              << "the other wait";
-  if (getLeaving() < 0)
-    return emitOpError("expects to leave 0 or more products running, got ") << getLeaving();
+  if (int64_t leaving = getLeaving(); leaving < 0)
+    return emitOpError("expects to leave 0 or more products running, got ") << leaving;
   return success();
 }
 
 LogicalResult RolesOp::verify() {
   for (auto [warps, registers] : {std::pair(getLoadWarps(), getLoadRegisters()),
                                   std::pair(getComputeWarps(), getComputeRegisters())}) {
-    if (warps <= 0 || warps % 4)
+    if (static_cast<int64_t>(warps) <= 0 || warps % 4)
       return emitOpError("expects warps in fours, got ") << warps;
     if (registers < 24 || registers > 256 || registers % 8)
       return emitOpError("expects registers to be a multiple of 8 from 24 to 256, got ") << registers;

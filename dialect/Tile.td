@@ -465,7 +465,7 @@ def Tile_RolesOp : Tile_Op<"roles", [RecursiveMemoryEffects, NoTerminator]> {
     ```
   }];
   let arguments = (ins I64Attr:$load_warps, I64Attr:$load_registers, I64Attr:$compute_warps, I64Attr:$compute_registers);
-  let regions = (region SizedRegion<1>:$load, SizedRegion<1>:$compute);
+  let regions = (region MaxSizedRegion<1>:$load, MaxSizedRegion<1>:$compute);
   let assemblyFormat = [{
     `load` `warps` `=` $load_warps `registers` `=` $load_registers $load
     `compute` `warps` `=` $compute_warps `registers` `=` $compute_registers $compute attr-dict

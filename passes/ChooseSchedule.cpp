@@ -45,10 +45,7 @@ private:
       fail() << "no num_splits: '" << prefill << "' does not split sequences, got " << schedule.getNumSplits();
     Overlap overlap = schedule.getOverlap().value_or(Overlap::None);
     if (overlap == Overlap::ScoresAhead)
-      fail() << "overlap of none or output_behind, got scores_ahead";
-    else if (overlap != Overlap::None && target.matrix != MatrixGeneration::Wgmma)
-      fail() << "overlap to be none: products of " << target.chip << " are done when they return, got "
-             << stringifyOverlap(overlap);
+      fail() << "overlap to be none or output_behind, got scores_ahead";
     checkNumbers();
   }
 
@@ -111,19 +108,32 @@ struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
       signalPassFailure();
   }
 
+  /// Nothing where products are done when they return.
+  static FailureOr<std::optional<Overlap>> chooseOverlap(KernelOp kernel, const Tiles &tiles, const Target &target) {
+    std::optional<Overlap> given;
+    if (ScheduleAttr schedule = kernel.getScheduleAttr())
+      given = schedule.getOverlap();
+    if (servesWarpgroups(tiles, target))
+      return std::optional(given.value_or(Overlap::OutputBehind));
+    if (given.value_or(Overlap::None) == Overlap::None)
+      return std::optional<Overlap>();
+    return kernel.emitOpError("expects overlap to be none: ")
+           << "products overlap on a target with wgmma and with block_q = 16 x num_warps, num_warps 4, 8 or 12, got "
+           << stringifyOverlap(*given) << " with block_q = " << tiles.blockQ << ", num_warps = " << tiles.numWarps
+           << " on " << target.chip;
+  }
+
   static LogicalResult complete(KernelOp kernel, const Attention &attention, const Target &target) {
     FailureOr<Choice> choice = chooseSchedule(kernel, shapeOf(attention), target);
     if (failed(choice))
       return failure();
     const Tiles &tiles = choice->tiles;
     MLIRContext *context = kernel.getContext();
-    std::optional<Overlap> overlap;
-    if (ScheduleAttr given = kernel.getScheduleAttr())
-      overlap = given.getOverlap();
-    if (!overlap && servesWarpgroups(tiles, target))
-      overlap = Overlap::OutputBehind;
+    FailureOr<std::optional<Overlap>> overlap = chooseOverlap(kernel, tiles, target);
+    if (failed(overlap))
+      return failure();
     kernel.setScheduleAttr(ScheduleAttr::get(context, StringAttr::get(context, prefill), tiles.blockQ, tiles.blockKv,
-                                             tiles.numStages, tiles.numWarps, /*num_splits=*/0, overlap));
+                                             tiles.numStages, tiles.numWarps, /*num_splits=*/0, *overlap));
     return success();
   }
 };

@@ -4,7 +4,6 @@
 
 #include "dialect/AttnNames.h"
 #include "dialect/Tile.h"
-#include "passes/ChooseSchedule.h"
 #include "passes/ScheduleText.h"
 #include "passes/Supported.h"
 #include "passes/TileFunctions.h"
@@ -26,8 +25,8 @@ namespace {
 /// The conversion of one kernel.
 class KernelConversion {
 public:
-  KernelConversion(KernelOp kernel, Attention attention, const Target &target)
-      : kernel(kernel), attention(attention), target(target), schedule(kernel.getScheduleAttr()),
+  KernelConversion(KernelOp kernel, Attention attention)
+      : kernel(kernel), attention(attention), schedule(kernel.getScheduleAttr()),
         builder(kernel.getLoc(), kernel.getContext()), symbols(kernel->getParentOfType<ModuleOp>()) {}
 
   LogicalResult run() {
@@ -117,9 +116,10 @@ private:
     wrapper->setAttr("tile.stages", builder.getI64IntegerAttr(schedule.getNumStages()));
     if (Attribute unaligned = kernel->getAttr("attn.unaligned"))
       wrapper->setAttr("attn.unaligned", unaligned);
-    else if (Tiles tiles = tilesOf(schedule); servesWarpgroups(tiles, target)) {
-      wrapper->setAttr("tile.atom", builder.getStringAttr("wgmma_m64k16"));
-      wrapper->setAttr("tile.overlap", builder.getStringAttr(stringifyOverlap(schedule.getOverlap().value_or(Overlap::None))));
+    // A complete schedule names an overlap where products are those of warpgroups.
+    if (std::optional<Overlap> overlap = schedule.getOverlap()) {
+      wrapper->setAttr("tile.atom", builder.getStringAttr(stringifyAtom(Atom::wgmma_m64k16)));
+      wrapper->setAttr("tile.overlap", builder.getStringAttr(stringifyOverlap(*overlap)));
     }
     Block *body = wrapper.addEntryBlock();
     for (auto [from, to] : llvm::zip(kernel.getBody().getArguments(), body->getArguments().take_front(inputs)))
@@ -352,7 +352,6 @@ private:
 
   KernelOp kernel;
   Attention attention;
-  const Target &target;
   ScheduleAttr schedule;
   ImplicitLocOpBuilder builder;
   SymbolTable symbols;
@@ -375,9 +374,6 @@ struct ConvertAttnToTile : impl::ConvertAttnToTileBase<ConvertAttnToTile> {
   }
 
   void runOnOperation() override {
-    FailureOr<Target> target = targetOf(getOperation());
-    if (failed(target))
-      return signalPassFailure();
     SmallVector<func::FuncOp> library(getOperation().getOps<func::FuncOp>());
     for (auto kernel : llvm::make_early_inc_range(getOperation().getOps<KernelOp>())) {
       auto attention = findAttention(kernel);
@@ -385,7 +381,7 @@ struct ConvertAttnToTile : impl::ConvertAttnToTileBase<ConvertAttnToTile> {
         return signalPassFailure();
       if (!kernel.getScheduleAttr() || !kernel.getScheduleAttr().getBlockQ())
         return void(kernel.emitOpError("expects a complete schedule: run choose-schedule first")), signalPassFailure();
-      if (failed(KernelConversion(kernel, *attention, *target).run()))
+      if (failed(KernelConversion(kernel, *attention).run()))
         return signalPassFailure();
     }
     // What kernels used stands in functions of its own now.

@@ -25,6 +25,9 @@ constexpr int64_t fixedRegisters = 56;
 constexpr int64_t registersOfScoreFunction = 28;
 constexpr int64_t registersOfScoreFunctions = 40; // several: they follow one another
 
+/// What `mma.sync` reaches of the matrix rate on chips that have `wgmma`.
+constexpr double olderInstructions = 0.62;
+
 /// f32 operations per score: multiply-add into the exponent, maximum, sum, half of a conversion of two.
 constexpr double operationsPerScore = 3.5;
 /// More of them for a function of the score; what it really does is not looked at.
@@ -86,6 +89,7 @@ struct TunedRow {
   int64_t minQk, maxQk, minV, maxV;
   Tiles tiles;
   int64_t programsPerSm;
+  bool unmasked = false; ///< only for kernels without a mask: a wide tile wastes more at the edge of one
 };
 constexpr auto mmaSync = MatrixGeneration::MmaSync;
 constexpr auto wgmma = MatrixGeneration::Wgmma;
@@ -93,10 +97,13 @@ constexpr auto wgmma = MatrixGeneration::Wgmma;
 // In order of preference. First round: the tiles that FlashAttention-2 measured on its way to 70 % of the peak, where
 // they fit registers: its 128x128 for 64 and 128x64 for 128 columns spill here.
 const TunedRow tunedRows[] = {
-    // As FlashAttention-3 and cuDNN measured them, not measured here yet: two computing warpgroups, two stages.
+    // As FlashAttention-3 measured them: 64 rows for each computing warpgroup, two stages. Not measured here yet.
+    {wgmma, 1, 64, 1, 64, {192, 128, 2, 12}, 1},
+    {wgmma, 97, 128, 97, 128, {128, 176, 2, 8}, 1, /*unmasked=*/true},
     {wgmma, 1, 128, 1, 128, {128, 128, 2, 8}, 1},
     {wgmma, 1, 192, 1, 128, {128, 128, 2, 8}, 1},
-    {wgmma, 1, 192, 1, 192, {128, 96, 2, 8}, 1},
+    {wgmma, 1, 192, 1, 192, {128, 112, 2, 8}, 1},
+    {wgmma, 1, 256, 1, 256, {128, 80, 2, 8}, 1, /*unmasked=*/true},
     {wgmma, 1, 256, 1, 256, {128, 64, 2, 8}, 1},
     {mmaSync, 1, 64, 1, 64, {128, 64, 1, 4}, 2},       // two programs by registers
     {mmaSync, 65, 96, 65, 96, {128, 32, 1, 4}, 2},     // 64 keys spill up to 48 bytes
@@ -117,9 +124,10 @@ bool agrees(const Tiles &tiles, const Tiles &given) {
 
 std::optional<Choice> tuned(const KernelShape &shape, const Tiles &given, const Target &target) {
   for (const TunedRow &row : tunedRows) {
-    // Newer chips have the older instructions as well.
-    if ((row.generation == wgmma && target.matrix != wgmma) || shape.headDimQk < row.minQk || shape.headDimQk > row.maxQk ||
+    if (row.generation != target.matrix || shape.headDimQk < row.minQk || shape.headDimQk > row.maxQk ||
         shape.headDimV < row.minV || shape.headDimV > row.maxV || !agrees(row.tiles, given))
+      continue;
+    if (row.unmasked && shape.masks)
       continue;
     // A row was tuned on long sequences.
     if ((shape.seqQ && *shape.seqQ < row.tiles.blockQ) || (shape.seqKv && *shape.seqKv < row.tiles.blockKv))
@@ -204,7 +212,8 @@ Cost costOf(const KernelShape &shape, const Tiles &tiles, const Target &target) 
 
   double qk = paddedHeadDim(shape.headDimQk), v = paddedHeadDim(shape.headDimV);
   double rows = tiles.blockQ, keys = tiles.blockKv, scores = rows * keys;
-  cost.matrixClocks = 2 * scores * (qk + v) / target.matrixFlopsPerClock();
+  double share = target.matrix == wgmma && !warpgroups ? olderInstructions : 1;
+  cost.matrixClocks = 2 * scores * (qk + v) / (target.matrixFlopsPerClock() * share);
   double operations = operationsPerScore + (shape.modifies ? operationsPerModifiedScore : 0);
   cost.softmaxClocks =
       scores / target.exp2PerClock + (scores * operations + rows * v) / target.fp32PerClock; // rescaling the output

@@ -86,19 +86,21 @@ LogicalResult TileLowering::lowerRoles(RolesOp op) {
   Value one = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, thread, i32(warps * 32));
   auto elected = scf::IfOp::create(builder, one);
   builder.setInsertionPoint(elected.thenBlock()->getTerminator());
-  if (failed(lowerRole(op.getLoad().front())))
+  if (failed(lowerRole(op.getLoad())))
     return failure();
   builder.setInsertionPoint(roles.elseBlock()->getTerminator());
   ptxEffect(llvm::formatv("setmaxnreg.inc.sync.aligned.u32 {0};", op.getComputeRegisters()).str(), "", {});
-  return lowerRole(op.getCompute().front());
+  return lowerRole(op.getCompute());
 }
 
 /// The body of a role. What is computed once is computed once in each, behind the branch to it.
-LogicalResult TileLowering::lowerRole(Block &block) {
+LogicalResult TileLowering::lowerRole(Region &role) {
+  if (role.empty())
+    return success();
   auto outerOnce = std::exchange(computedOnce, {});
   auto outerTop = std::exchange(topPoint, i32(0).getDefiningOp());
   readGeometry();
-  LogicalResult result = lowerBlock(block);
+  LogicalResult result = lowerBlock(role.front());
   computedOnce = std::move(outerOnce);
   topPoint = outerTop;
   return result;

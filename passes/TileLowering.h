@@ -97,7 +97,7 @@ private:
 
   // LowerRoles.cpp: loading and computing warps, and the rings between them.
   mlir::LogicalResult lowerRoles(RolesOp op);
-  mlir::LogicalResult lowerRole(mlir::Block &block);
+  mlir::LogicalResult lowerRole(mlir::Region &role);
   mlir::LogicalResult fillByBoxes(FillOp op);
   mlir::LogicalResult awaitBoxes(AwaitOp op);
   mlir::LogicalResult lowerRelease(ReleaseOp op);

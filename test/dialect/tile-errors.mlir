@@ -252,7 +252,7 @@ func.func @waited_twice(%q: tensor<64x64xf16>, %k: tensor<32x64xf16>) {
 func.func @leaving(%q: tensor<64x64xf16>, %k: tensor<32x64xf16>) {
   %p = tile.dot_start %q, trans_b %k : tensor<64x64xf16>, tensor<32x64xf16> -> !tile.pending<tensor<64x32xf32>>
   // expected-error @below {{'tile.dot_wait' op expects to leave 0 or more products running, got -1}}
-  %s = tile.dot_wait %p leaving -1 : !tile.pending<tensor<64x32xf32>> -> tensor<64x32xf32>
+  %s = "tile.dot_wait"(%p) <{leaving = -1 : i64}> : (!tile.pending<tensor<64x32xf32>>) -> tensor<64x32xf32>
   return
 }
 

@@ -27,8 +27,8 @@ attn.kernel @second(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<block_q = 40> {
 module attributes {attn.target = {chip = "sm_80"}} {
 // expected-error @below {{expects a schedule that exists (prefill), got 'decode'}}
 // expected-error @below {{expects no num_splits: 'prefill' does not split sequences, got 4}}
-// expected-error @below {{expects overlap to be none: products and softmax of one warp take turns yet, got scores_ahead}}
-// expected-error @below {{expects num_warps of 1, 2, 4 or 8, got 3}}
+// expected-error @below {{expects overlap to be none or output_behind, got scores_ahead}}
+// expected-error @below {{expects num_warps of 1, 2, 4, 8 or 12, got 3}}
 // expected-error @below {{expects num_stages of at most 4, got 5}}
 // expected-error @below {{expects block_q to be a multiple of 16 x num_warps (48), got 512}}
 // expected-error @below {{expects block_q of at most 256, got 512}}
@@ -223,5 +223,33 @@ func.func @listed_keys(%b: index, %h: index, %q: index, %kv: index,
   // expected-error @below {{'attn.member' op has no lowering yet: expects functions of arith, math, tensor.extract, func.call, attn.row and attn.column}}
   %found = attn.member %kv of %list[%b] : tensor<?x?xi32, #attn.dims<batch, listed>>
   return %found : i1
+}
+}
+
+// -----
+
+!x = tensor<?x?x8x128xbf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+// expected-error @below {{expects overlap to be none: products overlap on a target with wgmma and with block_q = 16 x num_warps, num_warps 4, 8 or 12, got output_behind with block_q = 128, num_warps = 8 on sm_80}}
+attn.kernel @older(%q: !x, %k: !x, %v: !x) -> (o: !x)
+    schedule<block_q = 128, num_warps = 8, block_kv = 64, num_stages = 1, overlap = output_behind> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+}
+
+// -----
+
+!x = tensor<?x?x8x64xbf16>
+module attributes {attn.target = {chip = "sm_90a"}} {
+// expected-error @below {{expects overlap to be none: products overlap on a target with wgmma and with block_q = 16 x num_warps, num_warps 4, 8 or 12, got output_behind with block_q = 128, num_warps = 4 on sm_90a}}
+attn.kernel @rows(%q: !x, %k: !x, %v: !x) -> (o: !x)
+    schedule<block_q = 128, num_warps = 4, block_kv = 64, num_stages = 1, overlap = output_behind> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
 }
 }

@@ -52,7 +52,7 @@ attn.kernel @d96(%q: !d96, %k: !d96, %v: !d96) -> (o: !d96) {
 // SM86: @d128
 // SM86-SAME: schedule<prefill, block_q = 128, block_kv = 32, num_stages = 1, num_warps = 4>
 // SM90A: @d128
-// SM90A-SAME: schedule<prefill, block_q = 128, block_kv = 32, num_stages = 1, num_warps = 4>
+// SM90A-SAME: schedule<prefill, block_q = 128, block_kv = 128, num_stages = 2, num_warps = 8, overlap = output_behind>
 attn.kernel @d128(%q: !d128, %k: !d128, %v: !d128) -> (o: !d128) {
   %s = attn.scores %q, %k : !d128, !d128
   %m = attn.mask %s by @causal
@@ -79,13 +79,13 @@ attn.kernel @d192_128(%q: !d192, %k: !d192, %v: !d128) -> (o: !d128) {
   attn.return %o : !d128
 }
 
-// 128 KB fit one program of sm_80 alone, not of sm_86; on sm_90a two programs of 96 KB do better.
+// 128 KB fit one program of sm_80 alone, not of sm_86; on sm_90a two warpgroups compute, each 64 rows.
 // CHECK: @d256
 // CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 8>
 // SM86: @d256
 // SM86-SAME: schedule<prefill, block_q = 64, block_kv = 64, num_stages = 1, num_warps = 4>
 // SM90A: @d256
-// SM90A-SAME: schedule<prefill, block_q = 64, block_kv = 64, num_stages = 1, num_warps = 4>
+// SM90A-SAME: schedule<prefill, block_q = 128, block_kv = 80, num_stages = 2, num_warps = 8, overlap = output_behind>
 attn.kernel @d256(%q: !d256, %k: !d256, %v: !d256) -> (o: !d256) {
   %s = attn.scores %q, %k : !d256, !d256
   %p = attn.softmax %s
