@@ -178,6 +178,14 @@ KernelParameter parameterOf(StringRef text) {
   else if (kind == "stride") {
     parameter.what = KernelParameter::Kind::Stride;
     dimension.getAsInteger(10, parameter.dimension);
+  } else if (kind == "map") { // NAME box [1, 128, 1, 64] swizzle 128
+    parameter.what = KernelParameter::Kind::Map;
+    auto [box, swizzle] = dimension.drop_front(StringRef("box [").size()).split("] swizzle ");
+    SmallVector<StringRef, 5> sizes;
+    box.split(sizes, ", ");
+    for (StringRef size : sizes)
+      size.getAsInteger(10, parameter.box.emplace_back());
+    swizzle.getAsInteger(10, parameter.swizzle);
   }
   return parameter;
 }
@@ -190,9 +198,13 @@ KernelEntry entryOf(LLVM::LLVMFuncOp function) {
   entry.shared = function->getAttrOfType<IntegerAttr>("attn.shared").getInt();
   for (auto text : function->getAttrOfType<ArrayAttr>("attn.parameters").getAsRange<StringAttr>())
     entry.parameters.push_back(parameterOf(text));
+  for (const KernelParameter &parameter : entry.parameters)
+    if (parameter.what == KernelParameter::Kind::Map && llvm::find(entry.tensorMaps, parameter.name) == entry.tensorMaps.end())
+      entry.tensorMaps.push_back(parameter.name);
   if (!function->hasAttr("attn.unaligned"))
     for (auto argument : function->getAttrOfType<ArrayAttr>("attn.arguments").getAsRange<DictionaryAttr>())
-      if (argument.get("rows"))
+      if (std::string name = argument.getAs<StringAttr>("name").str();
+          argument.get("rows") && llvm::find(entry.tensorMaps, name) == entry.tensorMaps.end())
         entry.required.push_back({argument.getAs<StringAttr>("name").str(), 16});
   return entry;
 }

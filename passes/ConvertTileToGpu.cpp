@@ -96,6 +96,13 @@ StringRef TileLowering::argumentName(Value value) {
   return source.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "attn.name").getValue();
 }
 
+/// Whether a tensor's own address and strides are not used: its tensor map says where its rows are.
+bool TileLowering::onlyCopiedByBoxes(Value memory) {
+  return roles && llvm::all_of(memory.getUsers(), [](Operation *user) {
+           return isa<memref::DimOp>(user) || (isa<ViewOp>(user) && llvm::none_of(user->getUsers(), llvm::IsaPred<StoreOp>));
+         });
+}
+
 /// What the function is launched with: addresses, then sizes, then strides, then scalars, as far as they are used.
 void TileLowering::collectParameters() {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext(), 1), wide = builder.getI64Type();
@@ -107,7 +114,7 @@ void TileLowering::collectParameters() {
   if (roles)
     roles.walk([&](FillOp fill) { add(boxOf(fill), LLVM::LLVMPointerType::get(builder.getContext()), true); });
   for (BlockArgument argument : source.getArguments())
-    if (isa<MemRefType>(argument.getType()))
+    if (isa<MemRefType>(argument.getType()) && !onlyCopiedByBoxes(argument))
       add("address " + argumentName(argument), pointer);
   source.walk([&](memref::DimOp op) {
     add("size " + describe(op.getResult()), builder.getI32Type());
@@ -117,7 +124,7 @@ void TileLowering::collectParameters() {
       add("stride " + argumentName(memory) + " " + Twine(dimension), wide);
   };
   source.walk([&](Operation *op) {
-    if (auto view = dyn_cast<ViewOp>(op))
+    if (auto view = dyn_cast<ViewOp>(op); view && !onlyCopiedByBoxes(view.getBase()))
       addStrides(view.getBase(), {0, 1, 2});
     if (auto load = dyn_cast<memref::LoadOp>(op))
       addStrides(load.getMemref(), llvm::to_vector(llvm::seq<int64_t>(0, load.getMemRefType().getRank())));

@@ -30,6 +30,11 @@ void TileLowering::makeView(ViewOp op) {
   view.head = scalar(op.getHead());
   view.length = scalar(op.getLength());
   view.position = op.getPosition() ? scalar(op.getPosition()) : Value();
+  view.uniformPoint = i32(0).getDefiningOp();
+  if (onlyCopiedByBoxes(op.getBase())) {
+    views[op.getView()] = view;
+    return;
+  }
   auto scaled = [&](Value index, int64_t dimension) -> Value {
     Value wide = arith::ExtSIOp::create(builder, builder.getI64Type(), index);
     Value elements = arith::MulIOp::create(builder, wide, strideParameter(op.getBase(), dimension));
@@ -39,7 +44,6 @@ void TileLowering::makeView(ViewOp op) {
   view.address = byteOffset(pointerParameter(op.getBase()), offset);
   view.rowStride = strideParameter(op.getBase(), 1);
   view.rowBytes = arith::MulIOp::create(builder, view.rowStride, i64(bytes));
-  view.uniformPoint = i32(0).getDefiningOp();
   views[op.getView()] = view;
 }
 

@@ -22,7 +22,7 @@ using Registers = llvm::SmallVector<mlir::Value, 0>;
 
 /// What a tile.view became: the address of row 0 of its sequence and head, and what its rows are called.
 struct LoweredView {
-  mlir::Value address;    ///< ptr<1>, row 0
+  mlir::Value address;    ///< ptr<1>, row 0; null, as what follows, where rows are only copied by boxes
   mlir::Value rowBytes;   ///< i64, distance of rows
   mlir::Value rowStride;  ///< i64, the same in elements, as launched with
   mlir::Value length;     ///< i32, rows that exist
@@ -68,6 +68,7 @@ private:
   Registers flatten(mlir::ValueRange values);
   void bind(mlir::ValueRange values, mlir::ValueRange registers);
   llvm::StringRef argumentName(mlir::Value value);
+  bool onlyCopiedByBoxes(mlir::Value memory);
   mlir::LogicalResult lowerProgram(ProgramOp op);
   mlir::LogicalResult lowerScalarLoad(mlir::memref::LoadOp op);
   std::string describe(mlir::Value value);
