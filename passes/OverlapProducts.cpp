@@ -229,9 +229,11 @@ private:
   SmallVector<std::pair<Value, Value>> clausesFrom(Value second) {
     SmallVector<std::pair<Value, Value>> clauses;
     for (auto mask : loop.getBody()->getOps<MaskOp>())
-      if (mask.getNumber())
-        clauses.emplace_back(builder.createOrFold<arith::MaxSIOp>(loc(), mask.getFreeFrom(), second),
-                             builder.createOrFold<arith::MaxSIOp>(loc(), mask.getFreeTo(), second));
+      if (mask.getNumber()) {
+        Value from = builder.createOrFold<arith::MaxSIOp>(loc(), mask.getFreeFrom(), second);
+        Value to = builder.createOrFold<arith::MaxSIOp>(loc(), mask.getFreeTo(), second);
+        clauses.emplace_back(from, to);
+      }
     return clauses;
   }
 
