@@ -73,6 +73,13 @@ std::string registerList(int64_t count) {
 
 } // namespace
 
+/// Which warpgroup this is. Read from one lane, so that the assembler knows it to be the same in all and computes
+/// descriptors in uniform registers, which is where the instruction wants them.
+Value TileLowering::warpgroupNumber() {
+  Value number = arith::ShRUIOp::create(builder, thread, i32(7));
+  return ptx("shfl.sync.idx.b32 $0, $1, 0, 31, -1;", "=r,r", builder.getI32Type(), number);
+}
+
 /// Address of a tile in shared memory in units of 16 bytes, as descriptors want it.
 Value TileLowering::descriptorAddress(SharedBuffer buffer) {
   Value address = arith::AddIOp::create(builder, buffer.base, i32(buffer.offset));
@@ -93,7 +100,7 @@ Registers TileLowering::startProduct(Value lhs, Value rhs, Value acc, bool trans
   if (sharedA) {
     // Each warpgroup has the next 64 rows.
     int64_t groupBytes = 64 * encodingOf<SharedAttr>(left).getSwizzle();
-    Value group = arith::ShRUIOp::create(builder, thread, i32(7));
+    Value group = warpgroupNumber();
     Value offset = arith::MulIOp::create(builder, group, i32(groupBytes / 16));
     aAddress = block.input(arith::AddIOp::create(builder, descriptorAddress(awaited.lookup(lhs)), offset));
   }

@@ -95,6 +95,7 @@ private:
   Registers startProduct(mlir::Value lhs, mlir::Value rhs, mlir::Value acc, bool transB, mlir::RankedTensorType type);
   Registers waitForProduct(mlir::ArrayRef<mlir::Value> product, int64_t leaving);
   mlir::Value descriptorAddress(SharedBuffer buffer);
+  mlir::Value warpgroupNumber();
 
   // LowerRoles.cpp: loading and computing warps, and the rings between them.
   mlir::LogicalResult lowerRoles(RolesOp op);
