@@ -140,7 +140,10 @@ def run_cases(options, tally):
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.ptx"):
         old.unlink()
-    run_driver("attn-cases", ["--save-ptx", folder], options, tally)
+    # Each generation of matrix instructions has a lowering of its own; later chips of a generation share it.
+    for target in ("sm_80", "sm_90a"):
+        say(f"  for {target}")
+        run_driver("attn-cases", ["--target", target, "--save-ptx", folder], options, tally)
 
 
 def run_unit(options, tally):

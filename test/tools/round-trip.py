@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The IR after every pass prints, parses and goes on to the same PTX: round-trip.py FOLDER SPEC... .
+"""The IR after every pass prints, parses and goes on to the same PTX: round-trip.py FOLDER TARGET SPEC... .
 
 Of each spec the IR after each pass is printed by one process, accepted by attn-opt (parsed and verified), and compiled
 on by another process; the code that comes of it is compared with that of one run from spec to PTX.
@@ -32,8 +32,8 @@ def code(ptx):
     return ptx[ptx.index("\n.version"):]
 
 
-def check(folder, spec):
-    whole = run("attnc", spec)
+def check(folder, target, spec):
+    whole = run("attnc", spec, "--target", target)
     expect(whole.returncode == 0, f"{spec.name}: {whole.stderr}")
     if whole.returncode:
         return
@@ -41,7 +41,7 @@ def check(folder, spec):
     texts = set()
     for name in names:
         where = f"{spec.name} after {name}"
-        printed = run("attnc", spec, f"--print-ir-after={name}")
+        printed = run("attnc", spec, "--target", target, f"--print-ir-after={name}")
         expect(printed.returncode == 0 and printed.stdout, f"{where}: {printed.stderr}")
         texts.add(printed.stdout)
         path = folder / f"{spec.stem}.{name}.mlir"
@@ -52,24 +52,24 @@ def check(folder, spec):
         path.write_text(parsed.stdout)
         again = run("attn-opt", path)
         expect(again.stdout == parsed.stdout, f"{where}: attn-opt prints its own text differently")
-        resumed = run("attnc", path, f"--start-after={name}")
+        resumed = run("attnc", path, "--target", target, f"--start-after={name}")
         expect(resumed.returncode == 0, f"{where}: {resumed.stderr}")
         if resumed.returncode == 0:
             expect(code(resumed.stdout) == code(whole.stdout), f"{where}: the code differs")
     expect(len(texts) >= len(names) - 1, f"{spec.name}: passes leave only {len(texts)} different texts")
     for stage in ("attn", "tile", "gpu", "llvm"):
         path = folder / f"{spec.stem}.{stage}.mlir"
-        path.write_text(run("attnc", spec, "--emit", stage).stdout)
+        path.write_text(run("attnc", spec, "--target", target, "--emit", stage).stdout)
         parsed = run("attn-opt", path)
         expect(parsed.returncode == 0 and path.stat().st_size, f"{spec.name} --emit {stage}: attn-opt says {parsed.stderr}")
     print(f"{spec.name}: {len(names)} passes")
 
 
-def main(folder, *specs):
+def main(folder, target, *specs):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for spec in specs:
-        check(folder, Path(spec))
+        check(folder, target, Path(spec))
     print(f"{faults} faults")
     return 1 if faults else 0
 
