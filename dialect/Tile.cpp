@@ -83,9 +83,9 @@ ParseResult WalkOp::parse(OpAsmParser &parser, OperationState &result) {
   SmallVector<Type> types;
   Type viewType, index = parser.getBuilder().getIndexType();
   IntegerAttr step;
-  if (parser.parseArgument(number) || parser.parseKeyword("in") || parser.parseOperand(view) ||
-      parser.parseLSquare() || parser.parseOperand(from) || parser.parseKeyword("to") || parser.parseOperand(to) ||
-      parser.parseRSquare() || parser.parseKeyword("step") ||
+  if (parser.parseArgument(number) || parser.parseKeyword("in") || parser.parseOperand(view) || parser.parseLSquare() ||
+      parser.parseOperand(from) || parser.parseKeyword("to") || parser.parseOperand(to) || parser.parseRSquare() ||
+      parser.parseKeyword("step") ||
       parser.parseAttribute(step, parser.getBuilder().getI64Type(), "step", result.attributes) ||
       parser.parseKeyword("iter_args") || parser.parseAssignmentList(arguments, inits) || parser.parseColon() ||
       parser.parseType(viewType) || parser.parseArrowTypeList(types))
@@ -184,8 +184,8 @@ LogicalResult DotWaitOp::verify() {
 }
 
 LogicalResult RolesOp::verify() {
-  for (auto [warps, registers] : {std::pair(getLoadWarps(), getLoadRegisters()),
-                                  std::pair(getComputeWarps(), getComputeRegisters())}) {
+  for (auto [warps, registers] :
+       {std::pair(getLoadWarps(), getLoadRegisters()), std::pair(getComputeWarps(), getComputeRegisters())}) {
     if (static_cast<int64_t>(warps) <= 0 || warps % 4)
       return emitOpError("expects warps in fours, got ") << warps;
     if (registers < 24 || registers > 256 || registers % 8)

@@ -64,8 +64,8 @@ struct AssignLayouts : impl::AssignLayoutsBase<AssignLayouts> {
     }
     if (auto constant = dyn_cast<arith::ConstantOp>(op))
       if (auto splat = dyn_cast<SplatElementsAttr>(constant.getValue()))
-        constant.setValueAttr(SplatElementsAttr::get(cast<ShapedType>(constant.getType()),
-                                                     splat.getSplatValue<Attribute>()));
+        constant.setValueAttr(
+            SplatElementsAttr::get(cast<ShapedType>(constant.getType()), splat.getSplatValue<Attribute>()));
     for (Region &region : op->getRegions())
       for (BlockArgument argument : region.getArguments())
         if (failed(assign(argument, false)))
@@ -101,8 +101,8 @@ struct AssignLayouts : impl::AssignLayoutsBase<AssignLayouts> {
     if (encodingOf<SharedAttr>(type))
       return;
     OpBuilder builder(product);
-    auto operand = RankedTensorType::get(type.getShape(), type.getElementType(),
-                                         OperandAttr::get(&getContext(), 0, accumulator));
+    auto operand =
+        RankedTensorType::get(type.getShape(), type.getElementType(), OperandAttr::get(&getContext(), 0, accumulator));
     lhs.set(ConvertOp::create(builder, product->getLoc(), operand, lhs.get()));
   }
 };

@@ -3,11 +3,11 @@
 #include "passes/Passes.h"
 
 #include "dialect/Tile.h"
-#include "passes/CostModel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "passes/CostModel.h"
 #include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
@@ -49,7 +49,8 @@ private:
     });
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&function.getBody().front());
-    auto type = RingType::get(builder.getContext(), inLoop ? stages : 1, cast<RankedTensorType>(load.getTile().getType()));
+    auto type =
+        RingType::get(builder.getContext(), inLoop ? stages : 1, cast<RankedTensorType>(load.getTile().getType()));
     ring = RingOp::create(builder, type);
     next[ring] = arith::ConstantIndexOp::create(builder, 0);
     return ring;
@@ -228,9 +229,9 @@ private:
   }
 
   void copyLoop(scf::ForOp loop) {
-    auto copy = scf::ForOp::create(builder, loop.getLoc(), mapping.lookupOrDefault(loop.getLowerBound()),
-                                   mapping.lookupOrDefault(loop.getUpperBound()),
-                                   mapping.lookupOrDefault(loop.getStep()));
+    auto copy =
+        scf::ForOp::create(builder, loop.getLoc(), mapping.lookupOrDefault(loop.getLowerBound()),
+                           mapping.lookupOrDefault(loop.getUpperBound()), mapping.lookupOrDefault(loop.getStep()));
     mapping.map(loop.getInductionVar(), copy.getInductionVar());
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(copy.getBody());

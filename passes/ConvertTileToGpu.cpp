@@ -2,10 +2,10 @@
 // convert-tile-to-gpu: the frame of the lowering: launch arguments, thread coordinates, scalars and control flow.
 #include "passes/Passes.h"
 
-#include "passes/FunctionEmitter.h"
-#include "passes/TileLowering.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "passes/FunctionEmitter.h"
+#include "passes/TileLowering.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -32,8 +32,7 @@ static LLVM::GlobalOp sharedMemory(ImplicitLocOpBuilder &builder, Operation *mod
 
 TileLowering::TileLowering(func::FuncOp source, Operation *module)
     : builder(source.getLoc(), source.getContext()), source(source), module(module),
-      wideCopies(!source->hasAttr("attn.unaligned")),
-      warps(source->getAttrOfType<IntegerAttr>("tile.warps").getInt()) {
+      wideCopies(!source->hasAttr("attn.unaligned")), warps(source->getAttrOfType<IntegerAttr>("tile.warps").getInt()) {
   source.walk([&](RolesOp op) { roles = op; });
 }
 
@@ -54,8 +53,8 @@ Registers &TileLowering::registers(Value tile) {
 static LLVM::InlineAsmOp inlineAsm(ImplicitLocOpBuilder &builder, StringRef text, StringRef constraints, Type result,
                                    ValueRange operands, bool effects) {
   return LLVM::InlineAsmOp::create(builder, result ? TypeRange(result) : TypeRange(), operands, text, constraints,
-                                   effects, /*is_align_stack=*/false, LLVM::TailCallKind::None,
-                                   LLVM::AsmDialectAttr(), ArrayAttr());
+                                   effects, /*is_align_stack=*/false, LLVM::TailCallKind::None, LLVM::AsmDialectAttr(),
+                                   ArrayAttr());
 }
 
 Value TileLowering::ptx(StringRef text, StringRef constraints, Type result, ValueRange operands, bool effects) {
@@ -99,7 +98,8 @@ StringRef TileLowering::argumentName(Value value) {
 /// Whether a tensor's own address and strides are not used: its tensor map says where its rows are.
 bool TileLowering::onlyCopiedByBoxes(Value memory) {
   return roles && llvm::all_of(memory.getUsers(), [](Operation *user) {
-           return isa<memref::DimOp>(user) || (isa<ViewOp>(user) && llvm::none_of(user->getUsers(), llvm::IsaPred<StoreOp>));
+           return isa<memref::DimOp>(user) ||
+                  (isa<ViewOp>(user) && llvm::none_of(user->getUsers(), llvm::IsaPred<StoreOp>));
          });
 }
 
@@ -116,9 +116,7 @@ void TileLowering::collectParameters() {
   for (BlockArgument argument : source.getArguments())
     if (isa<MemRefType>(argument.getType()) && !onlyCopiedByBoxes(argument))
       add("address " + argumentName(argument), pointer);
-  source.walk([&](memref::DimOp op) {
-    add("size " + describe(op.getResult()), builder.getI32Type());
-  });
+  source.walk([&](memref::DimOp op) { add("size " + describe(op.getResult()), builder.getI32Type()); });
   auto addStrides = [&](Value memory, ArrayRef<int64_t> dimensions) {
     for (int64_t dimension : dimensions)
       add("stride " + argumentName(memory) + " " + Twine(dimension), wide);
@@ -138,8 +136,7 @@ void TileLowering::collectParameters() {
   });
   for (BlockArgument argument : source.getArguments())
     if (!isa<MemRefType>(argument.getType()))
-      add("scalar " + argumentName(argument),
-          isa<IndexType>(argument.getType()) ? wide : argument.getType());
+      add("scalar " + argumentName(argument), isa<IndexType>(argument.getType()) ? wide : argument.getType());
 }
 
 /// The arguments as the kernel file lists them: role, name, element type, names and sizes (-1: bound at launch).
@@ -381,9 +378,7 @@ LogicalResult TileLowering::lowerScalar(Operation &op) {
     scalars[result] = arith::SubIOp::create(builder, zero, down);
     return success();
   }
-  Type type = isa<arith::CmpIOp>(op) ? result.getType()
-              : wide                 ? builder.getI64Type()
-                                     : scalarType(result.getType());
+  Type type = isa<arith::CmpIOp>(op) ? result.getType() : wide ? builder.getI64Type() : scalarType(result.getType());
   OperationState state(op.getLoc(), op.getName(), operands, {type}, op.getAttrs());
   scalars[result] = builder.create(state)->getResult(0);
   return success();

@@ -46,11 +46,12 @@ int64_t registersOf(const KernelShape &shape, const Tiles &tiles) {
   int64_t output = rows * paddedHeadDim(shape.headDimV) / 32;
   int64_t statistics = 2 * rowsPerThread(tiles); // maximum and sum
   int64_t positions = shape.masks ? rowsPerThread(tiles) : 0;
-  return scores + output + statistics + positions + std::min(shape.modifies * registersOfScoreFunction, registersOfScoreFunctions) + fixedRegisters;
+  return scores + output + statistics + positions +
+         std::min(shape.modifies * registersOfScoreFunction, registersOfScoreFunctions) + fixedRegisters;
 }
 
-/// The same for whole warpgroups, where the weights of one tile stay until its product is done, beside the scores of the
-/// next. Addresses of operands are no registers here, so less comes on top.
+/// The same for whole warpgroups, where the weights of one tile stay until its product is done, beside the scores of
+/// the next. Addresses of operands are no registers here, so less comes on top.
 int64_t warpgroupRegistersOf(const KernelShape &shape, const Tiles &tiles) {
   constexpr int64_t besides = 20;
   int64_t scores = tiles.blockKv / 2, weights = tiles.blockKv / 4, output = paddedHeadDim(shape.headDimV) / 2;

@@ -51,7 +51,8 @@ struct RoleRegisters {
 };
 RoleRegisters warpgroupRegisters(int64_t computeWarps);
 
-/// Whether whole warpgroups can multiply these tiles: 64 rows for each four warps, on a target that has the instruction.
+/// Whether whole warpgroups can multiply these tiles: 64 rows for each four warps, on a target that has the
+/// instruction.
 bool servesWarpgroups(const Tiles &tiles, const Target &target);
 
 /// Bounds on what can be written in schedule<...>.

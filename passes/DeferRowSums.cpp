@@ -62,8 +62,8 @@ struct DeferRowSums : impl::DeferRowSumsBase<DeferRowSums> {
     loop.getRegionIterArg(index).setType(parts);
     auto first = loop.getInitArgs()[index].getDefiningOp<ReduceOp>();
     first ? builder.setInsertionPoint(first) : builder.setInsertionPoint(loop);
-    Value zero = arith::ConstantOp::create(builder, loop.getLoc(),
-                                           cast<TypedAttr>(DenseElementsAttr::get(parts, builder.getF32FloatAttr(0.0))));
+    Value zero = arith::ConstantOp::create(
+        builder, loop.getLoc(), cast<TypedAttr>(DenseElementsAttr::get(parts, builder.getF32FloatAttr(0.0))));
     if (first) {
       first.getInitMutable().assign(zero);
       first.getResult().setType(parts);

@@ -2,9 +2,9 @@
 // Score and mask functions become scalar code: each value once for the tile, a row, a column or an element.
 #include "passes/FunctionEmitter.h"
 
-#include "passes/IndexRange.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
+#include "passes/IndexRange.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <limits>
 
@@ -15,8 +15,8 @@ namespace attn::tile {
 Value floorDivide(ImplicitLocOpBuilder &builder, Value a, Value b) {
   IntegerAttr constant;
   if (matchPattern(b, m_Constant(&constant)) && constant.getValue().isPowerOf2() && constant.getInt() > 0) {
-    Value shift = arith::ConstantOp::create(
-        builder, builder.getIntegerAttr(a.getType(), constant.getValue().exactLogBase2()));
+    Value shift =
+        arith::ConstantOp::create(builder, builder.getIntegerAttr(a.getType(), constant.getValue().exactLogBase2()));
     return arith::ShRSIOp::create(builder, a, shift);
   }
   Value zero = arith::ConstantOp::create(builder, builder.getIntegerAttr(a.getType(), 0));
@@ -86,12 +86,18 @@ Value FunctionEmitter::argument(BlockArgument argument, ElementPlace at) {
   if (count == 4 && coordinate == 3)
     coordinate = kQuery;
   switch (coordinate) {
-  case kBatch: return rows.batch;
-  case kHead: return rows.head;
-  case kRow: return rowIndex(at.slot);
-  case kQuery: return positionOf(lowering, rows, rowIndex(at.slot));
-  case kColumn: return columnIndex(at.column);
-  default: return positionOf(lowering, lowering.view(place.cols), columnIndex(at.column));
+  case kBatch:
+    return rows.batch;
+  case kHead:
+    return rows.head;
+  case kRow:
+    return rowIndex(at.slot);
+  case kQuery:
+    return positionOf(lowering, rows, rowIndex(at.slot));
+  case kColumn:
+    return columnIndex(at.column);
+  default:
+    return positionOf(lowering, lowering.view(place.cols), columnIndex(at.column));
   }
 }
 
@@ -194,9 +200,7 @@ Value FunctionEmitter::emitDivision(Operation &op, ArrayRef<Value> operands) {
 /// Transcendental functions, from the approximate instructions: errors are some 2^-22 relative unless said.
 FailureOr<Value> FunctionEmitter::emitMath(Operation &op, ArrayRef<Value> operands) {
   Type f32 = builder.getF32Type();
-  auto multiply = [&](Value a, float b) -> Value {
-    return arith::MulFOp::create(builder, a, lowering.f32(b));
-  };
+  auto multiply = [&](Value a, float b) -> Value { return arith::MulFOp::create(builder, a, lowering.f32(b)); };
   auto exp2 = [&](Value x) { return lowering.ptx("ex2.approx.ftz.f32 $0, $1;", "=f,f", f32, x); };
   auto log2 = [&](Value x) { return lowering.ptx("lg2.approx.f32 $0, $1;", "=f,f", f32, x); };
   constexpr float kLog2E = 1.44269502f, kLn2 = 0.693147182f;
@@ -217,12 +221,14 @@ FailureOr<Value> FunctionEmitter::emitMath(Operation &op, ArrayRef<Value> operan
       .Case<math::RsqrtOp>(
           [&](auto) -> Result { return lowering.ptx("rsqrt.approx.f32 $0, $1;", "=f,f", f32, operands[0]); })
       .Case<math::PowFOp>([&](auto) -> Result { return emitPower(operands[0], operands[1]); })
-      .Case<math::SinOp>([&](auto) -> Result { return lowering.ptx("sin.approx.f32 $0, $1;", "=f,f", f32, operands[0]); })
-      .Case<math::CosOp>([&](auto) -> Result { return lowering.ptx("cos.approx.f32 $0, $1;", "=f,f", f32, operands[0]); })
+      .Case<math::SinOp>(
+          [&](auto) -> Result { return lowering.ptx("sin.approx.f32 $0, $1;", "=f,f", f32, operands[0]); })
+      .Case<math::CosOp>(
+          [&](auto) -> Result { return lowering.ptx("cos.approx.f32 $0, $1;", "=f,f", f32, operands[0]); })
       .Case<math::AbsFOp, math::FmaOp, math::AbsIOp, math::CtPopOp, math::FloorOp, math::CeilOp>(
           [&](Operation *op) -> Result {
-            OperationState state(builder.getLoc(), op->getName(), operands,
-                                 {integerType(op->getResult(0).getType())}, op->getAttrs());
+            OperationState state(builder.getLoc(), op->getName(), operands, {integerType(op->getResult(0).getType())},
+                                 op->getAttrs());
             return builder.create(state)->getResult(0);
           })
       .Default([&](Operation *op) -> Result {
@@ -240,9 +246,7 @@ Value FunctionEmitter::emitPower(Value x, Value y) {
   auto select = [&](Value condition, Value a, Value b) -> Value {
     return arith::SelectOp::create(builder, condition, a, b);
   };
-  auto isWhole = [&](Value a) {
-    return compare(arith::CmpFPredicate::OEQ, math::FloorOp::create(builder, a), a);
-  };
+  auto isWhole = [&](Value a) { return compare(arith::CmpFPredicate::OEQ, math::FloorOp::create(builder, a), a); };
   Type f32 = builder.getF32Type();
   Value logarithm = lowering.ptx("lg2.approx.f32 $0, $1;", "=f,f", f32, math::AbsFOp::create(builder, x).getResult());
   Value magnitude = lowering.ptx("ex2.approx.ftz.f32 $0, $1;", "=f,f", f32, multiply(y, logarithm));

@@ -60,8 +60,8 @@ private:
   unsigned coordinates;
   mlir::ValueRange parameters;
   TilePlace place;
-  bool narrow;        ///< index values of the function fit 32 bits
-  bool loadsByPlace;  ///< some load depends on a row or column: coordinates are clamped to what exists
+  bool narrow;       ///< index values of the function fit 32 bits
+  bool loadsByPlace; ///< some load depends on a row or column: coordinates are clamped to what exists
   mlir::Value element;
   std::map<Key, mlir::Value, bool (*)(const Key &, const Key &)> cache;
   llvm::DenseMap<mlir::Value, unsigned> dependences;

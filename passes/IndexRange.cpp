@@ -45,11 +45,19 @@ public:
     auto a = [&] { return of(op.getOperand(0)); };
     auto b = [&] { return of(op.getOperand(1)); };
     llvm::TypeSwitch<Operation *>(&op)
-        .Case<arith::AddIOp>([&](auto) { set(result, {a().low + b().low, a().high + b().high}); })
-        .Case<arith::SubIOp>([&](auto) { set(result, {a().low - b().high, a().high - b().low}); })
+        .Case<arith::AddIOp>([&](auto) {
+          set(result, {a().low + b().low, a().high + b().high});
+        })
+        .Case<arith::SubIOp>([&](auto) {
+          set(result, {a().low - b().high, a().high - b().low});
+        })
         .Case<arith::MulIOp>([&](auto) { set(result, product(a(), b())); })
-        .Case<arith::MinSIOp>([&](auto) { set(result, {std::min(a().low, b().low), std::min(a().high, b().high)}); })
-        .Case<arith::MaxSIOp>([&](auto) { set(result, {std::max(a().low, b().low), std::max(a().high, b().high)}); })
+        .Case<arith::MinSIOp>([&](auto) {
+          set(result, {std::min(a().low, b().low), std::min(a().high, b().high)});
+        })
+        .Case<arith::MaxSIOp>([&](auto) {
+          set(result, {std::max(a().low, b().low), std::max(a().high, b().high)});
+        })
         .Case<arith::SelectOp>([&](auto) {
           Range x = b(), y = of(op.getOperand(2));
           set(result, {std::min(x.low, y.low), std::max(x.high, y.high)});
@@ -57,7 +65,9 @@ public:
         .Case<arith::IndexCastOp>([&](auto) { set(result, a()); })
         .Case<arith::DivSIOp, arith::FloorDivSIOp, arith::CeilDivSIOp>([&](auto) { set(result, magnitude(a())); })
         .Case<arith::RemSIOp>([&](auto) { set(result, magnitude(b())); })
-        .Case<math::CtPopOp>([&](auto) { set(result, {0, 64}); })
+        .Case<math::CtPopOp>([&](auto) {
+          set(result, {0, 64});
+        })
         .Case<arith::AndIOp>([&](auto) {
           if (a().low >= 0 && b().low >= 0)
             set(result, {0, std::min(a().high, b().high)});

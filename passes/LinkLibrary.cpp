@@ -69,8 +69,8 @@ private:
     std::string path = (kFolder + name).str();
     StringRef text = templateText(path);
     if (text.empty()) {
-      InFlightDiagnostic diagnostic =
-          user->emitOpError("expects a function @") << name << " in this file or the library";
+      InFlightDiagnostic diagnostic = user->emitOpError("expects a function @")
+                                      << name << " in this file or the library";
       if (std::string nearest = nearestName(name); !nearest.empty())
         diagnostic << "; did you mean @" << nearest << "?";
       return {};

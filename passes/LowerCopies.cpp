@@ -30,8 +30,8 @@ void TileLowering::makeView(ViewOp op) {
   view.head = scalar(op.getHead());
   view.length = scalar(op.getLength());
   view.position = op.getPosition() ? scalar(op.getPosition()) : Value();
-  view.uniformPoint = i32(0).getDefiningOp();
   if (onlyCopiedByBoxes(op.getBase())) {
+    view.uniformPoint = i32(0).getDefiningOp();
     views[op.getView()] = view;
     return;
   }
@@ -44,6 +44,7 @@ void TileLowering::makeView(ViewOp op) {
   view.address = byteOffset(pointerParameter(op.getBase()), offset);
   view.rowStride = strideParameter(op.getBase(), 1);
   view.rowBytes = arith::MulIOp::create(builder, view.rowStride, i64(bytes));
+  view.uniformPoint = i32(0).getDefiningOp();
   views[op.getView()] = view;
 }
 
@@ -132,8 +133,8 @@ LogicalResult TileLowering::fillByElements(FillOp op) {
   Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, row, left);
   Value inside = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, chunk, i32(from.columns / 8));
   exists = arith::AndIOp::create(builder, exists, inside);
-  Value index = arith::ExtSIOp::create(builder, builder.getI64Type(),
-                                       arith::AddIOp::create(builder, row, scalar(op.getAt())));
+  Value index =
+      arith::ExtSIOp::create(builder, builder.getI64Type(), arith::AddIOp::create(builder, row, scalar(op.getAt())));
   Value source = byteOffset(from.address, arith::MulIOp::create(builder, index, from.rowBytes));
   Value bytes = arith::ExtUIOp::create(builder, builder.getI64Type(), arith::MulIOp::create(builder, chunk, i32(16)));
   SmallVector<Value> words = loadElements(*this, byteOffset(source, bytes), exists);
@@ -189,9 +190,8 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
   Value source = byteOffset(own, arith::MulIOp::create(builder, at, rowBytes));
   Value passBytes = arith::MulIOp::create(builder, rowBytes, i64(shape.rowsPerPass));
   auto laneKey = [&](StringRef what) { return (what + " " + Twine(shape.lanesPerRow)).str(); };
-  Value row = once(laneKey("copy row"), [&] {
-    return arith::DivUIOp::create(builder, threadOnce(), i32(shape.lanesPerRow)).getResult();
-  });
+  Value row = once(laneKey("copy row"),
+                   [&] { return arith::DivUIOp::create(builder, threadOnce(), i32(shape.lanesPerRow)).getResult(); });
   Value column = once(laneKey("copy column"), [&] {
     return arith::RemUIOp::create(builder, threadOnce(), i32(shape.lanesPerRow)).getResult();
   });
@@ -237,7 +237,8 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
     bool guarded = shape.ragged && pass + 1 == shape.passes;
     OpBuilder::InsertionGuard guard(builder);
     if (guarded) {
-      Value inTile = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, row, i32(rows - pass * shape.rowsPerPass));
+      Value inTile =
+          arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, row, i32(rows - pass * shape.rowsPerPass));
       auto branch = scf::IfOp::create(builder, inTile);
       builder.setInsertionPoint(branch.thenBlock()->getTerminator());
     }
@@ -279,8 +280,8 @@ LogicalResult TileLowering::lowerStore(StoreOp op) {
     Value row = arith::AddIOp::create(builder, first, i32(slot * 8));
     Value writes = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, row, to.length);
     if (perRow)
-      writes = arith::AndIOp::create(
-          builder, writes, arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, quadColumn, i32(0)));
+      writes = arith::AndIOp::create(builder, writes,
+                                     arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, quadColumn, i32(0)));
     auto branch = scf::IfOp::create(builder, writes);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(branch.thenBlock()->getTerminator());
@@ -306,8 +307,8 @@ LogicalResult TileLowering::lowerStore(StoreOp op) {
         continue;
       }
       Value low = arith::TruncIOp::create(builder, builder.getI16Type(), packed);
-      Value high = arith::TruncIOp::create(builder, builder.getI16Type(),
-                                           arith::ShRUIOp::create(builder, packed, i32(16)));
+      Value high =
+          arith::TruncIOp::create(builder, builder.getI16Type(), arith::ShRUIOp::create(builder, packed, i32(16)));
       LLVM::StoreOp::create(builder, low, place, 2);
       LLVM::StoreOp::create(builder, high, byteOffset(place, i64(2)), 2);
     }

@@ -32,14 +32,13 @@ public:
     std::string key = llvm::formatv("fragment {0} {1} {2}", swizzle, rowsPerWarp, int(second));
     Value first = lowering.once(key, [&] { return laneOffset(second, rowsPerWarp); });
     if (buffer.base != lowering.sharedBase) // a stage known only at run time
-      first = arith::AddIOp::create(builder, first,
-                                    arith::SubIOp::create(builder, buffer.base, lowering.sharedBase));
+      first = arith::AddIOp::create(builder, first, arith::SubIOp::create(builder, buffer.base, lowering.sharedBase));
     places.push_back(first);
     // Tiles are aligned to eight rows, so another chunk of the slab is a matter of address bits. Computed here, with
     // effects so that it stays here: kept over the loop, these addresses would cost registers.
     for (int64_t chunk = 2; chunk < swizzle / 16; chunk += 2)
-      places.push_back(lowering.ptx("xor.b32 $0, $1, " + std::to_string(chunk * 16) + ";", "=r,r",
-                                    builder.getI32Type(), first, /*effects=*/true));
+      places.push_back(lowering.ptx("xor.b32 $0, $1, " + std::to_string(chunk * 16) + ";", "=r,r", builder.getI32Type(),
+                                    first, /*effects=*/true));
   }
 
   /// The block at (row, column), both multiples of 16.
@@ -53,8 +52,8 @@ public:
   }
 
 private:
-  /// Address in shared memory of this lane's 16 bytes of the block at column 0. Blocks begin at multiples of 16 rows, so the swizzle
-  /// depends on the lane's row alone.
+  /// Address in shared memory of this lane's 16 bytes of the block at column 0. Blocks begin at multiples of 16 rows,
+  /// so the swizzle depends on the lane's row alone.
   Value laneOffset(Second second, int64_t rowsPerWarp) {
     Value thread = lowering.threadOnce();
     auto bit = [&](int64_t n) -> Value {

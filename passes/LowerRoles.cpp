@@ -2,9 +2,9 @@
 // Roles of warpgroups: mbarriers, copies by boxes of a tensor map, and who may use how many registers.
 //
 // Each stage of a ring has two mbarriers. `full` completes when the bytes of a fill have arrived, `empty` when every
-// computing warp has released the stage. Fill n uses stage n mod stages for the (n / stages)-th time; the parity of that
-// number is the phase that `full` is waited for with, and its opposite the one that the loading role waits for `empty`
-// with, which lets the first fills through a fresh barrier.
+// computing warp has released the stage. Fill n uses stage n mod stages for the (n / stages)-th time; the parity of
+// that number is the phase that `full` is waited for with, and its opposite the one that the loading role waits for
+// `empty` with, which lets the first fills through a fresh barrier.
 #include "passes/TileLowering.h"
 
 #include "mlir/IR/Matchers.h"
@@ -112,7 +112,8 @@ LogicalResult TileLowering::fillByBoxes(FillOp op) {
   SharedAttr shared = encodingOf<SharedAttr>(tile);
   const LoweredView &from = view(op.getView());
   Value phase = phaseOf(op.getRing(), op.getNumber());
-  waitForBarrier(barrierOf(op.getRing(), op.getNumber(), /*empty=*/true), arith::XOrIOp::create(builder, phase, i32(1)));
+  waitForBarrier(barrierOf(op.getRing(), op.getNumber(), /*empty=*/true),
+                 arith::XOrIOp::create(builder, phase, i32(1)));
   Value full = barrierOf(op.getRing(), op.getNumber(), /*empty=*/false);
   ptxEffect(llvm::formatv("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], {0};", sharedBytesOf(tile)).str(),
             "r,~{memory}", full);
@@ -138,8 +139,8 @@ LogicalResult TileLowering::awaitBoxes(AwaitOp op) {
 LogicalResult TileLowering::lowerRelease(ReleaseOp op) {
   if (barrierOffsets.empty())
     return success(); // without roles the barrier of the next await releases
-  Value first = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq,
-                                      arith::AndIOp::create(builder, thread, i32(31)), i32(0));
+  Value first =
+      arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, arith::AndIOp::create(builder, thread, i32(31)), i32(0));
   Value barrier = barrierOf(op.getRing(), op.getNumber(), /*empty=*/true);
   ptxEffect("{\n\t.reg .pred first;\n\tsetp.ne.b32 first, $1, 0;\n\t"
             "@first mbarrier.arrive.shared::cta.b64 _, [$0];\n\t}",
@@ -168,9 +169,9 @@ LogicalResult TileLowering::lowerBlank(BlankOp op) {
     builder.setInsertionPointToStart(loop.getBody());
     Value place = arith::AddIOp::create(builder, buffer.base, loop.getInductionVar());
     for (int64_t slab = 0; slab < slabs; ++slab)
-      ptxEffect(llvm::formatv("st.shared.v4.b32 [$0+{0}], {{$1, $1, $1, $1};", buffer.offset + slab * rows * rowBytes)
-                    .str(),
-                "r,r,~{memory}", {place, i32(0)});
+      ptxEffect(
+          llvm::formatv("st.shared.v4.b32 [$0+{0}], {{$1, $1, $1, $1};", buffer.offset + slab * rows * rowBytes).str(),
+          "r,r,~{memory}", {place, i32(0)});
   }
   // The products read by the asynchronous proxy.
   ptxEffect("fence.proxy.async.shared::cta;", "~{memory}", {});

@@ -125,9 +125,9 @@ Registers TileLowering::startProduct(Value lhs, Value rhs, Value acc, bool trans
       a += "}";
     }
     describe("b", bAddress, transB ? b.columnStep(k) : b.rowStep(k), transB ? 0 : b.leading(), b.high());
-    text += llvm::formatv("wgmma.mma_async.sync.aligned.m64n{0}k16.f32.{1}.{1} {2}, {3}, b, {4}, 1, 1{5}, {6};\n\t",
-                          columns, element, registerList(count), a, acc || k ? 1 : 0, sharedA ? ", 0" : "",
-                          transB ? 0 : 1);
+    text +=
+        llvm::formatv("wgmma.mma_async.sync.aligned.m64n{0}k16.f32.{1}.{1} {2}, {3}, b, {4}, 1, 1{5}, {6};\n\t",
+                      columns, element, registerList(count), a, acc || k ? 1 : 0, sharedA ? ", 0" : "", transB ? 0 : 1);
   }
   text += "wgmma.commit_group.sync.aligned;\n\t}";
   return ptxMany(text, block.constraints + ",~{memory}", builder.getF32Type(), count, block.operands, /*effects=*/true);

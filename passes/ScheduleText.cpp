@@ -2,9 +2,9 @@
 // Instantiates the text of a schedule.
 #include "passes/ScheduleText.h"
 
-#include "passes/Templates.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/Parser/Parser.h"
+#include "passes/Templates.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;

@@ -123,7 +123,8 @@ private:
     StringRef name = kernel.getSymName();
     if (!llvm::isAlpha(name.front()) || name == "WARP_SZ" ||
         !llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; }))
-      fail(kernel) << "a name of letters, digits and _ that begins with a letter, and not WARP_SZ, got '" << name << "'";
+      fail(kernel) << "a name of letters, digits and _ that begins with a letter, and not WARP_SZ, got '" << name
+                   << "'";
   }
 
   void checkArguments() {

@@ -3,10 +3,10 @@
 #include "passes/TileFunctions.h"
 
 #include "dialect/Attn.h"
-#include "passes/MaskAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/MaskAnalysis.h"
 
 using namespace mlir;
 
@@ -69,8 +69,7 @@ func::FuncOp TileFunctionBuilder::createScore(Location loc, std::optional<double
   }
   Value score = arith::MulFOp::create(builder, arguments[0], factor);
   for (const ScoreStep &step : steps) {
-    SmallVector<Value> operands{score, coordinates[kBatch], coordinates[kHead], coordinates[kQuery],
-                                coordinates[kKey]};
+    SmallVector<Value> operands{score, coordinates[kBatch], coordinates[kHead], coordinates[kQuery], coordinates[kKey]};
     llvm::append_range(operands, parameters.take_front(step.parameters.size()));
     parameters = parameters.drop_front(step.parameters.size());
     score = inlineBody(builder, step.function, operands, coordinates[kRow], coordinates[kColumn]);

@@ -22,15 +22,15 @@ using Registers = llvm::SmallVector<mlir::Value, 0>;
 
 /// What a tile.view became: the address of row 0 of its sequence and head, and what its rows are called.
 struct LoweredView {
-  mlir::Value address;    ///< ptr<1>, row 0; null, as what follows, where rows are only copied by boxes
-  mlir::Value rowBytes;   ///< i64, distance of rows
-  mlir::Value rowStride;  ///< i64, the same in elements, as launched with
-  mlir::Value length;     ///< i32, rows that exist
-  mlir::Value position;   ///< i32, position of row 0; null for 0
+  mlir::Value address;     ///< ptr<1>, row 0; null, as what follows, where rows are only copied by boxes
+  mlir::Value rowBytes;    ///< i64, distance of rows
+  mlir::Value rowStride;   ///< i64, the same in elements, as launched with
+  mlir::Value length;      ///< i32, rows that exist
+  mlir::Value position;    ///< i32, position of row 0; null for 0
   mlir::Value batch, head; ///< i32
   int64_t columns;
   mlir::Type element;
-  mlir::Operation *uniformPoint; ///< what depends on batch and head alone is computed before this operation
+  mlir::Operation *uniformPoint = nullptr; ///< what depends on batch and head alone is computed before this operation
 };
 
 /// A tile in shared memory: a byte address in a register, and a constant to be added.
@@ -166,8 +166,8 @@ private:
   mlir::Operation *module;
   mlir::LLVM::LLVMFuncOp target;
   bool wideCopies;
-  RolesOp roles;                        ///< null where all warps do the same
-  int64_t warps = 0, sharedBytes = 0;   ///< warps that compute
+  RolesOp roles;                      ///< null where all warps do the same
+  int64_t warps = 0, sharedBytes = 0; ///< warps that compute
   llvm::MapVector<mlir::Value, int64_t> ringOffsets, barrierOffsets;
   llvm::DenseMap<mlir::Value, Registers> tiles;
   llvm::DenseMap<mlir::Value, mlir::Value> scalars;

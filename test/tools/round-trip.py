@@ -56,7 +56,9 @@ def check(folder, target, spec):
         expect(resumed.returncode == 0, f"{where}: {resumed.stderr}")
         if resumed.returncode == 0:
             expect(code(resumed.stdout) == code(whole.stdout), f"{where}: the code differs")
-    expect(len(texts) >= len(names) - 1, f"{spec.name}: passes leave only {len(texts)} different texts")
+    # Two passes are for products of warpgroups alone.
+    idle = 3 if target == "sm_80" else 1
+    expect(len(texts) >= len(names) - idle, f"{spec.name}: passes leave only {len(texts)} different texts")
     for stage in ("attn", "tile", "gpu", "llvm"):
         path = folder / f"{spec.stem}.{stage}.mlir"
         path.write_text(run("attnc", spec, "--target", target, "--emit", stage).stdout)
