@@ -3,12 +3,12 @@
 #include "compiler/EmitPtx.h"
 
 #include "compiler/Compiler.h"
+#include "runtime/KernelFile.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "runtime/KernelFile.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -59,8 +59,8 @@ llvm::Expected<std::string> generatePtx(ModuleOp module, const Target &target) {
   code->setDataLayout(machine->createDataLayout());
   llvm::SmallString<0> text;
   llvm::raw_svector_ostream os(text);
-  // No pass on LLVM IR but those that the code generator adds: MLIR's have removed what is common and loop-invariant,
-  // and the assembler schedules and allocates.
+  // No pass on LLVM IR but those that the code generator adds: MLIR's have removed what is common and loop-invariant, and
+  // the assembler schedules and allocates.
   llvm::legacy::PassManager passes;
   if (machine->addPassesToEmitFile(passes, os, nullptr, llvm::CodeGenFileType::AssemblyFile, /*DisableVerify=*/true))
     return llvm::createStringError("error: LLVM cannot emit PTX text");
@@ -199,13 +199,12 @@ KernelEntry entryOf(LLVM::LLVMFuncOp function) {
   for (auto text : function->getAttrOfType<ArrayAttr>("attn.parameters").getAsRange<StringAttr>())
     entry.parameters.push_back(parameterOf(text));
   for (const KernelParameter &parameter : entry.parameters)
-    if (parameter.what == KernelParameter::Kind::Map &&
-        llvm::find(entry.tensorMaps, parameter.name) == entry.tensorMaps.end())
+    if (parameter.what == KernelParameter::Kind::Map && !llvm::is_contained(entry.tensorMaps, parameter.name))
       entry.tensorMaps.push_back(parameter.name);
   if (!function->hasAttr("attn.unaligned"))
     for (auto argument : function->getAttrOfType<ArrayAttr>("attn.arguments").getAsRange<DictionaryAttr>())
       if (std::string name = argument.getAs<StringAttr>("name").str();
-          argument.get("rows") && llvm::find(entry.tensorMaps, name) == entry.tensorMaps.end())
+          argument.get("rows") && !llvm::is_contained(entry.tensorMaps, name))
         entry.required.push_back({argument.getAs<StringAttr>("name").str(), 16});
   return entry;
 }
