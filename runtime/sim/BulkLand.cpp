@@ -154,9 +154,12 @@ static bool land(Cta &cta, BulkOperation &operation) {
       if (operation.kind == Kind::Load)
         gather(cta, operation, cta.staging, cta.invalid);
       const std::vector<uint8_t> none;
-      for (const BulkOperation::Receiver &receiver : operation.receivers)
+      for (const BulkOperation::Receiver &receiver : operation.receivers) {
+        if (receiver.cta->cluster != cta.cluster)
+          throw Fault{"cluster", "a copy writes shared memory of a CTA of the cluster that has ended"};
         deliver(operation, receiver, operation.kind == Kind::Load ? cta.staging : operation.data,
                 operation.kind == Kind::Load ? cta.invalid : none, warp.checks());
+      }
       endRead(cta, operation);
       break;
     }

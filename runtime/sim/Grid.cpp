@@ -219,6 +219,7 @@ void Grid::run() {
         launch.options.seed ? launch.draw(Draw::Cta, 1, ++rounds) % resident.size() : turn++ % resident.size();
     Cta *cta = nullptr;
     Warp *warp = nullptr;
+    const uint64_t before = launch.progress;
     for (size_t i = 0; i < resident.size() && !warp; ++i) {
       cta = resident[(first + i) % resident.size()].get();
       warp = pickWarp(*cta);
@@ -226,7 +227,8 @@ void Grid::run() {
         warp = landUntilRunnable(*cta);
     }
     if (!warp) {
-      if (nudge())
+      // What has landed may have woken a CTA that was looked at earlier.
+      if (launch.progress != before || nudge())
         continue;
       if (started < total && !launch.options.checks.coresident) {
         residentLimit = total;

@@ -69,9 +69,9 @@ struct WarpClocks {
   /// fence.proxy.async by `lanes`: orders what they and all that happens before them wrote before asynchronous
   /// accesses. A lane cannot speak for another one's writes unless something has ordered the two.
   void proxyFence(uint32_t lanes) {
-    if (wroteShared & ~lanes)
+    wroteShared &= ~lanes;
+    if (wroteShared)
       return;
-    wroteShared = 0;
     proxied.join(seen);
     advance();
   }
