@@ -188,11 +188,56 @@ static const bool haveAvx2 =
 #endif
 
 #if ATTN_HAVE_AVX2
-/// Elements of 16 bits, eight to a chunk. `Brain`: bf16, else f16.
+/// Eight elements of 16 bits to eight doubles. `Brain`: bf16, else f16.
+template <bool Brain> ATTN_AVX2 static inline void decodeEight(__m128i halves, double *to) {
+  __m256 floats;
+  if constexpr (Brain)
+    floats = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+  else
+    floats = _mm256_cvtph_ps(halves);
+  _mm256_storeu_pd(to, _mm256_cvtps_pd(_mm256_castps256_ps128(floats)));
+  _mm256_storeu_pd(to + 4, _mm256_cvtps_pd(_mm256_extractf128_ps(floats, 1)));
+}
+
+/// b contiguous in k: blocks of eight lines by eight k are transposed. The lines of a block come as 0 2 4 6 1 3 5 7.
+template <bool Brain>
+ATTN_AVX2 static void decodeAcrossAvx2(const uint8_t *shared, const Footprint &footprint, double *panel) {
+  constexpr unsigned kOrder[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+  for (size_t first = 0; first + 16 <= footprint.chunks.size(); first += 16)
+    for (unsigned side = 0; side < 2; ++side) {
+      const Footprint::Chunk *block = footprint.chunks.data() + first + side;
+      __m128i line[8], pair[8], four[8];
+#pragma GCC unroll 8
+      for (unsigned i = 0; i < 8; ++i)
+        line[i] = _mm_loadu_si128(reinterpret_cast<const __m128i *>(shared + block[2 * kOrder[i]].address));
+#pragma GCC unroll 4
+      for (unsigned i = 0; i < 4; ++i) {
+        pair[2 * i] = _mm_unpacklo_epi16(line[2 * i], line[2 * i + 1]);
+        pair[2 * i + 1] = _mm_unpackhi_epi16(line[2 * i], line[2 * i + 1]);
+      }
+#pragma GCC unroll 2
+      for (unsigned i = 0; i < 8; i += 4) {
+        four[i] = _mm_unpacklo_epi32(pair[i], pair[i + 2]);
+        four[i + 1] = _mm_unpackhi_epi32(pair[i], pair[i + 2]);
+        four[i + 2] = _mm_unpacklo_epi32(pair[i + 1], pair[i + 3]);
+        four[i + 3] = _mm_unpackhi_epi32(pair[i + 1], pair[i + 3]);
+      }
+      double *to = panel + block[0].origin;
+#pragma GCC unroll 4
+      for (unsigned i = 0; i < 4; ++i) {
+        decodeEight<Brain>(_mm_unpacklo_epi64(four[i], four[i + 4]), to + 16 * i);
+        decodeEight<Brain>(_mm_unpackhi_epi64(four[i], four[i + 4]), to + 16 * i + 8);
+      }
+    }
+}
+
+/// Elements of 16 bits, eight to a chunk.
 template <bool Brain>
 ATTN_AVX2 static void decodeHalvesAvx2(const uint8_t *shared, const Footprint &footprint, double *panel) {
   uint32_t offsets[8];
   std::memcpy(offsets, footprint.offsets, sizeof offsets);
+  if (offsets[1] == 8)
+    return decodeAcrossAvx2<Brain>(shared, footprint, panel);
   // Columns of b come as 0 2 4 6 1 3 5 7; in memory they may lie side by side.
   const __m128i evenOdd = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
   const bool sideBySide = offsets[1] == 4 && offsets[2] == 1, direct = sideBySide || offsets[1] == 1;
@@ -200,20 +245,10 @@ ATTN_AVX2 static void decodeHalvesAvx2(const uint8_t *shared, const Footprint &f
     __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i *>(shared + chunk.address));
     if (sideBySide)
       halves = _mm_shuffle_epi8(halves, evenOdd);
-    __m256 floats;
-    if constexpr (Brain)
-      floats = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
-    else
-      floats = _mm256_cvtph_ps(halves);
-    alignas(32) double values[8];
-    double *to = direct ? panel + chunk.origin : values;
-    _mm256_storeu_pd(to, _mm256_cvtps_pd(_mm256_castps256_ps128(floats)));
-    _mm256_storeu_pd(to + 4, _mm256_cvtps_pd(_mm256_extractf128_ps(floats, 1)));
-    if (direct)
-      continue;
-    to = panel + chunk.origin;
-#pragma GCC unroll 8
-    for (unsigned i = 0; i < 8; ++i)
+    double values[8];
+    double *to = panel + chunk.origin;
+    decodeEight<Brain>(halves, direct ? to : values);
+    for (unsigned i = 0; i < 8 && !direct; ++i)
       to[offsets[i]] = values[i];
   }
 }
