@@ -78,6 +78,7 @@ const PipelineEntry kPipeline[] = {
     {"trim-walks", Stage::Tile, addPass<createTrimWalks>},
     {"overlap-products", Stage::Tile, addFunctionPass<createOverlapProducts>},
     {"assign-roles", Stage::Tile, addFunctionPass<createAssignRoles>},
+    {"check-rings", Stage::Tile, addFunctionPass<createCheckRings>},
     {"pipeline-loads", Stage::Tile, addFunctionPass<createPipelineLoads>},
     {"assign-layouts", Stage::Tile, addFunctionPass<createAssignLayouts>},
     {"defer-row-sums", Stage::Tile, addFunctionPass<createDeferRowSums>},

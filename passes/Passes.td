@@ -213,6 +213,18 @@ def AssignRoles : Pass<"assign-roles", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::attn::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 
+def CheckRings : Pass<"check-rings", "::mlir::func::FuncOp"> {
+  let summary = "Run the roles of a kernel on small sizes, as far as rings are concerned";
+  let description = [{
+    A check, not a change: index arithmetic and control flow of both roles are executed for a few sizes, and the events of
+    rings are played against each other. Fills, awaits and releases of a ring must each count up from 0; a fill must find
+    its stage released, an await its fill begun, a release its await; and at the end both roles are through and every fill
+    is released. What hangs is named with the operation that it hangs at.
+
+    Before and after: `tile.roles load ... compute ...`
+  }];
+}
+
 def PipelineLoads : Pass<"pipeline-loads", "::mlir::func::FuncOp"> {
   let summary = "Turn loads of product operands into fills of rings that run ahead";
   let description = [{
