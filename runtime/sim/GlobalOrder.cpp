@@ -34,7 +34,8 @@ std::string GlobalOrder::ctaName(uint32_t cta) const {
 
 GlobalOrder::Touch GlobalOrder::record(const Actor &actor, uint32_t mask, Strength strength) {
   return {actor.clocks->cta, actor.clocks->now(),
-          actor.pc | actor.clocks->warp << kPcBits | uint32_t(strength.strong()) << 25 | mask << 26};
+          actor.pc | actor.clocks->warp << kPcBits | uint32_t(strength.strongInCta()) << 24 |
+              uint32_t(strength.strong()) << 25 | mask << 26};
 }
 
 void GlobalOrder::fail(const Actor &actor, const Touch &other, const Place &place, bool otherWrote, bool writes) const {
@@ -60,9 +61,11 @@ void GlobalOrder::check(const Actor &actor, const Touch &other, uint32_t mask, S
                         bool otherWrote, bool writes) const {
   if (other.epoch == 0 || !(other.mask() & mask))
     return;
+  const WarpClocks &clocks = *actor.clocks;
   if (strength.strong() && other.strong())
     return;
-  const WarpClocks &clocks = *actor.clocks;
+  if (other.cta == clocks.cta && strength.strongInCta() && other.strongInCta())
+    return;
   bool ordered =
       (other.cta / clocks.cluster == clocks.cta / clocks.cluster && other.epoch <= clocks.seen.at[other.warp()]) ||
       (other.cta != clocks.cta && includes(clocks.gridSeen, other));

@@ -200,17 +200,20 @@ void GlobalMemory::store(const Actor &actor, uint64_t address, uint32_t bytes, c
       &allocation->pages[offset / GlobalPage::kBytes].records->words[offset % GlobalPage::kBytes / 4];
   for (uint32_t i = 0; i < bytes; i += 4, ++word) {
     uint32_t mask = wordMask(offset, bytes), count = std::min(bytes, 4u);
-    if (word->serial != actor.serial) {
+    const uint32_t cta = actor.clocks->cta & 0xfffffff;
+    if (word->serial != actor.serial || word->storedCta != cta) {
       word->serial = actor.serial;
-      word->stored = uint8_t(mask);
+      word->storedCta = cta;
+      word->storedMask = mask;
       continue;
     }
-    if ((word->stored & mask) && checks.lanes && std::memcmp(data + i, static_cast<const uint8_t *>(from) + i, count))
+    if ((word->storedMask & mask) && checks.lanes &&
+        std::memcmp(data + i, static_cast<const uint8_t *>(from) + i, count))
       throw Fault{"race-lanes",
                   fmt::format("two lanes of one instruction store different values to {}", describe(address + i)),
                   {},
                   int(actor.lane)};
-    word->stored |= uint8_t(mask);
+    word->storedMask |= mask;
   }
   std::memcpy(data, from, bytes);
   uint8_t *flags = allocation->flags.get() + offset;

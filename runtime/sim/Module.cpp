@@ -48,6 +48,32 @@ uint32_t Module::functionOf(uint32_t op) const {
   return 0;
 }
 
+/// Marks the functions that `function` calls, and those that these call.
+static void markCallees(const Module &module, uint32_t function, std::vector<bool> &reached) {
+  const Function &f = module.functions[function];
+  for (uint32_t i = f.begin; i < f.end; ++i) {
+    if (std::string_view(module.ops[i].form->row->name) != "call")
+      continue;
+    const CallSite &site = module.calls[module.ops[i].imm];
+    if (!site.builtin.empty() || reached[site.function])
+      continue;
+    reached[site.function] = true;
+    markCallees(module, site.function, reached);
+  }
+}
+
+void Module::findRecursion() {
+  if (calls.empty())
+    return;
+  for (uint32_t i = 0; i < functions.size(); ++i) {
+    std::vector<bool> reached(functions.size());
+    markCallees(*this, i, reached);
+    for (const RegisterName &name : registerNames)
+      if (reached[i] && name.function == i)
+        functions[i].saved.push_back({name.row, bitWidth(name.type) == 64, name.predicate});
+  }
+}
+
 std::string Module::registerName(uint32_t op, Row row, bool predicate) const {
   const uint32_t function = functionOf(op);
   for (const RegisterName &r : registerNames)

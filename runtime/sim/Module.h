@@ -109,6 +109,13 @@ struct SharedVariable {
   uint32_t line = 0;
 };
 
+/// A register: of an instruction, for traces and for the checks on in-flight registers, or of a function.
+struct OperandUse {
+  Row row = kNoRow;
+  bool wide = false;
+  bool predicate = false;
+};
+
 /// `entry` or device function.
 struct Function {
   std::string name;
@@ -131,6 +138,8 @@ struct Function {
   /// Window offset of the dynamic block: an odd multiple of exactly the alignment it declares, 16 if none.
   uint32_t sharedDynamic = kSharedWindowStart + 16;
   uint32_t line = 0;
+  /// Of a function that may be called again before it has returned: all its registers, of which each call has its own.
+  std::vector<OperandUse> saved;
 };
 
 struct Label {
@@ -155,12 +164,6 @@ struct CallSite {
   std::vector<Copy> arguments, results;
 };
 
-/// An instruction's registers, for traces and for the checks on in-flight registers.
-struct OperandUse {
-  Row row = kNoRow;
-  bool wide = false;
-  bool predicate = false;
-};
 struct OperandUses {
   uint32_t first = 0;             // in Module::uses
   uint16_t writes = 0, reads = 0; // writes come first
@@ -200,6 +203,8 @@ struct Module {
   std::string registerName(uint32_t op, Row row, bool predicate) const;
   /// Function an instruction belongs to, as an index.
   uint32_t functionOf(uint32_t op) const;
+  /// Fills in Function::saved, once calls are resolved.
+  void findRecursion();
   /// Tells the address of a .global or .const variable: patches every instruction and constant that mentions it.
   void bind(uint32_t variable, uint64_t address);
   /// Whether approximate instructions add -1, 0 or 1 times half their documented bound, by a hash of opcode and input.

@@ -249,6 +249,8 @@ struct Strength {
   Semantics semantics = Semantics::None;
   Scope scope = Scope::Gpu;
   bool strong() const { return semantics > Semantics::Weak && scope >= Scope::Gpu; }
+  /// Towards other threads of the CTA, any scope will do.
+  bool strongInCta() const { return semantics > Semantics::Weak; }
   bool acquires() const { return semantics == Semantics::Acquire || semantics == Semantics::AcqRel; }
   bool releases() const { return semantics == Semantics::Release || semantics == Semantics::AcqRel; }
 };
@@ -258,18 +260,22 @@ struct GlobalPage {
   static constexpr uint32_t kBytes = 4096, kWords = kBytes / 4;
   struct Touch {
     uint32_t cta = 0;
-    Epoch epoch = 0;   ///< 0: nobody
-    uint32_t info = 0; ///< pc : 19, warp : 5, strong : 1, byte mask : 4, and in bit 31 "more in the side table"
+    Epoch epoch = 0; ///< 0: nobody
+    /// pc : 19, warp : 5, strong in its CTA : 1, strong : 1, byte mask : 4, and in bit 31 "more in the side table"
+    uint32_t info = 0;
     uint32_t pc() const { return info & (kMaxInstructions - 1); }
     unsigned warp() const { return info >> kPcBits & 31; }
+    bool strongInCta() const { return info >> 24 & 1; }
     bool strong() const { return info >> 25 & 1; }
     uint32_t mask() const { return info >> 26 & 15; }
     bool many() const { return info >> 31; }
   };
   struct Word {
     Touch writer, reader;
-    uint32_t serial = 0; ///< of the instruction that wrote it last
-    uint8_t stored = 0;  ///< which bytes that instruction stored
+    uint32_t serial = 0;     ///< of the instruction that stored to it last, in its CTA
+    uint32_t storedCta : 28; ///< the CTA, as far as it fits
+    uint32_t storedMask : 4; ///< which bytes that instruction stored
+    Word() : storedCta(0), storedMask(0) {}
   };
   std::array<Word, kWords> words;
 };

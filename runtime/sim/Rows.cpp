@@ -59,6 +59,7 @@ void addInteger(std::vector<TableRow> &t) {
   t.push_back(scalarRow("prmt", "b32 ?@prmt", "d,a,b,c", prmt, "prmt"));
   t.push_back(scalarRow("fns", "b32", "d,a,b,c:s32", fns, "fns"));
   t.push_back(scalarRow("dp4a", "u32|s32 u32|s32", "d:b32,a:b32,b:b32,c:b32", dp4a, "dp4a"));
+  t.push_back(scalarRow("dp2a", "lo|hi u32|s32 u32|s32", "d:b32,a:b32,b:b32,c:b32", dp2a, "dp2a"));
   t.push_back(scalarRow("shf", "l|r @shf b32", "d,a,b,c:u32", shf, "shf"));
   t.push_back(scalarRow("shl", "b16|b32|b64", "d,a,b:u32", shl, "shl"));
   t.push_back(scalarRow("shr", "@int|b16|b32|b64", "d,a,b:u32", shr, "shr"));
@@ -112,6 +113,8 @@ void addFloat(std::vector<TableRow> &t) {
   t.push_back(scalarRow("testp", "@testp f32|f64", "d:pred,a", testp, "testp"));
   t.push_back(scalarRow("rcp", "@rnd|approx ?ftz f32", "d,a", reciprocal, "rcp"));
   t.push_back(scalarRow("rcp", "@rnd f64", "d,a", reciprocal, "root-f64"));
+  t.push_back(scalarRow("rcp", "approx ftz f64", "d,a", reciprocal, "coarse-f64"));
+  t.push_back(scalarRow("rsqrt", "approx ftz f64", "d,a", rsqrt, "coarse-f64"));
   t.push_back(scalarRow("sqrt", "@rnd|approx ?ftz f32", "d,a", squareRoot, "sqrt"));
   t.push_back(scalarRow("sqrt", "@rnd f64", "d,a", squareRoot, "root-f64"));
   t.push_back(scalarRow("rsqrt", "approx ?ftz f32", "d,a", rsqrt, "rsqrt"));
@@ -129,8 +132,14 @@ void addCompare(std::vector<TableRow> &t) {
   using namespace scalar;
   t.push_back(scalarRow("setp", "@cmp ?ftz @cmptype", "d:pred|q?:pred,a,b", setp, "setp"));
   t.push_back(scalarRow("setp", "@cmp @bool ?ftz @cmptype", "d:pred|q?:pred,a,b,c:pred", setp, "setp-bool"));
-  t.push_back(scalarRow("set", "@cmp ?ftz u32|s32|f32 @cmptype", "d,a:t1,b:t1", set, "set"));
-  t.push_back(scalarRow("set", "@cmp @bool ?ftz u32|s32|f32 @cmptype", "d,a:t1,b:t1,c:pred", set, "set"));
+  const char *setDestination = "@cmp ?ftz u32|s32|f32|u16|s16|f16|bf16 @cmptype";
+  const char *setCombined = "@cmp @bool ?ftz u32|s32|f32|u16|s16|f16|bf16 @cmptype";
+  t.push_back(scalarRow("set", setDestination, "d,a:t1,b:t1", set, "set"));
+  t.push_back(scalarRow("set", setCombined, "d,a:t1,b:t1,c:pred", set, "set"));
+  t.push_back(scalarRow("set", "@cmp f16x2 f16x2", "d,a:t1,b:t1", set, "set-half"));
+  t.push_back(scalarRow("set", "@cmp @bool f16x2 f16x2", "d,a:t1,b:t1,c:pred", set, "set-half"));
+  t.push_back(scalarRow("set", "@cmp bf16x2 bf16x2", "d,a:t1,b:t1", set, "set-half"));
+  t.push_back(scalarRow("set", "@cmp @bool bf16x2 bf16x2", "d,a:t1,b:t1,c:pred", set, "set-half"));
   t.push_back(scalarRow("selp", "@move", "d,a,b,c:pred", selp, "selp"));
   t.push_back(scalarRow("mov", "@move", "d,a", mov, "mov"));
   t.push_back(scalarRow("mov", "pred", "d,a", predicateMov, "mov"));
@@ -385,7 +394,6 @@ constexpr Refused kRefused[] = {
     {"vadd4", "video instructions are not part of this simulator"},
     {"bmsk", "no kernel needs it so far"},
     {"szext", "no kernel needs it so far"},
-    {"dp2a", "no kernel needs it so far"},
     {"slct", "no kernel needs it so far"},
     {"mad24", "no kernel needs it so far"},
 };

@@ -260,6 +260,22 @@ template <bool SignedA, bool SignedB> struct Dp4a {
     return c;
   }
 };
+/// Two halves of a with the lower or the upper two bytes of b.
+template <bool SignedA, bool SignedB, bool High> struct Dp2a {
+  static uint32_t apply(uint32_t a, uint32_t b, uint32_t c) {
+    for (unsigned i = 0; i < 2; ++i) {
+      const uint32_t half = a >> (16 * i), byte = b >> (8 * i + (High ? 16 : 0));
+      const int32_t x = SignedA ? int16_t(half) : int32_t(half & 0xffff);
+      const int32_t y = SignedB ? int8_t(byte) : int32_t(byte & 255);
+      c += uint32_t(x * y);
+    }
+    return c;
+  }
+};
+template <bool SignedA, bool SignedB> ScalarHandler dp2aOf(bool high) {
+  using U = uint32_t;
+  return high ? map3<Dp2a<SignedA, SignedB, true>, U, U, U, U> : map3<Dp2a<SignedA, SignedB, false>, U, U, U, U>;
+}
 template <bool Left, bool Clamp> struct Funnel {
   static uint32_t apply(uint32_t a, uint32_t b, uint32_t c) {
     const uint32_t n = Clamp ? std::min(c, 32u) : c & 31;
@@ -458,6 +474,11 @@ ScalarHandler dp4a(const Form &f) {
   const bool a = f.types[0] == Type::S32, b = f.types[1] == Type::S32;
   return a ? (b ? map3<Dp4a<true, true>, U, U, U, U> : map3<Dp4a<true, false>, U, U, U, U>)
            : (b ? map3<Dp4a<false, true>, U, U, U, U> : map3<Dp4a<false, false>, U, U, U, U>);
+}
+ScalarHandler dp2a(const Form &f) {
+  const bool a = f.types[0] == Type::S32, b = f.types[1] == Type::S32, high = f.mode == Mode::Hi;
+  return a ? (b ? dp2aOf<true, true>(high) : dp2aOf<true, false>(high))
+           : (b ? dp2aOf<false, true>(high) : dp2aOf<false, false>(high));
 }
 ScalarHandler shf(const Form &f) {
   using U = uint32_t;

@@ -181,6 +181,25 @@ template <Type T> void setpLanes(Registers &r, const Op &op, Mask lanes) {
     r.setPredicate(op.dst2, lanes, q, pq);
 }
 
+/// What `set` gives for true: 1 of a float type, else all ones.
+uint32_t truth(Type type) {
+  switch (type) {
+  case Type::F32:
+    return 0x3f800000u;
+  case Type::F16:
+  case Type::F16x2:
+    return 0x3c00u;
+  case Type::BF16:
+  case Type::BF16x2:
+    return 0x3f80u;
+  case Type::U16:
+  case Type::S16:
+    return 0xffffu;
+  default:
+    return ~0u;
+  }
+}
+
 template <Type T> void setLanes(Registers &r, const Op &op, Mask lanes) {
   Mask t = decide(compareLanes<T>(r, op), op.form->compare), poison = r.poison(op.a) | r.poison(op.b);
   if (const BoolOp bool_ = op.form->boolOp; bool_ != BoolOp::None) {
@@ -188,10 +207,36 @@ template <Type T> void setLanes(Registers &r, const Op &op, Mask lanes) {
     poison = combinePoison(bool_, t, poison, c, r.predicatePoison(op.c));
     t = combine(bool_, t, c);
   }
-  const uint32_t yes = op.form->type() == Type::F32 ? 0x3f800000u : ~0u;
+  const uint32_t yes = truth(op.form->type());
   Output<uint32_t> out(r, op.dst, lanes);
   for (unsigned l = 0; l < kLanes; ++l)
     out.words[l] = t >> l & 1 ? yes : 0;
+  out.finish();
+  r.setPoison(op.dst, lanes, poison);
+}
+
+/// Each half by itself; a predicate holds for both.
+template <class Number> void setPairLanes(Registers &r, const Op &op, Mask lanes) {
+  const uint32_t *a = r.read(op.a), *b = r.read(op.b);
+  const BoolOp bool_ = op.form->boolOp;
+  Mask c = 0, poison = r.poison(op.a) | r.poison(op.b);
+  if (bool_ != BoolOp::None) {
+    c = predicateOperand(r, op, op.c, 4);
+    poison |= r.predicatePoison(op.c);
+  }
+  Mask holds[2];
+  for (unsigned i = 0; i < 2; ++i) {
+    uint32_t x[kLanes], y[kLanes];
+    for (unsigned l = 0; l < kLanes; ++l) {
+      x[l] = a[l] >> (16 * i);
+      y[l] = b[l] >> (16 * i);
+    }
+    holds[i] = combine(bool_, decide(compareFloat<Number>(x, y), op.form->compare), c);
+  }
+  const uint32_t yes = truth(op.form->type());
+  Output<uint32_t> out(r, op.dst, lanes);
+  for (unsigned l = 0; l < kLanes; ++l)
+    out.words[l] = (holds[0] >> l & 1 ? yes : 0) | (holds[1] >> l & 1 ? yes << 16 : 0);
   out.finish();
   r.setPoison(op.dst, lanes, poison);
 }
@@ -318,7 +363,13 @@ ScalarHandler setp(const Form &f) {
   ATTN_CHOOSE_COMPARE(f.types[0], setpLanes)
 }
 ScalarHandler set(const Form &f) {
-  if (!comparable(f, f.types[1]))
+  if (const Type type = f.types[1]; type == Type::F16x2 || type == Type::BF16x2) {
+    if (!comparable(f, type))
+      return nullptr;
+    return type == Type::F16x2 ? setPairLanes<NumberF16> : setPairLanes<NumberBF16>;
+  }
+  const bool half = f.types[1] == Type::F16 || f.types[1] == Type::BF16;
+  if (!comparable(f, f.types[1]) || (!half && (f.type() == Type::U16 || f.type() == Type::S16)))
     return nullptr;
   ATTN_CHOOSE_COMPARE(f.types[1], setLanes)
 }

@@ -499,6 +499,19 @@ template <Special S> struct ApproximateHalf {
     return bitWidth(f.type()) == 16 ? low : low | one(f, uint32_t(a >> 16)) << 16;
   }
 };
+/// 1/x or 1/sqrt(x) from and to the upper half of an f64, from where libraries start to iterate.
+template <Special S> struct Coarse {
+  static constexpr uint64_t kLower = 0xffffffffu;
+  static uint64_t flush(uint64_t a) { return a >> 52 & 0x7ff ? a : a & uint64_t(1) << 63; }
+  static uint64_t apply(uint64_t a) {
+    const double x = asDouble(a);
+    const uint64_t y = canonical(x == x ? exact<S>(asDouble(flush(a & ~kLower)), 0) : x);
+    const bool finite = (y >> 52 & 0x7ff) != 0x7ff;
+    return flush(finite ? y + (kLower / 2 + 1) : y) & ~kLower;
+  }
+};
+template <Special S> ScalarHandler coarse() { return map1<Coarse<S>, uint64_t, uint64_t>; }
+
 template <Special S> ScalarHandler approximateAny(const Form &f) {
   return f.type() == Type::F32 ? approximate<S>(f) : mapSlow<ApproximateHalf<S>, 1>;
 }
@@ -524,12 +537,16 @@ ScalarHandler copysign(const Form &f) {
 }
 ScalarHandler testp(const Form &f) { return f.type() == Type::F64 ? testpLanes<uint64_t> : testpLanes<uint32_t>; }
 ScalarHandler reciprocal(const Form &f) {
+  if (f.type() == Type::F64 && f.rounding == Rounding::Approx)
+    return coarse<Special::Rcp>();
   return f.rounding == Rounding::Approx ? approximate<Special::Rcp>(f) : arithmetic<Operation::Rcp, 1>(f);
 }
 ScalarHandler squareRoot(const Form &f) {
   return f.rounding == Rounding::Approx ? approximate<Special::Sqrt>(f) : arithmetic<Operation::Sqrt, 1>(f);
 }
-ScalarHandler rsqrt(const Form &f) { return approximate<Special::Rsqrt>(f); }
+ScalarHandler rsqrt(const Form &f) {
+  return f.type() == Type::F64 ? coarse<Special::Rsqrt>() : approximate<Special::Rsqrt>(f);
+}
 ScalarHandler ex2(const Form &f) {
   if (f.type() == Type::F32 && !f.worst)
     return f.ftz ? ex2Lanes<true> : ex2Lanes<false>;

@@ -11,8 +11,10 @@ void Parser::finish() {
     resolveCall(call);
   if (module->target.empty())
     record(tokens.back(), "expects a .target directive, got none");
-  if (errors.empty())
+  if (errors.empty()) {
+    module->findRecursion();
     placeShared();
+  }
   std::stable_sort(module->labels.begin(), module->labels.end(),
                    [](const Label &a, const Label &b) { return a.target < b.target; });
 }

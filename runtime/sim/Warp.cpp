@@ -246,9 +246,31 @@ void Warp::exit(Mask lanes) {
     i = tryComplete(i) ? 0 : i + 1;
 }
 
+void Warp::saveRegisters(const Function &function, unsigned lane, Frame &frame) const {
+  for (const OperandUse &r : function.saved) {
+    frame.saved.push_back(r.predicate ? registers.predicate(r.row) >> lane & 1 : registers.value(r.row, r.wide, lane));
+    frame.poison.push_back((r.predicate ? registers.predicatePoison(r.row) : registers.poison(r.row)) >> lane & 1);
+  }
+}
+
+void Warp::restoreRegisters(const Function &function, unsigned lane, const Frame &frame) {
+  const Mask here = Mask(1) << lane;
+  for (size_t i = 0; i < function.saved.size(); ++i) {
+    const OperandUse &r = function.saved[i];
+    const Mask poison = frame.poison[i] ? here : 0;
+    if (r.predicate) {
+      registers.setPredicate(r.row, here, frame.saved[i] ? here : 0, poison);
+    } else {
+      registers.setValue(r.row, r.wide, lane, frame.saved[i]);
+      registers.setPoison(r.row, here, poison);
+    }
+  }
+}
+
 void Warp::call(const Op &op, Mask lanes) {
   const CallSite &site = launch->module.calls[op.imm];
   const Function &callee = launch->module.functions[site.function];
+  const Function &caller = launch->module.functions[launch->module.functionOf(pcOf(op))];
   for (unsigned lane = 0; lane < kLanes; ++lane) {
     if (!(lanes >> lane & 1))
       continue;
@@ -259,7 +281,8 @@ void Warp::call(const Op &op, Mask lanes) {
     uint32_t base = local.push(lane, callee.frameBytes);
     for (const CallSite::Copy &copy : site.arguments)
       local.copy(lane, base + copy.callee, old + copy.caller, copy.size);
-    stacks[lane].push_back({pcOf(op) + 1, uint32_t(op.imm), old});
+    stacks[lane].push_back({pcOf(op) + 1, uint32_t(op.imm), old, {}, {}});
+    saveRegisters(caller, lane, stacks[lane].back());
   }
   jump(lanes, callee.begin);
 }
@@ -278,8 +301,9 @@ void Warp::ret(Mask lanes) {
   for (unsigned lane = 0; lane < kLanes; ++lane) {
     if (!((lanes & ~leaving) >> lane & 1))
       continue;
-    Frame frame = stacks[lane].back();
+    const Frame frame = std::move(stacks[lane].back());
     stacks[lane].pop_back();
+    restoreRegisters(launch->module.functions[launch->module.functionOf(frame.returnTo - 1)], lane, frame);
     uint32_t base = local.base(lane);
     for (const CallSite::Copy &copy : launch->module.calls[frame.callSite].results)
       local.copy(lane, frame.oldBase + copy.caller, base + copy.callee, copy.size);

@@ -147,6 +147,8 @@ private:
   };
   struct Frame {
     uint32_t returnTo, callSite, oldBase;
+    std::vector<uint64_t> saved; ///< of Function::saved of a recursive caller
+    std::vector<bool> poison;
   };
 
   void stepDiverged();
@@ -154,6 +156,8 @@ private:
   void collective(const Op &op, Mask here, Mask lanes);
   void arrive(const Op &op, Mask need, Mask lanes);
   bool tryComplete(size_t index);
+  void saveRegisters(const Function &function, unsigned lane, Frame &frame) const;
+  void restoreRegisters(const Function &function, unsigned lane, const Frame &frame);
   void recheck();
   Row membership(const Op &op) const;
   void diverge();
