@@ -65,6 +65,8 @@ private:
     out << "program    " << 32 * tiles.numWarps << " threads, " << cost.sharedBytes << " bytes of shared memory of "
         << target.sharedPerProgram << ", about " << cost.registers << " registers per thread of "
         << target.registersPerThread << ": " << cost.programsPerSm << " per SM\n";
+    if (!fitsRegisters(cost, target, /*withSpills=*/false))
+      out << "           the registers beyond that are spilled, as the schedule of the kernel asks\n";
     out << llvm::formatv(
         "model      {0:F0} clocks a tile: products {1:F0}, softmax {2:F0}, shared memory {3:F0}, loads "
         "{4:F0}, stalls {5:F0}\n",
@@ -190,7 +192,7 @@ private:
     double allFlops = 0;     ///< of every pair that exists, hidden or not
     double exponentials = 0;
     double visited = 0;    ///< tiles
-    double longest = 0; ///< most tiles that one program visits
+    double longest = 0;    ///< most tiles that one program visits
     double leastBytes = 0; ///< every argument and result once
     double movedBytes = 0; ///< queries, keys and values into multiprocessors, results out of them
   };

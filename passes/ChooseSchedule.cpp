@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // choose-schedule: completes schedule<...> for the target, and refuses what cannot be lowered or cannot run.
 #include "passes/ChooseSchedule.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/Passes.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -73,10 +74,10 @@ private:
   void refuseTooLarge() {
     Tiles tiles = smallestTiles(shape, given, target);
     Cost cost = costOf(shape, tiles, target);
-    if (cost.sharedBytes > target.sharedPerProgram)
+    if (!fitsShared(cost, target))
       fail() << "tiles that fit shared memory: needs " << cost.sharedBytes << " bytes, " << target.chip << " has "
              << target.sharedPerProgram;
-    if (cost.registers > target.registersPerThread)
+    if (!fitsRegisters(cost, target, /*withSpills=*/true))
       fail() << "tiles that fit registers: needs about " << cost.registers << " per thread, " << target.chip << " has "
              << target.registersPerThread;
     // Threads whose registers fit one by one may still be too many for a multiprocessor.
@@ -143,6 +144,51 @@ std::optional<int64_t> staticSize(RankedTensorType type, unsigned dimension) {
   return ShapedType::isDynamic(size) ? std::nullopt : std::optional(size);
 }
 
+/// What score functions do for each score: what depends on the score or on the key, calls included.
+class ScoreWork {
+public:
+  explicit ScoreWork(ModuleOp module) : module(module) {}
+
+  int64_t operations = 0;
+  bool loads = false;
+
+  void visit(func::FuncOp function) {
+    SmallVector<bool> varies(function.getNumArguments(), false);
+    varies[0] = varies[4] = true; // (score, b, h, q, kv, parameters...)
+    visit(function, varies);
+  }
+
+private:
+  /// Whether the result depends on arguments for which `varies` holds.
+  bool visit(func::FuncOp function, ArrayRef<bool> varies) {
+    llvm::DenseSet<Value> varying;
+    for (auto [argument, doesVary] : llvm::zip(function.getArguments(), varies))
+      if (doesVary)
+        varying.insert(argument);
+    auto varied = [&](Value value) { return varying.contains(value); };
+    bool result = false;
+    function.walk([&](Operation *op) {
+      bool any = isa<ColumnOp>(op) || llvm::any_of(op->getOperands(), varied);
+      if (isa<func::ReturnOp>(op)) {
+        result = any;
+        return;
+      }
+      if (auto call = dyn_cast<func::CallOp>(op)) {
+        auto callee = module.lookupSymbol<func::FuncOp>(call.getCallee());
+        any = callee && !callee.isExternal() && visit(callee, llvm::map_to_vector(call.getOperands(), varied));
+      } else if (any) {
+        ++operations;
+        loads |= isa<tensor::ExtractOp>(op);
+      }
+      if (any)
+        varying.insert(op->result_begin(), op->result_end());
+    });
+    return result;
+  }
+
+  ModuleOp module;
+};
+
 } // namespace
 
 KernelShape shapeOf(const Attention &attention) {
@@ -150,7 +196,14 @@ KernelShape shapeOf(const Attention &attention) {
   shape.headDimQk = attention.query.getShape().back();
   shape.headDimV = attention.values.getShape().back();
   shape.masks = !attention.masks.empty();
-  shape.modifies = attention.modifies.size();
+  auto module = attention.scores->getParentOfType<ModuleOp>();
+  ScoreWork work(module);
+  for (ModifyOp modify : attention.modifies)
+    if (auto function = module.lookupSymbol<func::FuncOp>(modify.getByAttr().getValue());
+        function && !function.isExternal())
+      work.visit(function);
+  shape.scoreOperations = work.operations;
+  shape.loadsByKey = work.loads;
   shape.seqQ = staticSize(attention.query, 1);
   shape.seqKv = staticSize(attention.keys, 1);
   return shape;

@@ -2,6 +2,7 @@
 // convert-tile-to-gpu: the frame of the lowering: launch arguments, thread coordinates, scalars and control flow.
 #include "passes/Passes.h"
 
+#include "dialect/Target.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "passes/FunctionEmitter.h"
@@ -169,6 +170,16 @@ Value TileLowering::pointerParameter(Value argument) {
   return target.getArgument(parameterIndex.lookup(("address " + argumentName(argument)).str()));
 }
 
+Value TileLowering::evenAddress() {
+  for (BlockArgument argument : source.getArguments()) {
+    auto memory = dyn_cast<MemRefType>(argument.getType());
+    if (memory && memory.getElementTypeBitWidth() >= 16 &&
+        parameterIndex.contains(("address " + argumentName(argument)).str()))
+      return pointerParameter(argument);
+  }
+  llvm_unreachable("a kernel stores its results");
+}
+
 Value TileLowering::strideParameter(Value argument, int64_t dimension) {
   auto name = ("stride " + argumentName(argument) + " " + Twine(dimension)).str();
   return target.getArgument(parameterIndex.lookup(name));
@@ -232,8 +243,16 @@ void TileLowering::createFunction() {
     }
   int64_t threads = (warps + (roles ? roles.getLoadWarps() : 0)) * 32;
   target->setAttr("nvvm.reqntid", builder.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
-  if (roles) // without it the assembler does not honour setmaxnreg
+  if (roles) { // without it the assembler does not honour setmaxnreg
     target->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(1));
+  } else if (module->hasAttr(targetAttrName)) {
+    // Left to itself the assembler spills a little to make room for one more program, or for the last register: it
+    // keeps none back to move things with.
+    if (FailureOr<Target> chip = targetOf(module); succeeded(chip)) {
+      int64_t registers = std::min(chip->registersPerThread - 1, chip->registersPerSm / threads);
+      target->setAttr("nvvm.maxnreg", builder.getI32IntegerAttr(registers));
+    }
+  }
   target->setAttr("attn.parameters", builder.getArrayAttr(texts));
   target->setAttr("attn.arguments", describeArguments());
   for (StringRef name : {"attn.unaligned", "attn.lengths"})

@@ -23,7 +23,14 @@ constexpr int64_t registerGranule = 8;      // registers of a thread are handed 
 // spills 130 to 220 bytes (128x64x128 and 128x128x64 on 4 warps), with 160 (128x32x128, 64x64x256) it spills none.
 constexpr int64_t fixedRegisters = 56;
 constexpr int64_t registersOfScoreFunction = 28;
-constexpr int64_t registersOfScoreFunctions = 40; // several: they follow one another
+constexpr int64_t registersOfLongFunction = 40; // of more operations than this:
+constexpr int64_t longFunction = 5;
+// Functions that read memory for each key: what a row keeps for them, and three registers and a third for each score,
+// because the assembler begins more loads than it needs. Fitted to the same aim: 64x32x192 on 4 warps spills 8 bytes
+// for some of them, 64x16x256 none.
+constexpr int64_t registersOfLoads = 24, registersOfLoadsPerRow = 3, registersOfThreeLoads = 10;
+/// Where the user's own numbers leave no other choice, this many times the registers of a thread may be needed.
+constexpr double mostSpilled = 1.5;
 
 /// What `mma.sync` reaches of the matrix rate on chips that have `wgmma`.
 constexpr double olderInstructions = 0.62;
@@ -38,6 +45,14 @@ int64_t rowsPerThread(const Tiles &tiles) {
   return tiles.blockQ / tiles.numWarps / 8;
 }
 
+int64_t registersOfFunctions(const KernelShape &shape, const Tiles &tiles, int64_t scores) {
+  if (shape.loadsByKey)
+    return registersOfLoads + registersOfLoadsPerRow * rowsPerThread(tiles) + scores * registersOfThreeLoads / 3;
+  if (shape.scoreOperations == 0)
+    return 0;
+  return shape.scoreOperations > longFunction ? registersOfLongFunction : registersOfScoreFunction;
+}
+
 /// The largest number of registers is alive between the products: all scores and the whole output. The weights take
 /// half of the place of the scores that they replace one by one, so they add nothing.
 int64_t registersOf(const KernelShape &shape, const Tiles &tiles) {
@@ -46,8 +61,7 @@ int64_t registersOf(const KernelShape &shape, const Tiles &tiles) {
   int64_t output = rows * paddedHeadDim(shape.headDimV) / 32;
   int64_t statistics = 2 * rowsPerThread(tiles); // maximum and sum
   int64_t positions = shape.masks ? rowsPerThread(tiles) : 0;
-  return scores + output + statistics + positions +
-         std::min(shape.modifies * registersOfScoreFunction, registersOfScoreFunctions) + fixedRegisters;
+  return scores + output + statistics + positions + registersOfFunctions(shape, tiles, scores) + fixedRegisters;
 }
 
 /// The same for whole warpgroups, where the weights of one tile stay until its product is done, beside the scores of
@@ -64,13 +78,14 @@ int64_t sharedOf(const KernelShape &shape, const Tiles &tiles) {
 }
 
 int64_t programsOf(const Cost &cost, const Tiles &tiles, const Target &target) {
-  if (!fits(cost, target))
+  if (!fitsShared(cost, target) || !fitsRegisters(cost, target, /*withSpills=*/true))
     return 0;
   // Registers move to the warpgroups that compute; what is left is none for a second program.
   if (servesWarpgroups(tiles, target))
     return cost.registers <= warpgroupRegisters(tiles.numWarps).compute ? 1 : 0;
   int64_t byShared = target.sharedPerSm / (cost.sharedBytes + Target::sharedReserved);
-  int64_t registers = llvm::alignTo(cost.registers, registerGranule) * 32 * tiles.numWarps;
+  int64_t perThread = llvm::alignTo(std::min(cost.registers, target.registersPerThread), registerGranule);
+  int64_t registers = perThread * 32 * tiles.numWarps;
   return std::min(byShared, target.registersPerSm / registers);
 }
 
@@ -134,7 +149,7 @@ std::optional<Choice> tuned(const KernelShape &shape, const Tiles &given, const 
     if ((shape.seqQ && *shape.seqQ < row.tiles.blockQ) || (shape.seqKv && *shape.seqKv < row.tiles.blockKv))
       continue;
     Cost cost = costOf(shape, row.tiles, target);
-    if (cost.programsPerSm >= row.programsPerSm)
+    if (cost.programsPerSm >= row.programsPerSm && fitsRegisters(cost, target, /*withSpills=*/false))
       return Choice{row.tiles, Origin::Tuned, cost};
   }
   return std::nullopt;
@@ -153,18 +168,19 @@ llvm::SmallVector<int64_t> values(int64_t given, int64_t step, int64_t last) {
   return all;
 }
 
-void forEachCandidate(const Tiles &given, llvm::function_ref<void(const Tiles &)> visit) {
+void forEachCandidate(const KernelShape &shape, const Tiles &given, llvm::function_ref<void(const Tiles &)> visit) {
   llvm::SmallVector<int64_t> warps = {4, 8};
   if (given.numWarps)
     warps = {given.numWarps};
   else if (given.blockQ)
     // Fewer warps only where the rows that are asked for are too few.
     warps = {given.blockQ % 64 == 0 ? 4 : given.blockQ % 32 == 0 ? 2 : 1, given.blockQ % 128 == 0 ? 8 : 0};
+  int64_t mostKeys = shape.loadsByKey ? 64 : 128; // each load is code of its own
   for (int64_t numWarps : warps) {
     if (numWarps == 0)
       continue;
     for (int64_t blockQ : values(given.blockQ, TileLimits::rowsPerWarp * numWarps, TileLimits::maxBlockQ))
-      for (int64_t blockKv : values(given.blockKv, TileLimits::blockKvStep, 128))
+      for (int64_t blockKv : values(given.blockKv, TileLimits::blockKvStep, mostKeys))
         for (int64_t numStages : values(given.numStages, 1, 2))
           visit({blockQ, blockKv, numStages, numWarps});
   }
@@ -189,8 +205,10 @@ bool servesWarpgroups(const Tiles &tiles, const Target &target) {
   return target.matrix == MatrixGeneration::Wgmma && tiles.numWarps % 4 == 0 && tiles.blockQ == 16 * tiles.numWarps;
 }
 
-bool fits(const Cost &cost, const Target &target) {
-  return cost.sharedBytes <= target.sharedPerProgram && cost.registers <= target.registersPerThread;
+bool fitsShared(const Cost &cost, const Target &target) { return cost.sharedBytes <= target.sharedPerProgram; }
+
+bool fitsRegisters(const Cost &cost, const Target &target, bool withSpills) {
+  return double(cost.registers) <= double(target.registersPerThread) * (withSpills ? mostSpilled : 1);
 }
 
 // The model is of one multiprocessor in the middle of a long row: Q is there, K and V pass by once per row of tiles
@@ -215,7 +233,7 @@ Cost costOf(const KernelShape &shape, const Tiles &tiles, const Target &target) 
   double rows = tiles.blockQ, keys = tiles.blockKv, scores = rows * keys;
   double share = target.matrix == wgmma && !warpgroups ? olderInstructions : 1;
   cost.matrixClocks = 2 * scores * (qk + v) / (target.matrixFlopsPerClock() * share);
-  double operations = operationsPerScore + (shape.modifies ? operationsPerModifiedScore : 0);
+  double operations = operationsPerScore + (shape.scoreOperations ? operationsPerModifiedScore : 0);
   cost.softmaxClocks =
       scores / target.exp2PerClock + (scores * operations + rows * v) / target.fp32PerClock; // rescaling the output
   double readers = warpgroups ? tiles.numWarps / 4 : tiles.numWarps;
@@ -242,12 +260,13 @@ std::optional<Choice> chooseTiles(const KernelShape &shape, const Tiles &given, 
   if (auto row = tuned(shape, given, target))
     return row;
   std::optional<Choice> best;
-  auto rank = [](const Choice &choice) {
+  auto rank = [&](const Choice &choice) {
     // Costs within a percent are equal to a model; then the smaller code and the smaller buffers.
-    return std::tuple(std::round(std::log(choice.cost.clocksPerScore) * 100),
+    int64_t spilled = std::max<int64_t>(0, choice.cost.registers - target.registersPerThread);
+    return std::tuple(spilled, std::round(std::log(choice.cost.clocksPerScore) * 100),
                       choice.tiles.blockQ / choice.tiles.numWarps * choice.tiles.blockKv, choice.cost.sharedBytes);
   };
-  forEachCandidate(given, [&](const Tiles &tiles) {
+  forEachCandidate(shape, given, [&](const Tiles &tiles) {
     Choice choice{tiles, Origin::Model, costOf(shape, tiles, target)};
     if (choice.cost.programsPerSm > 0 && (!best || rank(choice) < rank(*best)))
       best = choice;
@@ -258,7 +277,7 @@ std::optional<Choice> chooseTiles(const KernelShape &shape, const Tiles &given, 
 Tiles smallestTiles(const KernelShape &shape, const Tiles &given, const Target &target) {
   Tiles smallest;
   std::pair<int64_t, int64_t> least = {std::numeric_limits<int64_t>::max(), 0};
-  forEachCandidate(given, [&](const Tiles &tiles) {
+  forEachCandidate(shape, given, [&](const Tiles &tiles) {
     Cost cost = costOf(shape, tiles, target);
     if (std::pair need = {cost.sharedBytes, cost.registers}; need < least) {
       least = need;

@@ -15,7 +15,8 @@ struct KernelShape {
   int64_t headDimQk = 0;        ///< columns of queries and keys
   int64_t headDimV = 0;         ///< columns of values and output
   bool masks = false;           ///< the kernel has a mask function
-  int64_t modifies = 0;         ///< score functions
+  int64_t scoreOperations = 0;  ///< operations of score functions for each score
+  bool loadsByKey = false;      ///< a score function reads memory for each key or each score
   std::optional<int64_t> seqQ;  ///< number of query rows of a sequence where it is static
   std::optional<int64_t> seqKv; ///< number of keys of a sequence where it is static
 };
@@ -29,7 +30,7 @@ struct Tiles {
 /// What tiles cost. Clocks are those that one multiprocessor needs for one tile of scores, block_q x block_kv.
 struct Cost {
   int64_t sharedBytes = 0;   ///< dynamic shared memory of a program: Q, and per stage K and V
-  int64_t registers = 0;     ///< estimate per thread
+  int64_t registers = 0;     ///< estimate per thread; those beyond the target's are spilled
   int64_t programsPerSm = 0; ///< how many fit a multiprocessor; 0 if not even one does
   double matrixClocks = 0;   ///< both products
   double softmaxClocks = 0;  ///< exponentials, and arithmetic on scores and output
@@ -73,11 +74,14 @@ struct Choice {
 };
 
 /// Completes `given`. Tuned rows that agree with it and run on the target as they did where they were tuned are taken
-/// first, then the cheapest candidate of the model. Without any that fits, nothing.
+/// first, then the cheapest candidate of the model that needs no spills, then, where what is given allows none, the
+/// cheapest that runs at all. Without any, nothing.
 std::optional<Choice> chooseTiles(const KernelShape &shape, const Tiles &given, const Target &target);
 
-/// Whether the tiles can run at all: shared memory of a program and registers of a thread.
-bool fits(const Cost &cost, const Target &target);
+/// Whether the shared memory of a program is enough.
+bool fitsShared(const Cost &cost, const Target &target);
+/// Whether the registers of a thread are enough: with spills, not too many, where the user's own numbers ask for it.
+bool fitsRegisters(const Cost &cost, const Target &target, bool withSpills);
 
 /// The candidate with what is given that needs the least shared memory, then the fewest registers.
 Tiles smallestTiles(const KernelShape &shape, const Tiles &given, const Target &target);

@@ -43,8 +43,57 @@ FunctionEmitter::FunctionEmitter(TileLowering &lowering, func::FuncOp function, 
       parameters(parameters), place(place), cache(keyLess) {
   unsigned count = function.getNumArguments() - coordinates - parameters.size();
   narrow = indexFitsInt32(function, coordinates, count);
-  loadsByPlace = false;
-  function.walk([&](memref::LoadOp load) { loadsByPlace |= dependence(load.getResult()) != kUniform; });
+  unsigned loadsBy = kUniform;
+  function.walk([&](memref::LoadOp load) { loadsBy |= dependence(load.getResult()); });
+  loadsByPlace = loadsBy != kUniform;
+  loadsByColumn = loadsBy & kOnColumn;
+}
+
+//===-- turns ------------------------------------------------------------------===//
+
+bool FunctionEmitter::isHeavy() {
+  if (loadsByColumn)
+    return true;
+  // The largest number of an element's values that are needed at once, where the body's order is kept.
+  constexpr int64_t kMany = 3;
+  llvm::DenseMap<Value, Operation *> lastUses;
+  auto isOfElement = [&](Value value) { return (dependence(value) & kOnColumn) != 0; };
+  for (Operation &op : function.getBody().front())
+    for (Value operand : op.getOperands())
+      if (isOfElement(operand))
+        lastUses[operand] = &op;
+  int64_t live = 0;
+  llvm::SmallPtrSet<Value, 8> begun;
+  for (Operation &op : function.getBody().front()) {
+    for (Value operand : op.getOperands())
+      if (isa<BlockArgument>(operand) && isOfElement(operand))
+        live += begun.insert(operand).second;
+    // A power is a subroutine of its own.
+    if (live >= kMany || isa<math::PowFOp>(op))
+      return true;
+    for (auto [operand, last] : lastUses)
+      live -= last == &op;
+    for (Value result : op.getResults())
+      live += lastUses.contains(result);
+  }
+  return false;
+}
+
+bool FunctionEmitter::isHeavy(const MaskTree &tree) {
+  if (tree.kind == MaskTree::Kind::Opaque)
+    return dependence(tree.condition) & kOnColumn;
+  return llvm::any_of(tree.children, [&](const MaskTree &child) { return isHeavy(child); });
+}
+
+void FunctionEmitter::waitFor(Value earlier) {
+  Value zero = lowering.once("zero", [&]() -> Value {
+    // Elements of two bytes and more have even addresses, which the assembler does not know.
+    Value address = lowering.evenAddress();
+    Value low = LLVM::PtrToIntOp::create(builder, builder.getI32Type(), address);
+    return arith::AndIOp::create(builder, low, lowering.i32(1));
+  });
+  Value bits = LLVM::BitcastOp::create(builder, builder.getI32Type(), earlier);
+  turn = arith::AndIOp::create(builder, bits, zero);
 }
 
 //===-- coordinates ------------------------------------------------------------===//
@@ -63,6 +112,8 @@ Value FunctionEmitter::rowIndex(int64_t slot) {
 Value FunctionEmitter::columnIndex(int64_t column) {
   Value base = arith::AddIOp::create(builder, lowering.scalar(place.col), lowering.quadColumn);
   Value index = arith::AddIOp::create(builder, base, lowering.i32(column));
+  if (turn && byColumns())
+    index = arith::OrIOp::create(builder, index, turn);
   if (!loadsByPlace)
     return index;
   Value last = arith::SubIOp::create(builder, lowering.view(place.cols).length, lowering.i32(1));
@@ -162,19 +213,41 @@ FailureOr<Value> FunctionEmitter::value(Value value, ElementPlace at) {
   return cache[key] = result;
 }
 
+Value FunctionEmitter::byUniform(llvm::function_ref<Value()> create) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(lowering.view(place.rows).uniformPoint);
+  return create();
+}
+
 FailureOr<Value> FunctionEmitter::emitLoad(memref::LoadOp op, ElementPlace at) {
   auto parameter = cast<BlockArgument>(op.getMemref());
   Value memory = parameters[parameter.getArgNumber() - (function.getNumArguments() - parameters.size())];
   int64_t bytes = std::max<int64_t>(1, op.getMemRefType().getElementTypeBitWidth() / 8);
   Value address = lowering.pointerParameter(memory);
-  for (auto [dimension, index] : llvm::enumerate(op.getIndices())) {
-    auto lowered = value(index, at);
+  auto addIndex = [&](unsigned dimension) -> LogicalResult {
+    auto lowered = value(op.getIndices()[dimension], at);
     if (failed(lowered))
       return failure();
-    Value wide = resize(*lowered, builder.getI64Type());
-    Value elements = arith::MulIOp::create(builder, wide, lowering.strideParameter(memory, dimension));
-    address = lowering.byteOffset(address, arith::MulIOp::create(builder, elements, lowering.i64(bytes)));
-  }
+    Value stride = byUniform([&]() -> Value {
+      return arith::MulIOp::create(builder, lowering.strideParameter(memory, dimension), lowering.i64(bytes));
+    });
+    Value offset = arith::MulIOp::create(builder, resize(*lowered, builder.getI64Type()), stride);
+    address = lowering.byteOffset(address, offset);
+    return success();
+  };
+  // What is the same for all elements comes first and is computed once; an element then costs one multiply-add.
+  LogicalResult done = success();
+  byUniform([&]() -> Value {
+    for (auto [dimension, index] : llvm::enumerate(op.getIndices()))
+      if (dependence(index) == kUniform && succeeded(done))
+        done = addIndex(dimension);
+    return address;
+  });
+  for (auto [dimension, index] : llvm::enumerate(op.getIndices()))
+    if (dependence(index) != kUniform && succeeded(done))
+      done = addIndex(dimension);
+  if (failed(done))
+    return failure();
   Type type = op.getType().isInteger(1) ? builder.getI8Type() : op.getType();
   Value loaded = LLVM::LoadOp::create(builder, type, address, bytes);
   if (op.getType().isInteger(1))
@@ -189,11 +262,8 @@ Value FunctionEmitter::emitDivision(Operation &op, ArrayRef<Value> operands) {
   if (dependence(op.getOperand(1)) != kUniform)
     return lowering.ptx("div.full.f32 $0, $1, $2;", "=f,f,f", builder.getF32Type(), operands);
   Value &inverse = inverses[op.getOperand(1)];
-  if (!inverse) {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(lowering.view(place.rows).uniformPoint);
-    inverse = arith::DivFOp::create(builder, lowering.f32(1), operands[1]);
-  }
+  if (!inverse)
+    inverse = byUniform([&]() -> Value { return arith::DivFOp::create(builder, lowering.f32(1), operands[1]); });
   return arith::MulFOp::create(builder, operands[0], inverse);
 }
 
@@ -296,6 +366,11 @@ FailureOr<Value> FunctionEmitter::emit(Operation &op, ElementPlace at) {
 
 FailureOr<Value> FunctionEmitter::result(ElementPlace at, Value elementValue) {
   element = elementValue;
+  if (turn && !byColumns()) {
+    Value bits = LLVM::BitcastOp::create(builder, builder.getI32Type(), element);
+    bits = arith::OrIOp::create(builder, bits, turn);
+    element = LLVM::BitcastOp::create(builder, builder.getF32Type(), bits);
+  }
   return value(function.getBody().front().getTerminator()->getOperand(0), at);
 }
 

@@ -31,6 +31,15 @@ public:
   /// The function's value for one element.
   mlir::FailureOr<mlir::Value> result(ElementPlace place, mlir::Value element);
 
+  /// Whether evaluating all elements at once takes more registers than there are: the assembler begins as many loads as
+  /// it can, and so keeps an address and a result for every element.
+  bool isHeavy();
+  /// The same of a mask that a tree was read from: comparisons of positions are light.
+  bool isHeavy(const MaskTree &tree);
+
+  /// What is evaluated from here on needs `earlier`, a value of type f32, so that it cannot begin before.
+  void waitFor(mlir::Value earlier);
+
   /// Whether a tree read from this function holds for one element: i1.
   mlir::FailureOr<mlir::Value> holds(const MaskTree &tree, ElementPlace place);
 
@@ -43,9 +52,13 @@ private:
   mlir::FailureOr<mlir::Value> value(mlir::Value value, ElementPlace place);
   mlir::FailureOr<mlir::Value> emit(mlir::Operation &op, ElementPlace place);
   mlir::FailureOr<mlir::Value> emitLoad(mlir::memref::LoadOp op, ElementPlace place);
+  /// Creates a value where those stand that are the same for the whole sequence and head.
+  mlir::Value byUniform(llvm::function_ref<mlir::Value()> create);
   mlir::Value emitPower(mlir::Value x, mlir::Value y);
   mlir::FailureOr<mlir::Value> emitMath(mlir::Operation &op, llvm::ArrayRef<mlir::Value> operands);
   mlir::Value emitDivision(mlir::Operation &op, llvm::ArrayRef<mlir::Value> operands);
+  /// Whether turns are waited for by columns; else by elements.
+  bool byColumns() const { return coordinates == 0 || loadsByColumn; }
   mlir::Value argument(mlir::BlockArgument argument, ElementPlace place);
   mlir::Value columnIndex(int64_t column);
   mlir::FailureOr<mlir::Value> limit(const AffineForm &form, int64_t slot);
@@ -60,8 +73,10 @@ private:
   unsigned coordinates;
   mlir::ValueRange parameters;
   TilePlace place;
-  bool narrow;       ///< index values of the function fit 32 bits
-  bool loadsByPlace; ///< some load depends on a row or column: coordinates are clamped to what exists
+  bool narrow;        ///< index values of the function fit 32 bits
+  bool loadsByPlace;  ///< some load depends on a row or column: coordinates are clamped to what exists
+  bool loadsByColumn; ///< some load depends on a column
+  mlir::Value turn;   ///< i32, always 0: a part of what must not begin before an earlier element is done; may be null
   mlir::Value element;
   std::map<Key, mlir::Value, bool (*)(const Key &, const Key &)> cache;
   llvm::DenseMap<mlir::Value, unsigned> dependences;

@@ -104,7 +104,8 @@ private:
 
 bool indexFitsInt32(func::FuncOp function, unsigned coordinates, unsigned coordinateCount) {
   RangeAnalysis analysis;
-  __int128 size = 1 << 30;
+  // Sizes are below 2^30, so a difference of two positions still has 32 bits.
+  __int128 size = (1 << 30) - 1;
   for (unsigned i = coordinates; i < coordinates + coordinateCount; ++i)
     analysis.set(function.getArgument(i), {-size, size});
   // Parameters that are indices come from the launch and may be anything; they only matter where they are used.

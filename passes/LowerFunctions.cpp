@@ -12,6 +12,33 @@ static func::FuncOp functionNamed(Operation *user, FlatSymbolRefAttr name) {
   return SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(user, name);
 }
 
+namespace {
+/// Elements of a heavy function that may be under way at once: enough to fill the time of a load from L1.
+constexpr int64_t kElementsPerTurn = 16;
+
+struct PlacedRegister {
+  int64_t number;
+  ElementPlace place;
+};
+} // namespace
+
+/// The registers of a tile column by column: what is computed for a column is then needed by neighbours only. Kept for
+/// all columns while rows pass by, such values would cost two registers for each of eight columns.
+static SmallVector<PlacedRegister> elementsOf(RankedTensorType type) {
+  SmallVector<PlacedRegister> all;
+  if (type.getRank() == 1) {
+    for (int64_t slot = 0; slot < registersOf(type); ++slot)
+      all.push_back({slot, {slot, -1}});
+    return all;
+  }
+  int64_t atoms = columnAtoms(type), slots = registersOf(type) / atoms / 2;
+  for (int64_t n = 0; n < atoms; ++n)
+    for (int64_t v = 0; v < 2; ++v)
+      for (int64_t slot = 0; slot < slots; ++slot)
+        all.push_back({((slot / 2) * atoms + n) * 4 + (slot % 2) * 2 + v, {slot, n * 8 + v}});
+  return all;
+}
+
 LogicalResult TileLowering::lowerApply(ApplyOp op) {
   auto type = cast<RankedTensorType>(op.getTile().getType());
   func::FuncOp function = functionNamed(op, op.getCalleeAttr());
@@ -19,17 +46,16 @@ LogicalResult TileLowering::lowerApply(ApplyOp op) {
     return op.emitOpError("expects @") << op.getCallee() << " to have a body";
   FunctionEmitter emitter(*this, function, /*coordinates=*/1, op.getParams(),
                           {op.getRows(), op.getRow(), op.getCols(), op.getCol(), type.getDimSize(0) / warps});
-  int64_t atoms = type.getRank() == 2 ? columnAtoms(type) : 0;
   Registers result = registers(op.getTile());
-  for (auto [r, value] : llvm::enumerate(result)) {
-    ElementPlace place;
-    int64_t n = r;
-    place.slot = atoms ? (n / 4 / atoms) * 2 + (n % 4) / 2 : n;
-    place.column = atoms ? (n / 4 % atoms) * 8 + n % 2 : -1;
-    auto applied = emitter.result(place, value);
+  bool inTurns = type.getRank() == 2 && emitter.isHeavy();
+  Value last;
+  for (auto [i, at] : llvm::enumerate(elementsOf(type))) {
+    if (inTurns && i && i % kElementsPerTurn == 0)
+      emitter.waitFor(last);
+    auto applied = emitter.result(at.place, result[at.number]);
     if (failed(applied))
       return failure();
-    value = *applied;
+    result[at.number] = last = *applied;
   }
   tiles[op.getResult()] = result;
   return success();
@@ -58,18 +84,21 @@ LogicalResult TileLowering::lowerMask(MaskOp op) {
                          std::make_unique<FunctionEmitter>(*this, function, 0, parameters.take_front(count), place)});
     parameters = parameters.drop_front(count);
   }
-  int64_t atoms = columnAtoms(type);
   Value hidden = f32(-std::numeric_limits<float>::infinity());
   // The last existing column, counted from this thread's first.
-  Value last;
+  Value last, previous;
   if (inBounds) {
     last = arith::SubIOp::create(builder, view(op.getCols()).length, scalar(op.getCol()));
     last = arith::SubIOp::create(builder, last, quadColumn);
   }
   Registers result = registers(op.getTile());
-  for (auto [r, value] : llvm::enumerate(result)) {
-    int64_t n = r;
-    ElementPlace at{(n / 4 / atoms) * 2 + (n % 4) / 2, (n / 4 % atoms) * 8 + n % 2};
+  bool inTurns =
+      llvm::any_of(conjuncts, [](Conjunct &conjunct) { return conjunct.emitter->isHeavy(conjunct.analysis->tree()); });
+  for (auto [i, element] : llvm::enumerate(elementsOf(type))) {
+    auto [number, at] = element;
+    if (inTurns && i && i % kElementsPerTurn == 0)
+      for (Conjunct &conjunct : conjuncts)
+        conjunct.emitter->waitFor(previous);
     Value visible;
     if (inBounds)
       visible = arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, last, i32(at.column));
@@ -80,7 +109,8 @@ LogicalResult TileLowering::lowerMask(MaskOp op) {
       visible = visible ? arith::AndIOp::create(builder, visible, *holds).getResult() : *holds;
     }
     if (visible)
-      value = arith::SelectOp::create(builder, visible, value, hidden);
+      result[number] = arith::SelectOp::create(builder, visible, result[number], hidden);
+    previous = result[number];
   }
   tiles[op.getResult()] = result;
   return success();

@@ -38,6 +38,7 @@ def ChooseSchedule : Pass<"choose-schedule", "::mlir::ModuleOp"> {
     says stands; the rest is a row of the tuned table that agrees with it, or else the cheapest candidate of the cost
     model: tiles that fit shared memory and registers, ranked by matrix time, softmax time, bytes moved, and by how
     many programs share a multiprocessor and so hide each other's waiting. A static length of queries or keys counts.
+    Nothing is spilled, unless the numbers that the kernel gives leave no other choice.
 
     Refuses, with all faults of all kernels at once: operations that have no lowering yet, head dimensions and element
     types that the matrix instructions do not serve, schedules that do not exist or that nothing can run.
@@ -325,7 +326,8 @@ def ConvertTileToGpu : Pass<"convert-tile-to-gpu", "::mlir::ModuleOp"> {
 def ConvertGpuToLlvm : Pass<"convert-gpu-to-llvm", "::mlir::ModuleOp"> {
   let summary = "Control flow and scalars to the LLVM dialect";
   let description = [{
-    Upstream's patterns for `scf`, `cf`, `arith` and `math`, in one conversion.
+    The operations on scalars that kernels consist of are renamed one by one; upstream's patterns for `scf`, `cf`,
+    `arith` and `math` convert what is left.
 
     Before: `%x = math.fma %s, %c, %shift : f32`
 

@@ -124,6 +124,38 @@ attn.kernel @given(%q: !d128, %k: !d128, %v: !d128) -> (o: !d128)
   attn.return %o : !d128
 }
 
+// Also where some registers are spilled: 128 of scores, 128 of output, 8 of statistics, 56 others.
+// CHECK: @given_spills
+// CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 128, num_stages = 1, num_warps = 4>
+attn.kernel @given_spills(%q: !d128, %k: !d128, %v: !d128) -> (o: !d128)
+    schedule<block_q = 128, block_kv = 128, num_stages = 1, num_warps = 4> {
+  %s = attn.scores %q, %k : !d128, !d128
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !d128 -> !d128
+  attn.return %o : !d128
+}
+
+// A function that reads memory for each key takes registers, also where another calls it; one that reads for each head
+// takes few.
+// CHECK: @reads_keys
+// CHECK-SAME: schedule<prefill, block_q = {{[0-9]+}}, block_kv = {{16|32|48}}, num_stages = {{[12]}}, num_warps = {{[48]}}>
+attn.kernel @reads_keys(%q: !d64, %k: !d64, %v: !d64, %t: tensor<4096xf32>) -> (o: !d64) {
+  %s = attn.scores %q, %k : !d64, !d64
+  %c = attn.modify %s by @near (%t) : tensor<4096xf32>
+  %p = attn.softmax %c
+  %o = attn.output %p, %v : !d64 -> !d64
+  attn.return %o : !d64
+}
+// CHECK: @reads_heads
+// CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 1, num_warps = 4>
+attn.kernel @reads_heads(%q: !d64, %k: !d64, %v: !d64, %t: tensor<8xf32>) -> (o: !d64) {
+  %s = attn.scores %q, %k : !d64, !d64
+  %c = attn.modify %s by @sloped (%t) : tensor<8xf32>
+  %p = attn.softmax %c
+  %o = attn.output %p, %v : !d64 -> !d64
+  attn.return %o : !d64
+}
+
 // A tuned row that has it is taken.
 // CHECK: @given_row
 // CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 32, num_stages = 1, num_warps = 4>
@@ -144,6 +176,20 @@ attn.kernel @given_rows(%q: !d128, %k: !d128, %v: !d128) -> (o: !d128) schedule<
   attn.return %o : !d128
 }
 
+func.func @at(%i: index, %t: tensor<?xf32>) -> f32 {
+  %x = tensor.extract %t[%i] : tensor<?xf32>
+  return %x : f32
+}
+func.func @near(%s: f32, %b: index, %h: index, %q: index, %kv: index, %t: tensor<?xf32>) -> f32 {
+  %bias = func.call @at(%kv, %t) : (index, tensor<?xf32>) -> f32
+  %sum = arith.addf %s, %bias : f32
+  return %sum : f32
+}
+func.func @sloped(%s: f32, %b: index, %h: index, %q: index, %kv: index, %t: tensor<?xf32>) -> f32 {
+  %slope = func.call @at(%h, %t) : (index, tensor<?xf32>) -> f32
+  %sum = arith.mulf %s, %slope : f32
+  return %sum : f32
+}
 func.func @causal(%b: index, %h: index, %q: index, %kv: index) -> i1 {
   %visible = arith.cmpi sle, %kv, %q : index
   return %visible : i1

@@ -49,17 +49,17 @@
 // CHECK-NOT: arith.xori
 // CHECK: %[[V0:.*]] = arith.cmpi sge, %[[REACH]], %c0_i32 : i32
 // CHECK: arith.select %[[V0]], %{{.*}}, %[[HIDDEN]] : f32
-// CHECK: %[[V1:.*]] = arith.cmpi sge, %[[REACH]], %c1_i32 : i32
-// CHECK: arith.select %[[V1]], %{{.*}}, %[[HIDDEN]] : f32
 // CHECK: %[[REACH_8:.*]] = arith.subi
-// CHECK: %[[V2:.*]] = arith.cmpi sge, %[[REACH_8]], %c0_i32 : i32
+// CHECK: %[[V1:.*]] = arith.cmpi sge, %[[REACH_8]], %c0_i32 : i32
+// CHECK: arith.select %[[V1]], %{{.*}}, %[[HIDDEN]] : f32
+// CHECK: %[[V2:.*]] = arith.cmpi sge, %[[REACH]], %c1_i32 : i32
 // CHECK: arith.select %[[V2]],
 // CHECK: %[[V3:.*]] = arith.cmpi sge, %[[REACH_8]], %c1_i32 : i32
 // CHECK: arith.select %[[V3]],
 // CHECK-NOT: arith.subi
 // CHECK: arith.cmpi sge, %[[REACH]], %c8_i32
-// CHECK: arith.cmpi sge, %[[REACH]], %c9_i32
 // CHECK: arith.cmpi sge, %[[REACH_8]], %c8_i32
+// CHECK: arith.cmpi sge, %[[REACH]], %c9_i32
 // CHECK: arith.cmpi sge, %[[REACH_8]], %c9_i32
 // CHECK-NEXT: arith.select
 // CHECK-NOT: arith.select
@@ -165,6 +165,62 @@ func.func @copies(%q: !mem {attn.name = "q", attn.dims = ["batch", "seq_q", "hea
   tile.release %second[%c0] : !tile.ring<2 x !tile>
   tile.store %s, %out[%c0] : !scores, !tile.view<16 x f32>
   return
+}
+
+// -----
+
+// A function that reads memory for each key: 16 elements are evaluated at once, column by column, and the next 16 need
+// the result of the last of them, in a bit that is always 0. Positions and their difference have 32 bits; an element's
+// address is one product and one sum, since what the head gives and what a step of the table is are computed before.
+
+#s = #tile.acc<mma_m16n8k16, warps = 1>
+!mem = memref<?x?x4x16xf16, strided<[?, ?, ?, 1]>>
+!out = memref<?x?x4x64xf32, strided<[?, ?, ?, 1]>>
+!view = !tile.view<16 x f16>
+!scores = tensor<16x64xf32, #s>
+!table = memref<?x?xf32, strided<[?, ?]>>
+
+// CHECK-LABEL: llvm.func @turns(
+// CHECK-SAME: %[[Q:[a-z0-9]+]]: !llvm.ptr<1>
+// CHECK: %[[ADDRESS:.*]] = llvm.ptrtoint %[[Q]] : !llvm.ptr<1> to i32
+// CHECK: %[[ZERO:.*]] = arith.andi %[[ADDRESS]], %{{.*}} : i32
+// CHECK: %[[HEAD:.*]] = llvm.getelementptr %arg1[
+// CHECK-NEXT: %[[STEP:.*]] = arith.muli %{{.*}}, %c4_i64
+// CHECK-COUNT-15: llvm.load
+// CHECK: %[[NEAR:.*]] = arith.maxsi %{{.*}}, %{{.*}} : i32
+// CHECK-NEXT: %[[WIDE:.*]] = arith.extsi %[[NEAR]] : i32 to i64
+// CHECK-NEXT: %[[OFFSET:.*]] = arith.muli %[[WIDE]], %[[STEP]]
+// CHECK-NEXT: %[[PLACE:.*]] = llvm.getelementptr %[[HEAD]][%[[OFFSET]]]
+// CHECK-NEXT: llvm.load %[[PLACE]]
+// CHECK: %[[LAST:.*]] = arith.addf
+// CHECK: %[[BITS:.*]] = llvm.bitcast %[[LAST]] : f32 to i32
+// CHECK: %[[TURN:.*]] = arith.andi %[[BITS]], %[[ZERO]] : i32
+// CHECK: arith.ori %{{.*}}, %[[TURN]] : i32
+// CHECK-COUNT-16: llvm.load
+// CHECK-NOT: llvm.load
+// CHECK: llvm.return
+func.func @turns(%q: !mem {attn.name = "q", attn.dims = ["batch", "seq_q", "heads", "head_dim"]},
+                 %table: !table {attn.name = "table", attn.dims = ["heads", "distances"]},
+                 %o: !out {attn.name = "o", attn.dims = ["batch", "seq_q", "heads", "head_dim"], attn.result})
+    attributes {tile.warps = 1 : i64, tile.stages = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %nq = memref.dim %q, %c1 : !mem
+  %h, %b = tile.program %c1, %c1
+  %rows = tile.view %q[%b, %h] length %nq : !mem -> !view
+  %out = tile.view %o[%b, %h] length %nq : !out -> !tile.view<64 x f32>
+  %zero = arith.constant dense<0.0> : !scores
+  %s = tile.apply @near(%table : !table) to %zero rows %rows[%c0] cols %rows[%c0] : !scores rows !view cols !view
+  tile.store %s, %out[%c0] : !scores, !tile.view<64 x f32>
+  return
+}
+func.func private @near(%s: f32, %b: index, %h: index, %row: index, %column: index, %q: index, %kv: index, %table: !table) -> f32 {
+  %zero = arith.constant 0 : index
+  %distance = arith.subi %q, %kv : index
+  %near = arith.maxsi %distance, %zero : index
+  %bias = memref.load %table[%h, %near] : !table
+  %sum = arith.addf %s, %bias : f32
+  return %sum : f32
 }
 
 // -----
