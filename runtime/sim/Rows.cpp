@@ -50,6 +50,8 @@ void addInteger(std::vector<TableRow> &t) {
   t.push_back(scalarRow("neg", "@signed", "d,a", negate, "neg-integer"));
   t.push_back(scalarRow("min", "@int", "d,a,b", minimum, "minmax-integer"));
   t.push_back(scalarRow("max", "@int", "d,a,b", maximum, "minmax-integer"));
+  t.push_back(scalarRow("min", "relu s32", "d,a,b", minimumNotNegative, "minmax-relu"));
+  t.push_back(scalarRow("max", "relu s32", "d,a,b", maximumNotNegative, "minmax-relu"));
   t.push_back(scalarRow("popc", "b32|b64", "d:u32,a", popc, "popc"));
   t.push_back(scalarRow("clz", "b32|b64", "d:u32,a", clz, "clz"));
   t.push_back(scalarRow("bfind", "?shiftamt @int3264", "d:u32,a", bfind, "bfind"));

@@ -58,6 +58,13 @@ template <class T> struct Min {
 template <class T> struct Max {
   static Word<T> apply(Word<T> a, Word<T> b) { return T(a) < T(b) ? b : a; }
 };
+/// `.relu`: 0 instead of what is below it.
+template <class Op> struct NotNegative {
+  static uint32_t apply(uint32_t a, uint32_t b) {
+    uint32_t result = Op::apply(a, b);
+    return int32_t(result) < 0 ? 0 : result;
+  }
+};
 template <class T> struct Negate {
   static Word<T> apply(Word<T> a) { return stored<T>(Word<T>(0) - a); }
 };
@@ -397,6 +404,12 @@ ScalarHandler remainder(const Form &f){
   return isFloat(f.type()) ? floatMinMax(f, false) : binaryByType<Min>(f.type());
 }
 ScalarHandler maximum(const Form &f) { return isFloat(f.type()) ? floatMinMax(f, true) : binaryByType<Max>(f.type()); }
+ScalarHandler minimumNotNegative(const Form &) {
+  return map2<NotNegative<Min<int32_t>>, uint32_t, uint32_t, uint32_t>;
+}
+ScalarHandler maximumNotNegative(const Form &) {
+  return map2<NotNegative<Max<int32_t>>, uint32_t, uint32_t, uint32_t>;
+}
 ScalarHandler absolute(const Form &f) {
   return isFloat(f.type()) ? floatSign(f, false) : unaryByType<Absolute>(f.type());
 }

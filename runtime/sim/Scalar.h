@@ -6,9 +6,9 @@
 
 // clang-format off
 #define ATTN_SCALAR_FAMILIES(X)                                                                                        \
-  X(add) X(sub) X(mul) X(mul24) X(mad) X(fma) X(sad) X(divide) X(remainder) X(minimum) X(maximum) X(absolute)          \
+  X(add) X(sub) X(mul) X(mul24) X(mad) X(fma) X(sad) X(divide) X(remainder) X(minimum) X(maximum) X(minimumNotNegative) X(maximumNotNegative) X(absolute)          \
   X(negate) X(copysign) X(addCarry) X(addWithCarry) X(subCarry) X(subWithCarry) X(madCarry) X(madWithCarry)            \
-  X(popc) X(clz) X(bfind) X(brev) X(bfe) X(bfi) X(prmt) X(fns) X(dp4a) X(dp2a) X(shf) X(shl) X(shr) X(lop3)            \
+  X(popc) X(clz) X(bfind) X(brev) X(bfe) X(bfi) X(prmt) X(fns) X(dp4a) X(dp2a) X(shf) X(shl) X(shr) X(lop3)                    \
   X(bitAnd) X(bitOr) X(bitXor) X(bitNot) X(cnot) X(predicateAnd) X(predicateOr) X(predicateXor) X(predicateNot)        \
   X(testp) X(reciprocal) X(squareRoot) X(rsqrt) X(ex2) X(lg2) X(sine) X(cosine) X(tanh)                                \
   X(setp) X(set) X(selp) X(mov) X(predicateMov) X(pack) X(unpack) X(cvt) X(cvtPair) X(cvtPacked)
