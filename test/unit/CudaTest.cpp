@@ -104,6 +104,10 @@ void useTheDriver() {
   EXPECT_FAULTS(device->loadText(twiceText("", 0, 512)),
                 "entry 'twice' has 512 threads, this device can run 256 of it: it uses too many registers");
   EXPECT_FAULTS(Device::open("cuda:1"), "expects one of the 1 CUDA devices of this machine, got cuda:1");
+  EXPECT_FAULTS(launchOn(*device, *device->loadText(twiceText()), 5000),
+                "cannot launch 'twice': invalid argument (CUDA error 1)");
+  EXPECT_FAULTS(device->allocate(size_t(1) << 50),
+                "cannot allocate 1125899906842624 bytes on fake device: invalid argument (CUDA error 1)");
   Stream stream = device->createStream();
   void *first = device->recordEvent(stream), *second = device->recordEvent(stream);
   EXPECT_EQ(device->millisecondsBetween(first, second), 1.5);

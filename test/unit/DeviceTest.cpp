@@ -159,6 +159,11 @@ TEST(cInterfaceRuns) {
   values[2].kind = 99;
   EXPECT(attn_kernel_launch(kernel, values, 3, space, bytes, nullptr) != 0);
   EXPECT_EQ(std::string(attn_last_error()), "value 2 has kind 99, expected ATTN_TENSOR, ATTN_INTEGER or ATTN_REAL");
+  values[2].kind = ATTN_TENSOR;
+  values[2].type = ATTN_F32;
+  values[2].rank = 65;
+  EXPECT(attn_kernel_launch(kernel, values, 3, space, bytes, nullptr) != 0);
+  EXPECT_EQ(std::string(attn_last_error()), "value 2 has 65 dimensions, expected at most 64");
   for (void *data : {x, y, space})
     EXPECT_EQ(attn_device_release(device, data), 0);
   attn_device_close(device); // before its kernel

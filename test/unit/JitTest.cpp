@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -195,6 +196,47 @@ TEST(jitThroughDevice) {
   shop.options.target.clear();
   device->load(shop.path("spec.mlir"), "", shop.options);
   EXPECT_EQ(shop.runs(), 1u);
+}
+
+TEST(jitCompilerThatSaysNothing) {
+  Workshop shop;
+  writeFile(shop.path("attnc"), "#!/bin/sh\necho broken >&2\nexit 3\n");
+  fs::permissions(shop.path("attnc"), fs::perms::owner_all);
+  EXPECT_FAULTS(shop.compile(), fmt::format("expects '{} --version' to print its build, got exit status 3: broken\n",
+                                            shop.path("attnc")));
+}
+
+TEST(jitSpecThatChanges) {
+  Workshop shop;
+  shop.writeCompiler("build 1", "echo more >> \"$1\"; cp " + shop.path("kernel.ptx") + " \"$3\"");
+  EXPECT_FAULTS(shop.compile(),
+                fmt::format("cannot compile '{}': it changes faster than it compiles", shop.path("spec.mlir")));
+  EXPECT_EQ(shop.runs(), 3u);
+  EXPECT_EQ(shop.entries().size(), 0u);
+}
+
+TEST(jitTemporaryFolder) {
+  Workshop shop;
+  std::string kept = std::getenv("TMPDIR") ? std::getenv("TMPDIR") : "";
+  setenv("TMPDIR", "/proc", 1);
+  std::vector<std::string> faults = faultsIn([&] { shop.compile(); });
+  if (kept.empty())
+    unsetenv("TMPDIR");
+  else
+    setenv("TMPDIR", kept.c_str(), 1);
+  EXPECT_EQ(faults.size(), 1u);
+  EXPECT(faults[0].starts_with("cannot make a temporary folder '/proc/attn-"));
+}
+
+TEST(processWithoutFiles) {
+  rlimit kept{}, none{};
+  getrlimit(RLIMIT_NOFILE, &kept);
+  none = {3, kept.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  std::vector<std::string> faults = faultsIn([] { runProcess({"/bin/true"}); });
+  setrlimit(RLIMIT_NOFILE, &kept);
+  EXPECT_EQ(faults.size(), 1u);
+  EXPECT(faults[0].starts_with("cannot make a pipe"));
 }
 
 TEST(jitTargetsOfDevices) {

@@ -83,7 +83,7 @@ Result cuCtxPopCurrent_v2(Context *context) {
   return current = nullptr, 0;
 }
 Result cuMemAlloc_v2(Address *address, size_t bytes) {
-  if (bytes == 0 || withContext())
+  if (bytes == 0 || bytes >> 40 || withContext())
     return invalidValue;
   *address = reinterpret_cast<Address>(std::aligned_alloc(256, (bytes + 255) / 256 * 256));
   return 0;
@@ -160,7 +160,7 @@ Result cuLaunchKernel(Function function, unsigned gridX, unsigned gridY, unsigne
   if (function == reinterpret_cast<Function>(&mappedTag))
     return runMapped(parameters);
   if (function != reinterpret_cast<Function>(&functionTag) || gridY * gridZ * blockY * blockZ != 1 || extra ||
-      blockX > 256 || static_cast<int>(sharedBytes) != shared || withContext())
+      blockX > 256 || gridX > 4096 || static_cast<int>(sharedBytes) != shared || withContext())
     return invalidValue;
   return runTwice(gridX, parameters);
 }
