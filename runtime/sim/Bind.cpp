@@ -508,6 +508,9 @@ bool Binder::bindAddress(const OperandItem &item, const Operand &operand, Attemp
       slot(op, item.letter) = symbol->row;
       op.wideAddress |= bits == 64 ? letterBit(item.letter) : 0;
       attempt.use(false, symbol->row, symbol->type);
+    } else if (item.coordinates) {
+      return fail(attempt, base.token,
+                  fmt::format("expects the generic address of a tensor map in a register, got {}", spelled(base)));
     } else if (!checkSpace(base, *symbol, attempt)) {
       return false;
     } else if (symbol->kind == Symbol::Shared) {

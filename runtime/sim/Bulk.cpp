@@ -153,7 +153,7 @@ static void readSource(Warp &w, const Actor &actor, BulkOperation &operation, ui
 //===-- Tensor maps
 //--------------------------------------------------------------------------------------------------===//
 
-/// Reads the 128 bytes that an address names, wherever they are.
+/// Reads the 128 bytes that a generic address names, or a place among the parameters if `symbol`.
 static void loadMap(Warp &w, const Actor &actor, bool symbol, uint64_t address, uint8_t *to) {
   const std::vector<uint8_t> &parameters = w.context().parameters;
   uint64_t offset = symbol && address < kParamWindowBytes ? address : address - kParamWindow;
@@ -181,11 +181,10 @@ static void readMap(Warp &w, const Actor &actor, bool symbol, uint64_t address, 
     throw Fault{"param", fmt::format("operand is not a tensor map ({:#x})", address), {}, int(actor.lane)};
 }
 
-/// Reads map and coordinates of one lane, whose map operand is at `row` and `offset`.
-static void readTensor(Warp &w, const Op &op, const Actor &actor, bool symbol, uint64_t address,
-                       BulkOperation &operation) {
+/// Reads map and coordinates of one lane.
+static void readTensor(Warp &w, const Op &op, const Actor &actor, uint64_t address, BulkOperation &operation) {
   operation.tensor = true;
-  readMap(w, actor, symbol, address, operation.map);
+  readMap(w, actor, false, address, operation.map);
   if (operation.map.rank != op.form->n)
     throw Fault{"param",
                 fmt::format("expects a tensor map of {} dimensions, got {}", op.form->n, operation.map.rank),
@@ -327,7 +326,7 @@ void tensorLoad(Warp &w, const Op &op, Mask lanes) {
       continue;
     actor.lane = lane;
     BulkOperation operation = begin(w, op, Kind::Load, lane);
-    readTensor(w, op, actor, op.b == kNoRow, map[lane], operation);
+    readTensor(w, op, actor, map[lane], operation);
     addReceivers(w, op, actor, targets, kBoxAlignment, operation);
     push(w, std::move(operation));
   }
@@ -344,7 +343,7 @@ static void storeTensor(Warp &w, const Op &op, Mask lanes, Kind kind) {
     actor.lane = lane;
     requireAligned(source[lane], kBoxAlignment, "a shared address", lane);
     BulkOperation operation = begin(w, op, kind, lane);
-    readTensor(w, op, actor, op.a == kNoRow, map[lane], operation);
+    readTensor(w, op, actor, map[lane], operation);
     operation.operation = op.form->reduce;
     operation.type = typeOf(operation.map.element);
     checkReduction(kind, operation.operation, operation.type, lane);
@@ -364,7 +363,7 @@ void tensorPrefetch(Warp &w, const Op &op, Mask lanes) {
     if (lanes >> lane & 1) {
       actor.lane = lane;
       BulkOperation operation = begin(w, op, Kind::Load, lane);
-      readTensor(w, op, actor, op.a == kNoRow, map[lane], operation);
+      readTensor(w, op, actor, map[lane], operation);
     }
 }
 

@@ -53,7 +53,9 @@ const char *mappedText = R"(//! attn-kernel-file 1
   mbarrier.init.shared::cta.b64 [full], 1;
   fence.mbarrier_init.release.cluster;
   mbarrier.arrive.expect_tx.shared::cta.b64 _, [full], 256;
-  cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [tile], [p_k2, {0, 0, 1, 0}], [full];
+  mov.b64 %rd2, p_k2;
+  cvta.param.u64 %rd3, %rd2;
+  cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [tile], [%rd3, {0, 0, 1, 0}], [full];
 READY:
   bar.sync 0;
 WAIT:
@@ -256,14 +258,18 @@ std::string copierText(unsigned rank) {
   .reg .b32 %r<10>;
   .reg .b32 %c<5>;
   .reg .b64 %rd<10>;
-{1}  mov.u32 %r0, %tid.x;
+{1}  mov.b64 %rd2, p_a;
+  cvta.param.u64 %rd3, %rd2;
+  mov.b64 %rd2, p_b;
+  cvta.param.u64 %rd4, %rd2;
+  mov.u32 %r0, %tid.x;
   ld.param.u32 %r3, [p_bytes];
   setp.ne.u32 %p1, %r0, 0;
   @%p1 bra READY;
   mbarrier.init.shared::cta.b64 [full], 1;
   fence.mbarrier_init.release.cluster;
   mbarrier.arrive.expect_tx.shared::cta.b64 _, [full], %r3;
-  cp.async.bulk.tensor.{3}d.shared::cluster.global.mbarrier::complete_tx::bytes [tile], [p_a, {{{0}}}], [full];
+  cp.async.bulk.tensor.{3}d.shared::cluster.global.mbarrier::complete_tx::bytes [tile], [%rd3, {{{0}}}], [full];
 READY:
   bar.sync 0;
 WAIT:
@@ -286,7 +292,7 @@ DUMP:
 STORE:
   bar.sync 0;
   @%p1 exit;
-  cp.async.bulk.tensor.{3}d.global.shared::cta.bulk_group [p_b, {{{0}}}], [tile];
+  cp.async.bulk.tensor.{3}d.global.shared::cta.bulk_group [%rd4, {{{0}}}], [tile];
   cp.async.bulk.commit_group;
   cp.async.bulk.wait_group 0;
   ret;
