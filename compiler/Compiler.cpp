@@ -7,8 +7,6 @@
 #include "dialect/Attn.h"
 #include "dialect/Target.h"
 #include "dialect/Tile.h"
-#include "passes/LinkLibrary.h"
-#include "passes/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -17,6 +15,8 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
+#include "passes/LinkLibrary.h"
+#include "passes/Passes.h"
 #include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
@@ -142,6 +142,10 @@ static OwningOpRef<ModuleOp> parseAndLink(StringRef text, StringRef fileName, ML
   OwningOpRef<ModuleOp> module = parseText(text, fileName, context);
   if (!module || failed(linkLibrary(*module)))
     return nullptr;
+  if (module->getOps<KernelOp>().empty()) {
+    module->emitError("expects a file with a kernel, got none");
+    return nullptr;
+  }
   return module;
 }
 
@@ -172,6 +176,8 @@ llvm::Expected<std::string> compileSpec(StringRef text, StringRef fileName, cons
       *first == 0 ? parseAndLink(text, fileName, context) : parseText(text, fileName, context);
   if (!module)
     return diagnostics.error();
+  if (*first != 0 && failed(checkStage(*module, kPipeline[*first - 1].stage, options.startAfter)))
+    return diagnostics.error();
   if (*first == 0)
     (*module)->setAttr(targetAttrName, targetToAttr(&context, *target));
   for (size_t i = *first; i < std::size(kPipeline); ++i) {
@@ -190,7 +196,12 @@ llvm::Expected<std::string> compileSpec(StringRef text, StringRef fileName, cons
     *remarks = diagnostics.remarks;
   if (options.emit != Stage::Ptx)
     return textOf(*module);
-  return emitKernelFile(*module, *target, *first == 0 ? text : StringRef());
+  auto file = emitKernelFile(*module, *target, *first == 0 ? text : StringRef());
+  if (!file && !diagnostics.errors.empty()) {
+    llvm::consumeError(file.takeError());
+    return diagnostics.error();
+  }
+  return file;
 }
 
 } // namespace attn

@@ -42,8 +42,7 @@ std::unique_ptr<llvm::TargetMachine> createMachine(const Target &target) {
   std::string error;
   llvm::Triple triple("nvptx64-nvidia-cuda");
   const llvm::Target *backEnd = llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!backEnd)
-    return nullptr;
+  assert(backEnd && "the NVPTX back end is linked in");
   std::string features = "+ptx" + std::to_string(target.ptxVersion);
   llvm::TargetOptions options;
   return std::unique_ptr<llvm::TargetMachine>(backEnd->createTargetMachine(
@@ -80,16 +79,17 @@ public:
 llvm::Expected<std::string> generatePtx(ModuleOp module, const Target &target) {
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, context, "attn", /*disableVerification=*/true);
+  if (!code) // with a diagnostic
+    return llvm::createStringError("error: the module has no form in LLVM IR");
   auto machine = createMachine(target);
-  if (!code || !machine)
-    return llvm::createStringError("error: LLVM has no NVPTX back end, or refused the module");
   code->setTargetTriple(machine->getTargetTriple());
   code->setDataLayout(machine->createDataLayout());
   llvm::SmallString<0> text;
   llvm::raw_svector_ostream os(text);
   LeanPasses passes;
-  if (machine->addPassesToEmitFile(passes, os, nullptr, llvm::CodeGenFileType::AssemblyFile, /*DisableVerify=*/true))
-    return llvm::createStringError("error: LLVM cannot emit PTX text");
+  [[maybe_unused]] bool refused =
+      machine->addPassesToEmitFile(passes, os, nullptr, llvm::CodeGenFileType::AssemblyFile, /*DisableVerify=*/true);
+  assert(!refused && "the NVPTX back end writes text");
   passes.run(*code);
   return std::string(text);
 }

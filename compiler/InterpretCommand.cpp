@@ -25,10 +25,9 @@ public:
   std::vector<std::string> run();
 
 private:
-  using Files = std::map<std::string, std::string>;
+  using Files = InterpretCommandOptions::Named;
 
   void fault(const llvm::Twine &sentence) { faults.push_back(sentence.str()); }
-  Files named(const std::vector<std::string> &options, StringRef option, StringRef what);
   void readInputs();
   void readScalars();
   void readRows();
@@ -46,19 +45,6 @@ private:
   std::set<std::string> unread; ///< arguments whose file or number is a fault already
   std::vector<std::string> faults;
 };
-
-/// Splits NAME=VALUE; a name twice is a fault.
-Command::Files Command::named(const std::vector<std::string> &options, StringRef option, StringRef what) {
-  Files files;
-  for (StringRef text : options) {
-    auto [name, value] = text.split('=');
-    if (name.empty() || value.empty())
-      fault("--" + option + " expects NAME=" + what + ", got '" + text + "'");
-    else if (!files.try_emplace(name.str(), value.str()).second)
-      fault("--" + option + " expects each name once, got '" + name + "' twice");
-  }
-  return files;
-}
 
 /// The element type that the kernel gives an argument; nothing for one it does not have.
 std::optional<DType> wantedType(KernelOp kernel, StringRef name) {
@@ -79,7 +65,7 @@ HostTensor contiguous(const Array &array) {
 }
 
 void Command::readInputs() {
-  for (const auto &[name, path] : named(options.inputs, "input", "FILE.npy")) {
+  for (const auto &[name, path] : options.inputs) {
     try {
       Array array = readNpy(path);
       std::optional<DType> wanted = wantedType(kernel, name);
@@ -94,7 +80,7 @@ void Command::readInputs() {
 }
 
 void Command::readScalars() {
-  for (const auto &[name, text] : named(options.scalars, "scalar", "NUMBER")) {
+  for (const auto &[name, text] : options.scalars) {
     int64_t whole;
     double real;
     if (!StringRef(text).getAsInteger(10, whole))
@@ -166,10 +152,8 @@ std::vector<std::string> Command::run() {
   readInputs();
   readScalars();
   readRows();
-  Files outputs = named(options.outputs, "output", "FILE.npy");
-  Files kernelOutputs = named(options.kernelOutputs, "kernel-output", "FILE.npy");
-  checkResults("output", outputs);
-  checkResults("kernel-output", kernelOutputs);
+  checkResults("output", options.outputs);
+  checkResults("kernel-output", options.kernelOutputs);
   if (options.outputs.empty() && options.kernelOutputs.empty())
     fault("expects --output NAME=FILE.npy: as called this computes nothing");
   // What is wrong with the arguments themselves is said beside what is wrong with the options, once.
@@ -179,9 +163,9 @@ std::vector<std::string> Command::run() {
     return faults;
   }
   if (faults.empty())
-    evaluate(false, outputs);
+    evaluate(false, options.outputs);
   if (faults.empty())
-    evaluate(true, kernelOutputs);
+    evaluate(true, options.kernelOutputs);
   return faults;
 }
 

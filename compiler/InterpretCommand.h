@@ -5,8 +5,8 @@
 
 #include "llvm/Support/raw_ostream.h"
 
+#include <map>
 #include <string>
-#include <vector>
 
 namespace mlir {
 class ModuleOp;
@@ -16,12 +16,14 @@ namespace attn {
 
 /// The options as they are written on the command line.
 struct InterpretCommandOptions {
-  std::string kernel;                     ///< empty: the only one of the file
-  std::vector<std::string> inputs;        ///< NAME=FILE.npy; f32 given for f16 or bf16 is rounded to it
-  std::vector<std::string> scalars;       ///< NAME=NUMBER
-  std::vector<std::string> outputs;       ///< NAME=FILE.npy, in double precision, written as f64
-  std::vector<std::string> kernelOutputs; ///< NAME=FILE.npy, in the kernel's own precisions, written as f32
-  std::string rows;                       ///< "0,5,7": only these query rows, the others are NaN; empty: all
+  using Named = std::map<std::string, std::string>;
+
+  std::string kernel;  ///< empty: the only one of the file
+  Named inputs;        ///< NAME=FILE.npy; f32 given for f16 or bf16 is rounded to it
+  Named scalars;       ///< NAME=NUMBER
+  Named outputs;       ///< NAME=FILE.npy, in double precision, written as f64
+  Named kernelOutputs; ///< NAME=FILE.npy, in the kernel's own precisions, written as f32
+  std::string rows;    ///< "0,5,7": only these query rows, the others are NaN; empty: all
 };
 
 /// Evaluates a kernel of a module that was verified and has all its functions; reads and writes .npy files. Returns the

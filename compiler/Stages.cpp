@@ -21,8 +21,7 @@ const StageRow &rowOf(Stage stage) {
       {"gpu",
        {"nvvm", "builtin", "scf", "cf", "arith", "math"},
        {"llvm.func", "llvm.return", "llvm.mlir.global", "llvm.mlir.addressof", "llvm.getelementptr", "llvm.load",
-        "llvm.store", "llvm.ptrtoint", "llvm.inline_asm", "llvm.call_intrinsic", "llvm.bitcast",
-        "llvm.extractvalue"}},
+        "llvm.store", "llvm.ptrtoint", "llvm.inline_asm", "llvm.call_intrinsic", "llvm.bitcast", "llvm.extractvalue"}},
       {"llvm", {"llvm", "nvvm", "builtin"}, {}},
   };
   return rows[static_cast<size_t>(stage)];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules of score and mask functions: their signatures, what stands in them, and the lists they ask.
 #include "dialect/AttnRules.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -47,9 +48,9 @@ void KernelRules::checkFunction(Operation *op, FlatSymbolRefAttr name, OperandRa
   llvm::append_range(inputs, parameters.getTypes());
   FunctionType have = function.getFunctionType();
   if (!isCallable(have, inputs, result)) {
-    InFlightDiagnostic diagnostic =
-        fail(op) << name << " to be " << FunctionType::get(op->getContext(), inputs, result) << " ("
-                 << (takesScore ? "score, " : "") << "b, h, q, kv, then the parameters given here), got " << have;
+    InFlightDiagnostic diagnostic = fail(op) << name << " to be " << FunctionType::get(op->getContext(), inputs, result)
+                                             << " (" << (takesScore ? "score, " : "")
+                                             << "b, h, q, kv, then the parameters given here), got " << have;
     diagnostic.attachNote(function.getLoc()) << "the function is here";
     return;
   }
@@ -69,6 +70,8 @@ void KernelRules::checkBody(Operation *op, func::FuncOp function, SmallVectorImp
   }
   if (!checkedFunctions.insert(function).second)
     return;
+  if (!function.isExternal() && !function.getBody().hasOneBlock())
+    fail(op) << "functions of one block, got @" << function.getSymName();
   path.push_back(function);
   function.walk([&](Operation *step) {
     if (auto call = dyn_cast<func::CallOp>(step)) {
@@ -87,6 +90,14 @@ void KernelRules::checkBodyStep(Operation *user, func::FuncOp function, Operatio
     return;
   bool isArithmetic = dialect == "arith" || dialect == "math";
   bool isScalar = llvm::all_of(step->getResultTypes(), [](Type type) { return type.isIntOrIndexOrFloat(); });
+  auto rounding = step->getAttrOfType<arith::RoundingModeAttr>("roundingmode");
+  if (rounding && rounding.getValue() != arith::RoundingMode::to_nearest_even) {
+    failed = true;
+    InFlightDiagnostic diagnostic = step->emitOpError("expects to round to nearest even, got ")
+                                    << arith::stringifyRoundingMode(rounding.getValue());
+    diagnostic.attachNote(user->getLoc()) << "@" << function.getSymName() << " is used here";
+    return;
+  }
   if (isArithmetic && isScalar)
     return;
   failed = true;

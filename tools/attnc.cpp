@@ -83,13 +83,6 @@ int compile(const CommandLine &line, const std::string &path) {
   return 0;
 }
 
-std::vector<std::string> joined(const std::map<std::string, std::string> &pairs) {
-  std::vector<std::string> all;
-  for (const auto &[name, value] : pairs)
-    all.push_back(name + "=" + value);
-  return all;
-}
-
 int interpret(const CommandLine &line, const std::string &path) {
   mlir::MLIRContext context(compilerDialects(), mlir::MLIRContext::Threading::DISABLED);
   auto module = parseSpec(readFile(path), path, context);
@@ -97,10 +90,10 @@ int interpret(const CommandLine &line, const std::string &path) {
     return report(module.takeError());
   InterpretCommandOptions request;
   request.kernel = line.value("--kernel");
-  request.inputs = joined(line.pairs("--input"));
-  request.scalars = joined(line.pairs("--scalar"));
-  request.outputs = joined(line.pairs("--output"));
-  request.kernelOutputs = joined(line.pairs("--kernel-output"));
+  request.inputs = line.pairs("--input");
+  request.scalars = line.pairs("--scalar");
+  request.outputs = line.pairs("--output");
+  request.kernelOutputs = line.pairs("--kernel-output");
   request.rows = line.value("--rows");
   return runInterpretCommand(**module, request);
 }

@@ -125,3 +125,32 @@ func.func @count(%b: index, %kv: index, %list: tensor<?x?xi32>, %count: tensor<?
   %y = attn.member %kv of %list[%b] count %count : tensor<?x?xi32> count tensor<?x?xi32>
   return %y : i1
 }
+
+// -----
+
+// A block that nothing reaches is one too many.
+!x = tensor<?x?x8x64xf16>
+func.func @two_blocks(%b: index, %h: index, %q: index, %kv: index) -> i1 {
+  %true = arith.constant true
+  return %true : i1
+^unreachable:
+  return %true : i1
+}
+func.func @rounds(%s: f32, %b: index, %h: index, %q: index, %kv: index) -> f32 {
+  %same = arith.truncf %s to_nearest_even : f32 to f16
+  // expected-error @below {{'arith.truncf' op expects to round to nearest even, got upward}}
+  %x = arith.truncf %s upward : f32 to f16
+  %y = arith.addf %same, %x : f16
+  %z = arith.extf %y : f16 to f32
+  return %z : f32
+}
+attn.kernel @blocks_and_rounding(%q: !x, %k: !x, %v: !x) -> (o: !x) {
+  %s = attn.scores %q, %k : !x, !x
+  // expected-note @below {{@rounds is used here}}
+  %r = attn.modify %s by @rounds
+  // expected-error @below {{'attn.mask' op expects functions of one block, got @two_blocks}}
+  %m = attn.mask %r by @two_blocks
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}

@@ -40,9 +40,19 @@
 // BEYOND: 'attn.scores' op expects query rows below 3, got 3
 
 // RUN: not attnc --interpret %s --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=WHICH
-// WHICH: attnc: error: expects the name of one of the kernels @f, @plain
+// WHICH: attnc: error: expects the name of one of the kernels @f, @plain, @switch, @short
 // RUN: not attnc --interpret %s --kernel g --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=KERNEL
-// KERNEL: attnc: error: expects a kernel @g, got a file with @f, @plain
+// KERNEL: attnc: error: expects a kernel @g, got a file with @f, @plain, @switch, @short
+
+// Numbers and elements that no file and no option can give.
+// RUN: not attnc --interpret %s --kernel switch --input q=%t/q.npy --input k=%t/k.npy --scalar on=1 --output lse=%t/o.npy \
+// RUN:   2>&1 | FileCheck %s --check-prefix=SWITCH
+// SWITCH: attnc: error: argument 'on' expects to be f32, i32 or index: other numbers are no arguments
+// RUN: not attnc --interpret %s --kernel short --input q=%t/q.npy --input k=%t/k.npy --input t=%t/two.npy \
+// RUN:   --output lse=%t/o.npy 2>&1 | FileCheck %s --check-prefix=SHORT
+// SHORT: attnc: error: argument 't' expects elements of another type, got i32
+// RUN: echo > %t/empty.mlir && not attnc --interpret %t/empty.mlir --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=EMPTY
+// EMPTY: empty.mlir:0:0: error: expects a file with a kernel, got none
 // RUN: not ls %t/o.npy
 
 !x    = tensor<?x?x2x8xf32>
@@ -64,5 +74,26 @@ attn.kernel @f(%q: !x, %k: !x, %v: !x, %lens: !lens, %scale: f32, %n: i32) -> (o
 attn.kernel @plain(%q: !x, %k: !x) -> (lse: !l) {
   %s = attn.scores %q, %k : !x, !x
   %p, %lse = attn.softmax %s -> !l
+  attn.return %lse : !l
+}
+func.func @if(%b: index, %h: index, %q: index, %kv: index, %on: i1) -> i1 {
+  return %on : i1
+}
+attn.kernel @switch(%q: !x, %k: !x, %on: i1) -> (lse: !l) {
+  %s = attn.scores %q, %k : !x, !x
+  %m = attn.mask %s by @if(%on) : i1
+  %p, %lse = attn.softmax %m -> !l
+  attn.return %lse : !l
+}
+!t = tensor<?xi16, #attn.dims<two>>
+func.func @listed(%b: index, %h: index, %q: index, %kv: index, %t: tensor<?xi16>) -> i1 {
+  %x = tensor.extract %t[%b] : tensor<?xi16>
+  %visible = arith.trunci %x : i16 to i1
+  return %visible : i1
+}
+attn.kernel @short(%q: !x, %k: !x, %t: !t) -> (lse: !l) {
+  %s = attn.scores %q, %k : !x, !x
+  %m = attn.mask %s by @listed(%t) : !t
+  %p, %lse = attn.softmax %m -> !l
   attn.return %lse : !l
 }

@@ -9,6 +9,16 @@
 // RUN:   --scalar block=0 --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=DIVIDES
 // RUN: not attnc --interpret %s --kernel unknown --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
 // RUN:   --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// RUN: not attnc --interpret %s --kernel bits --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
+// RUN:   --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=BITS
+// RUN: not attnc --interpret %s --kernel tiny --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
+// RUN:   --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=TINY
+// RUN: not attnc --interpret %s --kernel keeps --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
+// RUN:   --input cache=%t/k.npy --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=KEEPS
+// RUN: attnc --interpret %s --kernel passed_on --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
+// RUN:   --input table=%t/table.npy --output o=%t/p.npy
+// RUN: attnc --interpret %s --kernel direct --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
+// RUN:   --input table=%t/table.npy --output o=%t/d.npy && cmp %t/p.npy %t/d.npy
 // RUN: not ls %t/o.npy
 
 !x     = tensor<?x?x2x8xf32>
@@ -79,8 +89,7 @@ attn.kernel @divides(%q: !x, %k: !x, %v: !x, %block: index) -> (o: !x) {
   attn.return %o : !x
 }
 
-// UNKNOWN: attnc: error: {{.*}}function-errors.mlir:[[#@LINE+4]]:11: 'arith.extsi' op is not supported by the interpreter
-// UNKNOWN-SAME: for type i128
+// UNKNOWN: error: {{.*}}:[[#@LINE+3]]:11: 'arith.extsi' op is not supported by the interpreter for type i128
 func.func @wide(%b: index, %h: index, %q: index, %kv: index) -> i1 {
   %i = arith.index_cast %q : index to i64
   %wide = arith.extsi %i : i64 to i128
@@ -91,6 +100,75 @@ func.func @wide(%b: index, %h: index, %q: index, %kv: index) -> i1 {
 attn.kernel @unknown(%q: !x, %k: !x, %v: !x) -> (o: !x) {
   %s = attn.scores %q, %k : !x, !x
   %m = attn.mask %s by @wide
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+
+// Two 16-bit floats of the same bits are different numbers.
+// BITS: error: {{.*}}:[[#@LINE+3]]:8: 'arith.bitcast' op is not supported by the interpreter between two float types
+func.func @other_type(%s: f32, %b: index, %h: index, %q: index, %kv: index) -> f32 {
+  %x = arith.truncf %s : f32 to f16
+  %y = arith.bitcast %x : f16 to bf16
+  %z = arith.extf %y : bf16 to f32
+  return %z : f32
+}
+attn.kernel @bits(%q: !x, %k: !x, %v: !x) -> (o: !x) {
+  %s = attn.scores %q, %k : !x, !x
+  %m = attn.modify %s by @other_type
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+
+// TINY: error: {{.*}}:[[#@LINE+5]]:8: 'attn.output' op is not supported by the interpreter for elements of f8E4M3FN
+!tiny = tensor<?x?x2x8xf8E4M3FN>
+attn.kernel @tiny(%q: !x, %k: !x, %v: !x) -> (o: !tiny) {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !tiny
+  attn.return %o : !tiny
+}
+
+// KEEPS: error: {{.*}}:[[#@LINE+6]]:10: 'attn.dense' op is supported by the interpreter on arguments of the kernel only
+!kept = tensor<?x?x2x8xf32, #attn.dims<batch, kept, heads, head_dim>>
+attn.kernel @keeps(%q: !x, %k: !x, %v: !x, %cache: !kept) -> (o: !x) {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  %new = attn.dense %o : !x
+  %to = attn.dense %cache : !kept
+  attn.append %new to %to : !attn.seq
+  attn.return %o : !x
+}
+
+// A tensor that a function gives back is the one that it was given.
+func.func @same(%table: tensor<?xi32>) -> tensor<?xi32> {
+  return %table : tensor<?xi32>
+}
+func.func @through(%b: index, %h: index, %q: index, %kv: index, %table: tensor<?xi32>) -> i1 {
+  %t = func.call @same(%table) : (tensor<?xi32>) -> tensor<?xi32>
+  %x = tensor.extract %t[%q] : tensor<?xi32>
+  %i = arith.index_cast %x : i32 to index
+  %visible = arith.cmpi sle, %i, %kv : index
+  return %visible : i1
+}
+func.func @straight(%b: index, %h: index, %q: index, %kv: index, %table: tensor<?xi32>) -> i1 {
+  %x = tensor.extract %table[%q] : tensor<?xi32>
+  %i = arith.index_cast %x : i32 to index
+  %visible = arith.cmpi sle, %i, %kv : index
+  return %visible : i1
+}
+attn.kernel @passed_on(%q: !x, %k: !x, %v: !x, %table: !table) -> (o: !x) {
+  %s = attn.scores %q, %k align start : !x, !x
+  %m = attn.mask %s by @through(%table) : !table
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+attn.kernel @direct(%q: !x, %k: !x, %v: !x, %table: !table) -> (o: !x) {
+  %s = attn.scores %q, %k align start : !x, !x
+  %m = attn.mask %s by @straight(%table) : !table
   %p = attn.softmax %m
   %o = attn.output %p, %v : !x -> !x
   attn.return %o : !x

@@ -252,3 +252,16 @@ attn.kernel @rows(%q: !x, %k: !x, %v: !x) -> (o: !x)
   attn.return %o : !x
 }
 }
+
+// -----
+
+// Scores and their lse, and no output.
+!x = tensor<?x?x8x128xbf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+// expected-error @below {{'attn.kernel' op expects attn.scores, attn.softmax and attn.output: no other kernel is lowered yet}}
+attn.kernel @lse_alone(%q: !x, %k: !x) -> (lse: tensor<?x?x8xf32>) {
+  %s = attn.scores %q, %k : !x, !x
+  %p, %lse = attn.softmax %s -> tensor<?x?x8xf32>
+  attn.return %lse : tensor<?x?x8xf32>
+}
+}
