@@ -11,6 +11,16 @@
 // RUN: attnc --explain --target=sm_90a %t/opaque.mlir --sizes batch=1,seq_q=128,seq_kv=128 | FileCheck %s --check-prefix=SM90A
 // RUN: attnc --explain %t/padded.mlir --sizes batch=1,seq_q=64,seq_kv=64 | FileCheck %s --check-prefix=PADDED
 // RUN: attnc %t/padded.mlir | FileCheck %s --check-prefix=FILE
+// RUN: sed 's/(o: !q) {/(o: !q) schedule<block_q = 128, block_kv = 128, num_stages = 1, num_warps = 4> {/' %specs/llama3_prefill.mlir > %t/spills.mlir
+// RUN: attnc --explain %t/spills.mlir --sizes batch=1,seq_q=128,seq_kv=128 | FileCheck %s --check-prefix=SPILLS
+// RUN: attnc %t/spills.mlir | FileCheck %s --check-prefix=MOST
+
+// 128 registers of scores, 128 of output, 8 of statistics, 4 of positions, 56 others: the user's own numbers may need more
+// than there are. The assembler may use one less than a thread can have.
+// SPILLS: about 324 registers per thread of 255: 1 per SM
+// SPILLS-NEXT: the registers beyond that are spilled, as the schedule of the kernel asks
+// CAUSAL-NOT: spilled
+// MOST: .maxnreg 254
 
 // 32 blocks of 128 rows and 128 tiles of keys. Block i sees 4 i tiles wholly and 4 on the diagonal: 1984 full, 128 masked
 // and 1984 skipped of each of 32 heads.
