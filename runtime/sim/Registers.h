@@ -2,6 +2,7 @@
 // The register file of one warp: 32-lane rows, predicate masks, and per-register poison.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <unordered_map>
@@ -67,6 +68,7 @@ public:
     rows.assign(rowCount < 2 ? 2 : rowCount, RowData{});
     poisoned.assign(rows.size(), kAllLanes);
     flagBits.assign(rows.size(), 0);
+    definedHalves.assign(rows.size(), {});
     predicates.assign(predicateCount < kFirstPredicate ? size_t(kFirstPredicate) : predicateCount, 0);
     predicatePoisoned.assign(predicates.size(), kAllLanes);
     predicates[kFalse] = 0;
@@ -86,6 +88,7 @@ public:
     rows = std::move(other.rows);
     poisoned = std::move(other.poisoned);
     flagBits = std::move(other.flagBits);
+    definedHalves = std::move(other.definedHalves);
     predicates = std::move(other.predicates);
     predicatePoisoned = std::move(other.predicatePoisoned);
     carryFlags = other.carryFlags;
@@ -116,6 +119,19 @@ public:
   void setPoison(Row row, Mask lanes, Mask value) {
     Mask &p = poisoned[size_t(row)];
     p = (p & ~lanes) | (value & lanes);
+    if (value & lanes) [[unlikely]]
+      setDefinedHalves(row, lanes, 0, 0);
+  }
+  /// Lanes in which the lower (0) or upper (1) half of a 64-bit register is poison. Compilers leave one half of a pair
+  /// undefined and take only the other one out again.
+  Mask halfPoison(Row row, unsigned half) const {
+    const Mask p = poison(row);
+    return p ? p & ~definedHalves[size_t(row)][half] : 0;
+  }
+  /// After setPoison: lanes in which a half is defined although the register is poison.
+  void setDefinedHalves(Row row, Mask lanes, Mask lower, Mask upper) {
+    std::array<Mask, 2> &halves = definedHalves[size_t(row)];
+    halves = {(halves[0] & ~lanes) | (lower & lanes), (halves[1] & ~lanes) | (upper & lanes)};
   }
 
   Mask predicate(Predicate p) const { return predicates[size_t(p)]; }
@@ -146,6 +162,7 @@ private:
   std::vector<RowData> rows;
   std::vector<Mask> poisoned;
   std::vector<uint8_t> flagBits;
+  std::vector<std::array<Mask, 2>> definedHalves; // means something where the register is poison
   std::vector<Mask> predicates, predicatePoisoned;
   const RowData *base[2] = {nullptr, nullptr};
 };

@@ -306,7 +306,23 @@ template <class T> struct Shr {
   }
 };
 template <class T> constexpr ScalarHandler shlOf() { return map2<Shl<T>, Word<T>, Word<T>, uint32_t>; }
-template <class T> constexpr ScalarHandler shrOf() { return map2<Shr<T>, Word<T>, Word<T>, uint32_t>; }
+/// Lanes whose shift leaves nothing of the lower half.
+struct ShiftsFar {
+  static Mask lanes(const Registers &r, const Op &op) {
+    const uint32_t *amount = r.read(op.b);
+    Mask far = 0;
+    for (unsigned l = 0; l < kLanes; ++l)
+      far |= amount[l] >= 32 ? Mask(1) << l : 0;
+    return far;
+  }
+  static Mask poison(const Registers &r, const Op &op) { return r.poison(op.b); }
+};
+template <class T> constexpr ScalarHandler shrOf() {
+  if constexpr (sizeof(T) == 8)
+    return fromHalf<map2<Shr<T>, Word<T>, Word<T>, uint32_t>, 1, ShiftsFar>;
+  else
+    return map2<Shr<T>, Word<T>, Word<T>, uint32_t>;
+}
 template <class T> constexpr ScalarHandler bfeOf() { return map3<Bfe<T>, Word<T>, Word<T>, uint32_t, uint32_t>; }
 
 void lop3Lanes(Registers &r, const Op &op, Mask lanes) {
@@ -404,12 +420,8 @@ ScalarHandler remainder(const Form &f){
   return isFloat(f.type()) ? floatMinMax(f, false) : binaryByType<Min>(f.type());
 }
 ScalarHandler maximum(const Form &f) { return isFloat(f.type()) ? floatMinMax(f, true) : binaryByType<Max>(f.type()); }
-ScalarHandler minimumNotNegative(const Form &) {
-  return map2<NotNegative<Min<int32_t>>, uint32_t, uint32_t, uint32_t>;
-}
-ScalarHandler maximumNotNegative(const Form &) {
-  return map2<NotNegative<Max<int32_t>>, uint32_t, uint32_t, uint32_t>;
-}
+ScalarHandler minimumNotNegative(const Form &) { return map2<NotNegative<Min<int32_t>>, uint32_t, uint32_t, uint32_t>; }
+ScalarHandler maximumNotNegative(const Form &) { return map2<NotNegative<Max<int32_t>>, uint32_t, uint32_t, uint32_t>; }
 ScalarHandler absolute(const Form &f) {
   return isFloat(f.type()) ? floatSign(f, false) : unaryByType<Absolute>(f.type());
 }

@@ -307,6 +307,14 @@ template <class D> struct PackTwo {
   static D apply(uint32_t a, uint32_t b) { return D(b) << kBits | a; }
 };
 
+/// Two words to one of twice their width; each half keeps its own poison.
+void packWords(Registers &r, const Op &op, Mask lanes) {
+  const Mask lower = r.poison(op.a), upper = r.poison(op.b);
+  map2<PackTwo<uint64_t>, uint64_t, uint32_t, uint32_t>(r, op, lanes);
+  if (lower | upper) [[unlikely]]
+    r.setDefinedHalves(op.dst, lanes, ~lower, ~upper);
+}
+
 void packFour(Registers &r, const Op &op, Mask lanes) {
   const Row rows[4] = {op.a, op.b, op.c, op.e};
   Output<uint64_t> out(r, op.dst, lanes);
@@ -327,7 +335,9 @@ template <class S, unsigned Count> void unpackLanes(Registers &r, const Op &op, 
   constexpr unsigned kBits = 8 * sizeof(S) / Count;
   constexpr uint32_t kMask = kBits == 32 ? ~0u : (1u << (kBits & 31)) - 1;
   const Row rows[4] = {op.dst, op.dst2, op.b, op.c};
-  const Mask poison = r.poison(op.a);
+  Mask poison[Count];
+  for (unsigned i = 0; i < Count; ++i)
+    poison[i] = sizeof(S) == 8 ? r.halfPoison(op.a, 2 * i / Count) : r.poison(op.a);
   // A copy, because the source may be among the destinations.
   S value[kLanes];
   std::copy_n(source<S>(r, op.a), kLanes, value);
@@ -338,7 +348,7 @@ template <class S, unsigned Count> void unpackLanes(Registers &r, const Op &op, 
     for (unsigned l = 0; l < kLanes; ++l)
       d[l] = uint32_t(value[l] >> (kBits * i)) & kMask;
     out.finish();
-    r.setPoison(rows[i], lanes, poison);
+    r.setPoison(rows[i], lanes, poison[i]);
   }
 }
 
@@ -380,8 +390,7 @@ ScalarHandler mov(const Form &f) {
 ScalarHandler pack(const Form &f) {
   if (f.vector == 4)
     return packFour;
-  return bitWidth(f.type()) == 64 ? map2<PackTwo<uint64_t>, uint64_t, uint32_t, uint32_t>
-                                  : map2<PackTwo<uint32_t>, uint32_t, uint32_t, uint32_t>;
+  return bitWidth(f.type()) == 64 ? packWords : map2<PackTwo<uint32_t>, uint32_t, uint32_t, uint32_t>;
 }
 ScalarHandler unpack(const Form &f) {
   if (f.vector == 4)

@@ -222,7 +222,7 @@ ScalarHandler fastConvert(const Form &f) {
   if (bitWidth(to) == 64 && from == Type::U32 && !isFloat(to))
     return map1<U32ToU64, uint64_t, U>;
   if (bitWidth(to) == 32 && !isFloat(to) && !isFloat(from) && bitWidth(from) == 64)
-    return map1<ToU32, U, uint64_t>;
+    return fromHalf<map1<ToU32, U, uint64_t>, 0, Always>;
   return nullptr;
 }
 

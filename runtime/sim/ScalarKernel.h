@@ -98,6 +98,23 @@ template <class F, class D, class A, class B, class C> void map3(Registers &r, c
   r.setPoison(op.dst, lanes, poison);
 }
 
+/// A handler of one 64-bit source whose result depends on one half of it alone, where `decides` says so.
+template <ScalarHandler Base, unsigned Half, class Decides> void fromHalf(Registers &r, const Op &op, Mask lanes) {
+  const Mask all = r.poison(op.a);
+  if (!all) [[likely]]
+    return Base(r, op, lanes);
+  // Before the result, which may replace the source.
+  const Mask alone = Decides::lanes(r, op);
+  const Mask poison = (all & ~alone) | (r.halfPoison(op.a, Half) & alone) | Decides::poison(r, op);
+  Base(r, op, lanes);
+  r.setPoison(op.dst, lanes, poison);
+}
+/// Always.
+struct Always {
+  static Mask lanes(const Registers &, const Op &) { return kAllLanes; }
+  static Mask poison(const Registers &, const Op &) { return 0; }
+};
+
 /// Like map1..3, for functions that look at the form: slower, for what is rare. F::apply(form, a, b, c) of raw values;
 /// the widths are those of the registers.
 template <class F, unsigned Sources> void mapSlow(Registers &r, const Op &op, Mask lanes) {

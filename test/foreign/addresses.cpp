@@ -133,7 +133,7 @@ void vectors(Machine &machine) {
     Packet &packet = outPackets[i] = packets[back];
     packet.position[1] += packet.position[3];
     packet.weight *= 2;
-    packet.ids[2] ^= 0xff00;
+    packet.ids[i % 4] ^= 0xff00;
     const Pixel &p = pixels[back];
     outPixels[i] = {p.a, p.b, p.g, p.r};
     const auto four = [&](size_t j) { return int64_t(uint8_t(bytes[4 * i + j])); };

@@ -112,7 +112,7 @@ extern "C" __global__ void vectors(const Packet *packets, const Pixel *pixels, c
   Packet packet = tile[back];
   packet.position.y += packet.position.w;
   packet.weight *= 2;
-  packet.ids[2] ^= 0xff00;
+  packet.ids[i % 4] ^= 0xff00;
   outPackets[i] = packet;
   outPixels[i] = Pixel{turned[3][back], turned[2][back], turned[1][back], turned[0][back]};
   const uchar4 four = reinterpret_cast<const uchar4 *>(bytes)[i];
