@@ -30,6 +30,12 @@ TEST(deviceNames) {
   }
 }
 
+TEST(deviceWithoutTensorMaps) {
+  NoHostWorkDevice device;
+  std::byte map[tensorMapBytes] = {};
+  EXPECT_FAULTS(device.encodeTensorMap({}, map), "no host work has no tensor maps");
+}
+
 TEST(simulatorOptions) {
   EXPECT(
       SimDevice::open("seed=5,resident=2,order=reversed,approx=worst,mma=truncate,warp=fine,diverge=random,limit=9"));

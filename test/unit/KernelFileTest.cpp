@@ -211,3 +211,20 @@ TEST(kernelFileFaultsComeTogether) {
   EXPECT_EQ(faultOf(repairCheck(text)), "K.ptx:18: expects a number of bytes from 1 to 4096, got '0' | K.ptx:32: "
                                         "expects a number of threads from 1 to 1024, got '0'");
 }
+
+TEST(kernelFileFaultsOfMaps) {
+  auto first = [](const std::string &old, const std::string &line) {
+    return faultsIn([&] { parseKernelFile(sampleWith(old, line), "K"); }).at(0);
+  };
+  EXPECT_EQ(first("param address q", "param map q"),
+            "K:23: expects 'box' and its sizes in brackets, got '//! param map q'");
+  EXPECT_EQ(first("param address q", "param map q box [1, 64] swirl 128"), "K:23: expects 'swizzle', got 'swirl'");
+  EXPECT_EQ(first("requires aligned q 16", "requires tensor-map state"),
+            "K: kernel 'prefill': expects a tensor of 2 to 5 dimensions for a tensor map in entry 'fast', got 1 in "
+            "'state'");
+}
+
+TEST(kernelFileLongExpression) {
+  EXPECT_FAULTS(parseKernelFile(sampleWith("ceildiv(seq_q, 128) * 8 * batch", std::string(1001, '1')), "K"),
+                "K:20: expects an expression of at most 1000 characters, got 1001");
+}
