@@ -69,7 +69,7 @@ int64_t registersOf(const KernelShape &shape, const Tiles &tiles) {
 int64_t warpgroupRegistersOf(const KernelShape &shape, const Tiles &tiles) {
   constexpr int64_t besides = 20;
   int64_t scores = tiles.blockKv / 2, weights = tiles.blockKv / 4, output = paddedHeadDim(shape.headDimV) / 2;
-  return scores + weights + output + 4 + (shape.masks ? 2 : 0) + besides;
+  return scores + weights + output + 4 + (shape.masks ? 2 : 0) + registersOfFunctions(shape, tiles, scores) + besides;
 }
 
 int64_t sharedOf(const KernelShape &shape, const Tiles &tiles) {

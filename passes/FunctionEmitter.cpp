@@ -86,12 +86,7 @@ bool FunctionEmitter::isHeavy(const MaskTree &tree) {
 }
 
 void FunctionEmitter::waitFor(Value earlier) {
-  Value zero = lowering.once("zero", [&]() -> Value {
-    // Elements of two bytes and more have even addresses, which the assembler does not know.
-    Value address = lowering.evenAddress();
-    Value low = LLVM::PtrToIntOp::create(builder, builder.getI32Type(), address);
-    return arith::AndIOp::create(builder, low, lowering.i32(1));
-  });
+  Value zero = lowering.once("zero", [&] { return lowering.hiddenZero(); });
   Value bits = LLVM::BitcastOp::create(builder, builder.getI32Type(), earlier);
   turn = arith::AndIOp::create(builder, bits, zero);
 }

@@ -153,8 +153,8 @@ public:
   mlir::Value once(llvm::StringRef key, llvm::function_ref<mlir::Value()> create);
   /// This thread's number, for values that are computed once.
   mlir::Value threadOnce();
-  /// The address of a tensor whose elements have two bytes or more: a result always has one.
-  mlir::Value evenAddress();
+  /// An i32 that is always 0, of which the assembler does not know that.
+  mlir::Value hiddenZero();
   /// Warps of the program.
   int64_t warpCount() const { return warps; }
 
