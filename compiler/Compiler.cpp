@@ -82,6 +82,7 @@ const PipelineEntry kPipeline[] = {
     {"pipeline-loads", Stage::Tile, addFunctionPass<createPipelineLoads>},
     {"assign-layouts", Stage::Tile, addFunctionPass<createAssignLayouts>},
     {"defer-row-sums", Stage::Tile, addFunctionPass<createDeferRowSums>},
+    {"take-turns", Stage::Tile, addFunctionPass<createTakeTurns>},
     {"split-loops", Stage::Tile, addFunctionPass<createSplitLoops>},
     {"convert-tile-to-gpu", Stage::Gpu, addPass<createConvertTileToGpu>},
     {"cse", Stage::Gpu, addPass<createCleanUp>},

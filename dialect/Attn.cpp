@@ -134,8 +134,7 @@ ParseResult parseScheduleEntry(AsmParser &parser, ScheduleText &text) {
     return parseOverlap(parser, text);
   const auto *found = llvm::find(kScheduleKeys, key);
   if (found == std::end(kScheduleKeys))
-    return parser.emitError(
-               loc, "expects block_q, block_kv, num_stages, num_warps, num_splits or overlap, got '")
+    return parser.emitError(loc, "expects block_q, block_kv, num_stages, num_warps, num_splits or overlap, got '")
            << key << "'";
   int64_t &number = text.numbers[found - std::begin(kScheduleKeys)];
   if (parser.parseInteger(number))

@@ -181,8 +181,7 @@ void KernelRules::checkNamesOfParts(ConcatOp op) {
       const PartDimension *other = llvm::find_if(seen, [&](const PartDimension &other) {
         int64_t a = tensorType(other.tensor).getDimSize(other.index);
         int64_t b = tensorType(dimension.tensor).getDimSize(dimension.index);
-        return other.name == dimension.name && other.tensor != dimension.tensor &&
-               (a != b || ShapedType::isDynamic(a));
+        return other.name == dimension.name && other.tensor != dimension.tensor && (a != b || ShapedType::isDynamic(a));
       });
       if (other != seen.end())
         fail(op) << "#attn.dims on " << nameOf(other->tensor) << " and " << nameOf(dimension.tensor)

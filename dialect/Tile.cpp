@@ -53,6 +53,12 @@ int64_t registersOf(RankedTensorType type) {
   return type.getElementTypeBitWidth() == 16 ? elements / 2 : elements;
 }
 
+SharedAttr sharedLayoutOf(RankedTensorType type) {
+  int64_t bytes = type.getDimSize(1) * type.getElementTypeBitWidth() / 8;
+  int64_t swizzle = bytes % 128 == 0 ? 128 : bytes % 64 == 0 ? 64 : 32;
+  return SharedAttr::get(type.getContext(), swizzle, swizzle * 8 / type.getElementTypeBitWidth());
+}
+
 int64_t sharedBytesOf(RankedTensorType type) {
   return type.getDimSize(0) * type.getDimSize(1) * type.getElementTypeBitWidth() / 8;
 }

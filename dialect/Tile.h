@@ -39,6 +39,9 @@ AccAttr accumulatorOf(mlir::Type type);
 /// a 16-bit type to a register.
 int64_t registersOf(mlir::RankedTensorType type);
 
+/// How a tile lies in shared memory: with the widest swizzle whose slabs divide its columns.
+SharedAttr sharedLayoutOf(mlir::RankedTensorType type);
+
 /// Bytes of a tile in shared memory.
 int64_t sharedBytesOf(mlir::RankedTensorType type);
 

@@ -239,7 +239,8 @@ def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
 def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
   let summary = "Write the rows of a tile that exist in the view";
   let description = [{
-    Elements are rounded once to the view's type. Columns beyond the view's are dropped.
+    Elements are rounded once to the view's type. Columns beyond the view's are dropped. `via` names a ring whose buffer
+    the tile passes through on its way, so that a copy by boxes writes whole rows; it must not be read any more.
 
     ```mlir
     func.func @store(%o: tensor<128x128xf32>, %out: !tile.view<128 x bf16>, %row: index) {
@@ -248,8 +249,10 @@ def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
     }
     ```
   }];
-  let arguments = (ins AnyRankedTensor:$tile, Tile_View:$view, Index:$at);
-  let assemblyFormat = "$tile `,` $view `[` $at `]` attr-dict `:` type($tile) `,` type($view)";
+  let arguments = (ins AnyRankedTensor:$tile, Tile_View:$view, Index:$at, Optional<Tile_Ring>:$via);
+  let assemblyFormat = [{
+    $tile `,` $view `[` $at `]` (`via` $via^ `:` type($via) `,`) : (`:`)? type($tile) `,` type($view) attr-dict
+  }];
   let hasCanonicalizeMethod = 1;
 }
 
@@ -516,6 +519,32 @@ def Tile_DotWaitOp : Tile_Op<"dot_wait", [MemoryEffects<[MemRead, MemWrite]>]> {
     $product `leaving` $leaving attr-dict `:` type($product) `->` type($result)
   }];
   let hasVerifier = 1;
+}
+
+def Tile_TakeTurnOp : Tile_Op<"take_turn", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Wait until the warpgroup before has passed on the turn";
+  let description = [{
+    Computing warpgroups have a turn one after the other, the first one first. Between `take_turn` and `pass_turn` a
+    warpgroup begins its products, so that the products of one run while the others compute their softmax. All of them
+    take and pass equally often.
+
+    ```mlir
+    func.func @turn() {
+      tile.take_turn
+      tile.pass_turn
+      return
+    }
+    ```
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
+def Tile_PassTurnOp : Tile_Op<"pass_turn", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Hand the turn to the next warpgroup";
+  let description = [{
+    See `tile.take_turn`.
+  }];
+  let assemblyFormat = "attr-dict";
 }
 
 def Tile_BlankOp : Tile_Op<"blank", [MemoryEffects<[MemRead, MemWrite]>]> {

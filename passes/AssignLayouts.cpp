@@ -19,20 +19,13 @@ namespace attn {
 
 namespace {
 
-/// The widest swizzle whose slabs divide the columns: 64, 32 or 16 columns of 16 bits.
-SharedAttr sharedLayout(RankedTensorType tile) {
-  int64_t bytes = tile.getDimSize(1) * tile.getElementTypeBitWidth() / 8;
-  int64_t swizzle = bytes % 128 == 0 ? 128 : bytes % 64 == 0 ? 64 : 32;
-  return SharedAttr::get(tile.getContext(), swizzle, swizzle * 8 / tile.getElementTypeBitWidth());
-}
-
 struct AssignLayouts : impl::AssignLayoutsBase<AssignLayouts> {
   AccAttr accumulator;
 
   RankedTensorType withLayout(RankedTensorType type, bool shared) {
     Attribute layout = accumulator;
     if (shared)
-      layout = sharedLayout(type);
+      layout = sharedLayoutOf(type);
     else if (type.getRank() == 1)
       layout = SliceAttr::get(type.getContext(), 1, accumulator, false);
     return RankedTensorType::get(type.getShape(), type.getElementType(), layout);

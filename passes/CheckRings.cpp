@@ -57,9 +57,12 @@ private:
   void runBlock(Block &block) {
     for (Operation &op : block.without_terminator())
       TypeSwitch<Operation *>(&op)
-          .Case<FillOp>([&](FillOp fill) { events.push_back({Event::Fill, fill.getRing(), value(fill.getNumber()), fill}); })
-          .Case<AwaitOp>(
-              [&](AwaitOp await) { events.push_back({Event::Await, await.getRing(), value(await.getNumber()), await}); })
+          .Case<FillOp>([&](FillOp fill) {
+            events.push_back({Event::Fill, fill.getRing(), value(fill.getNumber()), fill});
+          })
+          .Case<AwaitOp>([&](AwaitOp await) {
+            events.push_back({Event::Await, await.getRing(), value(await.getNumber()), await});
+          })
           .Case<ReleaseOp>([&](ReleaseOp release) {
             events.push_back({Event::Release, release.getRing(), value(release.getNumber()), release});
           })

@@ -98,9 +98,12 @@ StringRef TileLowering::argumentName(Value value) {
 
 /// Whether a tensor's own address and strides are not used: its tensor map says where its rows are.
 bool TileLowering::onlyCopiedByBoxes(Value memory) {
-  return roles && llvm::all_of(memory.getUsers(), [](Operation *user) {
-           return isa<memref::DimOp>(user) ||
-                  (isa<ViewOp>(user) && llvm::none_of(user->getUsers(), llvm::IsaPred<StoreOp>));
+  auto byAddress = [](Operation *user) {
+    auto store = dyn_cast<StoreOp>(user);
+    return store && !store.getVia();
+  };
+  return roles && llvm::all_of(memory.getUsers(), [&](Operation *user) {
+           return isa<memref::DimOp>(user) || (isa<ViewOp>(user) && llvm::none_of(user->getUsers(), byAddress));
          });
 }
 
@@ -113,7 +116,13 @@ void TileLowering::collectParameters() {
       parameters.push_back({name, type, isMap});
   };
   if (roles)
-    roles.walk([&](FillOp fill) { add(boxOf(fill), LLVM::LLVMPointerType::get(builder.getContext()), true); });
+    roles.walk([&](Operation *op) {
+      Type map = LLVM::LLVMPointerType::get(builder.getContext());
+      if (auto fill = dyn_cast<FillOp>(op))
+        add(boxOf(fill), map, true);
+      else if (auto store = dyn_cast<StoreOp>(op); store && store.getVia())
+        add(boxOf(store), map, true);
+    });
   for (BlockArgument argument : source.getArguments())
     if (isa<MemRefType>(argument.getType()) && !onlyCopiedByBoxes(argument))
       add("address " + argumentName(argument), pointer);
@@ -341,6 +350,8 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
       .Case<ReleaseOp>([&](auto op) { return lowerRelease(op); })
       .Case<RolesOp>([&](auto op) { return lowerRoles(op); })
       .Case<BlankOp>([&](auto op) { return lowerBlank(op); })
+      .Case<TakeTurnOp>([&](auto op) { return lowerTakeTurn(op); })
+      .Case<PassTurnOp>([&](auto op) { return lowerPassTurn(op); })
       .Case<DotOp>([&](auto op) { return roles ? lowerWarpgroupDot(op) : lowerDot(op); })
       .Case<DotStartOp>([&](auto op) { return lowerDotStart(op); })
       .Case<DotWaitOp>([&](auto op) { return lowerDotWait(op); })

@@ -267,6 +267,8 @@ LogicalResult TileLowering::lowerStore(StoreOp op) {
   auto type = cast<RankedTensorType>(op.getTile().getType());
   if (!views.contains(op.getView()))
     makeView(op.getView().getDefiningOp<ViewOp>());
+  if (op.getVia())
+    return storeByBoxes(op);
   const LoweredView &to = view(op.getView());
   Registers &tile = registers(op.getTile());
   bool perRow = type.getRank() == 1;

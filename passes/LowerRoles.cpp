@@ -5,7 +5,7 @@
 // computing warp has released the stage. Fill n uses stage n mod stages for the (n / stages)-th time; the parity of
 // that number is the phase that `full` is waited for with, and its opposite the one that the loading role waits for
 // `empty` with, which lets the first fills through a fresh barrier.
-#include "passes/TileLowering.h"
+#include "passes/SharedFragments.h"
 
 #include "mlir/IR/Matchers.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -14,16 +14,31 @@ using namespace mlir;
 
 namespace attn::tile {
 
-/// What a fill copies with one instruction, in the words of the kernel file: rows of one slab of one head.
-std::string TileLowering::boxOf(FillOp fill) {
-  RankedTensorType tile = cast<RingType>(fill.getRing().getType()).getTile();
-  SharedAttr shared = encodingOf<SharedAttr>(tile);
-  auto view = fill.getView().getDefiningOp<ViewOp>();
-  return llvm::formatv("map {0} box [1, {1}, 1, {2}] swizzle {3}", argumentName(view.getBase()), tile.getDimSize(0),
-                       shared.getSlab(), shared.getSwizzle());
+// Hardware barriers. 0 is everyone's; stores and turns have one for each of up to three warpgroups.
+static constexpr int64_t kBlankBarrier = 1, kStoreBarrier = 2, kTurnBarrier = 5;
+
+/// What one instruction copies, in the words of the kernel file: rows of one slab of one head.
+std::string TileLowering::boxOf(Value viewValue, int64_t rows, SharedAttr layout) {
+  auto view = viewValue.getDefiningOp<ViewOp>();
+  return llvm::formatv("map {0} box [1, {1}, 1, {2}] swizzle {3}", argumentName(view.getBase()), rows, layout.getSlab(),
+                       layout.getSwizzle());
 }
 
-Value TileLowering::mapParameter(FillOp fill) { return target.getArgument(parameterIndex.lookup(boxOf(fill))); }
+std::string TileLowering::boxOf(FillOp fill) {
+  RankedTensorType tile = cast<RingType>(fill.getRing().getType()).getTile();
+  return boxOf(fill.getView(), tile.getDimSize(0), encodingOf<SharedAttr>(tile));
+}
+
+/// A warpgroup stores its own rows.
+std::string TileLowering::boxOf(StoreOp store) { return boxOf(store.getView(), 64, layoutOfStore(store)); }
+
+SharedAttr TileLowering::layoutOfStore(StoreOp store) {
+  auto tile = cast<RankedTensorType>(store.getTile().getType());
+  Type element = store.getView().getType().getElement();
+  return sharedLayoutOf(RankedTensorType::get(tile.getShape(), element));
+}
+
+Value TileLowering::mapParameter(StringRef box) { return target.getArgument(parameterIndex.lookup(box)); }
 
 /// Address of the barrier of a fill's stage; `empty` ones lie behind the `full` ones.
 Value TileLowering::barrierOf(Value ring, Value number, bool empty) {
@@ -100,7 +115,12 @@ LogicalResult TileLowering::lowerRole(Region &role) {
   auto outerOnce = std::exchange(computedOnce, {});
   auto outerTop = std::exchange(topPoint, i32(0).getDefiningOp());
   readGeometry();
+  bool turns = role.walk([](TakeTurnOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  if (turns)
+    openTurns();
   LogicalResult result = lowerBlock(role.front());
+  if (turns)
+    closeTurns();
   computedOnce = std::move(outerOnce);
   topPoint = outerTop;
   return result;
@@ -119,13 +139,86 @@ LogicalResult TileLowering::fillByBoxes(FillOp op) {
             "r,~{memory}", full);
   SharedBuffer buffer = bufferOf(op.getRing(), op.getNumber());
   int64_t slabBytes = tile.getDimSize(0) * shared.getSwizzle();
-  Value map = mapParameter(op);
+  Value map = mapParameter(boxOf(op));
   for (int64_t slab = 0; slab * shared.getSlab() < tile.getDimSize(1); ++slab)
     ptxEffect(llvm::formatv("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
                             "[$0+{0}], [$1, {{{1}, $2, $3, $4}], [$5];",
                             buffer.offset + slab * slabBytes, slab * shared.getSlab())
                   .str(),
               "r,l,r,r,r,r,~{memory}", {buffer.base, map, from.head, scalar(op.getAt()), from.batch, full});
+  return success();
+}
+
+/// Each warpgroup writes its rows where it has read its rows of queries, and one of its threads copies them from there.
+LogicalResult TileLowering::storeByBoxes(StoreOp op) {
+  auto type = cast<RankedTensorType>(op.getTile().getType());
+  const LoweredView &to = view(op.getView());
+  SharedAttr layout = layoutOfStore(op);
+  int64_t rows = type.getDimSize(0), groupBytes = 64 * layout.getSwizzle();
+  SharedBuffer buffer{sharedBase, ringOffsets[op.getVia()]};
+  SharedFragments fragments(*this, buffer, rows, layout, Second::Below, /*rowsPerWarp=*/16);
+  Registers &tile = registers(op.getTile());
+  for (int64_t n = 0; n < columnAtoms(type); n += 2) {
+    SmallVector<Value> four;
+    for (int64_t pair = 0; pair < 4; ++pair)
+      four.push_back(packPair(to.element, tile[n * 4 + pair * 2], tile[n * 4 + pair * 2 + 1]));
+    fragments.write(0, n * 8, four);
+  }
+  ptxEffect("fence.proxy.async.shared::cta;", "~{memory}", {});
+  Value group = warpgroupNumber();
+  Value barrier = arith::AddIOp::create(builder, group, i32(kStoreBarrier));
+  ptxEffect("bar.sync $0, 128;", "r,~{memory}", barrier);
+  Value inGroup = arith::AndIOp::create(builder, thread, i32(127));
+  Value first = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, inGroup, i32(0));
+  auto branch = scf::IfOp::create(builder, first);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+  Value row = arith::AddIOp::create(builder, scalar(op.getAt()), arith::MulIOp::create(builder, group, i32(64)));
+  Value base = arith::AddIOp::create(builder, buffer.base, arith::MulIOp::create(builder, group, i32(groupBytes)));
+  Value map = mapParameter(boxOf(op));
+  for (int64_t slab = 0; slab * layout.getSlab() < type.getDimSize(1); ++slab)
+    ptxEffect(llvm::formatv("cp.async.bulk.tensor.4d.global.shared::cta.tile.bulk_group [$0, {{{0}, $1, $2, $3}], "
+                            "[$4+{1}];",
+                            slab * layout.getSlab(), buffer.offset + slab * rows * layout.getSwizzle())
+                  .str(),
+              "l,r,r,r,r,~{memory}", {map, to.head, row, to.batch, base});
+  ptxEffect("cp.async.bulk.commit_group;", "~{memory}", {});
+  // Shared memory goes when the program's last thread does.
+  ptxEffect("cp.async.bulk.wait_group.read 0;", "~{memory}", {});
+  return success();
+}
+
+/// Barrier of the turn of a warpgroup: it waits there itself, the one before arrives.
+Value TileLowering::turnBarrier(Value group) { return arith::AddIOp::create(builder, group, i32(kTurnBarrier)); }
+
+/// The last warpgroup makes the first one's first turn.
+void TileLowering::openTurns() {
+  Value last = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, warpgroupNumber(), i32(warps / 4 - 1));
+  auto branch = scf::IfOp::create(builder, last);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+  ptxEffect("bar.arrive $0, 256;", "r,~{memory}", turnBarrier(i32(0)));
+}
+
+/// What the last warpgroup passes on at the end, the first one takes.
+void TileLowering::closeTurns() {
+  Value first = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, warpgroupNumber(), i32(0));
+  auto branch = scf::IfOp::create(builder, first);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+  ptxEffect("bar.sync $0, 256;", "r,~{memory}", turnBarrier(i32(0)));
+}
+
+LogicalResult TileLowering::lowerTakeTurn(TakeTurnOp) {
+  ptxEffect("bar.sync $0, 256;", "r,~{memory}", turnBarrier(warpgroupNumber()));
+  return success();
+}
+
+LogicalResult TileLowering::lowerPassTurn(PassTurnOp) {
+  Value next = arith::AddIOp::create(builder, warpgroupNumber(), i32(1));
+  Value wraps = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, next, i32(warps / 4));
+  next = arith::SelectOp::create(builder, wraps, i32(0), next);
+  ptxEffect("bar.arrive $0, 256;", "r,~{memory}", turnBarrier(next));
   return success();
 }
 
@@ -175,7 +268,7 @@ LogicalResult TileLowering::lowerBlank(BlankOp op) {
   }
   // The products read by the asynchronous proxy.
   ptxEffect("fence.proxy.async.shared::cta;", "~{memory}", {});
-  ptxEffect(llvm::formatv("bar.sync 1, {0};", warps * 32).str(), "~{memory}", {});
+  ptxEffect(llvm::formatv("bar.sync {0}, {1};", kBlankBarrier, warps * 32).str(), "~{memory}", {});
   return success();
 }
 

@@ -285,6 +285,34 @@ def DeferRowSums : Pass<"defer-row-sums", "::mlir::func::FuncOp"> {
   }];
 }
 
+def TakeTurns : Pass<"take-turns", "::mlir::func::FuncOp"> {
+  let summary = "Let computing warpgroups begin their products one after the other";
+  let description = [{
+    Where two products are begun in a step, warpgroups take turns with it (FlashAttention-3, section 3.1): while the
+    products of one run, the others compute their softmax. Otherwise they would all wait for the matrix unit, and then
+    leave it idle, at the same time. Done for two and more computing warpgroups and up to 128 columns of output, where
+    softmax takes about as long as products.
+
+    Before:
+    ```
+      %k = tile.await %k_ring[%n]
+      %s = tile.dot_start %q, trans_b %k
+      %v = tile.await %v_ring[%m]
+      %o = tile.dot_start %p, %v into %acc
+    ```
+    After:
+    ```
+      %k = tile.await %k_ring[%n]
+      tile.take_turn
+      %s = tile.dot_start %q, trans_b %k
+      %v = tile.await %v_ring[%m]
+      %o = tile.dot_start %p, %v into %acc
+      tile.pass_turn
+    ```
+  }];
+  let dependentDialects = ["::attn::tile::TileDialect"];
+}
+
 def SplitLoops : Pass<"split-loops", "::mlir::func::FuncOp"> {
   let summary = "One loop for tiles that need their mask, one for tiles that need none";
   let description = [{

@@ -108,8 +108,17 @@ private:
   void waitForBarrier(mlir::Value barrier, mlir::Value phase);
   mlir::Value barrierOf(mlir::Value ring, mlir::Value number, bool empty);
   mlir::Value phaseOf(mlir::Value ring, mlir::Value number);
+  mlir::LogicalResult storeByBoxes(StoreOp op);
+  mlir::LogicalResult lowerTakeTurn(TakeTurnOp op);
+  mlir::LogicalResult lowerPassTurn(PassTurnOp op);
+  void openTurns();
+  void closeTurns();
+  mlir::Value turnBarrier(mlir::Value group);
+  std::string boxOf(mlir::Value view, int64_t rows, SharedAttr layout);
   std::string boxOf(FillOp fill);
-  mlir::Value mapParameter(FillOp fill);
+  std::string boxOf(StoreOp store);
+  SharedAttr layoutOfStore(StoreOp store);
+  mlir::Value mapParameter(llvm::StringRef box);
 
   // LowerCopies.cpp: views, rings, global memory.
   mlir::LogicalResult lowerView(ViewOp op);
