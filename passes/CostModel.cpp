@@ -45,9 +45,10 @@ int64_t rowsPerThread(const Tiles &tiles) {
   return tiles.blockQ / tiles.numWarps / 8;
 }
 
-int64_t registersOfFunctions(const KernelShape &shape, const Tiles &tiles, int64_t scores) {
+/// `threeLoads` registers for each three scores whose function reads memory.
+int64_t registersOfFunctions(const KernelShape &shape, const Tiles &tiles, int64_t scores, int64_t threeLoads) {
   if (shape.loadsByKey)
-    return registersOfLoads + registersOfLoadsPerRow * rowsPerThread(tiles) + scores * registersOfThreeLoads / 3;
+    return registersOfLoads + registersOfLoadsPerRow * rowsPerThread(tiles) + scores * threeLoads / 3;
   if (shape.scoreOperations == 0)
     return 0;
   return shape.scoreOperations > longFunction ? registersOfLongFunction : registersOfScoreFunction;
@@ -61,15 +62,18 @@ int64_t registersOf(const KernelShape &shape, const Tiles &tiles) {
   int64_t output = rows * paddedHeadDim(shape.headDimV) / 32;
   int64_t statistics = 2 * rowsPerThread(tiles); // maximum and sum
   int64_t positions = shape.masks ? rowsPerThread(tiles) : 0;
-  return scores + output + statistics + positions + registersOfFunctions(shape, tiles, scores) + fixedRegisters;
+  return scores + output + statistics + positions + registersOfFunctions(shape, tiles, scores, registersOfThreeLoads) +
+         fixedRegisters;
 }
 
 /// The same for whole warpgroups, where the weights of one tile stay until its product is done, beside the scores of
-/// the next. Addresses of operands are no registers here, so less comes on top.
+/// the next. Addresses of operands are no registers here, so less comes on top. Fitted to the cases: 128x128 spills up
+/// to 64 bytes where functions read memory and the output has 128 columns, 192x128x64 up to 332.
 int64_t warpgroupRegistersOf(const KernelShape &shape, const Tiles &tiles) {
-  constexpr int64_t besides = 20;
+  constexpr int64_t besides = 20, threeLoads = 2;
   int64_t scores = tiles.blockKv / 2, weights = tiles.blockKv / 4, output = paddedHeadDim(shape.headDimV) / 2;
-  return scores + weights + output + 4 + (shape.masks ? 2 : 0) + registersOfFunctions(shape, tiles, scores) + besides;
+  return scores + weights + output + 4 + (shape.masks ? 2 : 0) +
+         registersOfFunctions(shape, tiles, scores, threeLoads) + besides;
 }
 
 int64_t sharedOf(const KernelShape &shape, const Tiles &tiles) {
