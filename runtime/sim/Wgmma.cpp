@@ -103,6 +103,12 @@ void markProductRegisters(Module &module) {
               {{other, "the wgmma is issued here"}}};
 }
 
+/// Marks an instruction that has read a register since the last fence, which none has written since. A product may read
+/// the register as well, but overwrite it only behind a fence.
+static constexpr uint32_t kOnlyRead = 1u << 31;
+
+static bool onlyRead(const Warp &w, Row row) { return w.products.writers[size_t(row)] & kOnlyRead; }
+
 void checkProductRegisters(Warp &w, const Op &op) {
   const Module &module = w.context().module;
   const OperandUses &uses = module.opUses[w.pcOf(op)];
@@ -116,21 +122,21 @@ void checkProductRegisters(Warp &w, const Op &op) {
     const uint8_t forbidden = writes ? Registers::InFlight | Registers::ReadLocked : Registers::InFlight;
     if ((flags & forbidden) && checked) [[unlikely]]
       failInFlight(w, op, use[i].row, writes);
-    if (!writes)
+    if (!writes && (flags & Registers::Dirty))
       continue;
     w.registers.setFlag(use[i].row, Registers::Dirty);
     if (w.products.writers.empty())
       w.products.writers.assign(module.rowCount, kNoPc);
-    w.products.writers[size_t(use[i].row)] = w.pcOf(op);
+    w.products.writers[size_t(use[i].row)] = w.pcOf(op) | (writes ? 0 : kOnlyRead);
   }
 }
 
 [[noreturn]] static void failFence(const Warp &w, const Op &op, Row row) {
-  const uint32_t writer = w.products.writers.empty() ? kNoPc : w.products.writers[size_t(row)];
+  const bool read = onlyRead(w, row);
   throw Fault{"wgmma-fence",
-              fmt::format("{} was written after the last wgmma.fence: expects one before the wgmma that uses it",
-                          registerName(w, op, row)),
-              {{writer, "it is written here"}}};
+              fmt::format("{} was {} after the last wgmma.fence: expects one before the wgmma that {} it",
+                          registerName(w, op, row), read ? "read" : "written", read ? "overwrites" : "uses"),
+              {{w.products.writers[size_t(row)] & ~kOnlyRead, read ? "it is read here" : "it is written here"}}};
 }
 
 static bool sameShape(const Op &a, const Op &b) {
@@ -165,7 +171,7 @@ static void checkRegisters(const Warp &w, const Product &p) {
     const uint8_t flags = w.registers.flags(p.a[i]);
     if ((flags & Registers::InFlight) && w.checks().matrixRegisters)
       failInFlight(w, p.op, p.a[i], false);
-    if ((flags & Registers::Dirty) && w.checks().matrixFence)
+    if ((flags & Registers::Dirty) && !onlyRead(w, p.a[i]) && w.checks().matrixFence)
       failFence(w, p.op, p.a[i]);
   }
 }

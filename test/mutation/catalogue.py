@@ -8,9 +8,9 @@ ENDS, ONE_TILE, LENGTHS = Problem(58, 122), Problem(5, 7), Problem(5, 60, (42, 7
 
 
 class Row:
-    def __init__(self, name, edit, expected="", sentence="", kernel="causal", problem=ENDS):
+    def __init__(self, name, edit, expected="", sentence="", kernel="causal", problem=ENDS, needs=None):
         self.name, self.edit, self.expected, self.sentence = name, edit, expected, sentence
-        self.kernel, self.problem = kernel, problem
+        self.kernel, self.problem, self.needs = kernel, problem, needs
 
 
 def in_body(change, label="full_tiles"):
@@ -63,8 +63,9 @@ def narrow_swizzle(text):
 
 def no_sum_before_branch(text):
     """The register that the last reduction starts from gets its first value inside of the branch alone."""
-    total = re.search(r"\$L__BB0_6:\n\tshfl\.sync\.bfly\.b32 %r\d+, (%r\d+), 2,", text)[1]
-    return text.replace(re.search(rf"\tmov\.b32 \t{total}, [^;]*;\n", text)[0], "", 1)
+    total = re.search(r"\$L__BB0_\d+:\n\tshfl\.sync\.bfly\.b32 %r\d+, (%r\d+), 2,", text)[1]
+    first = list(re.finditer(rf"\tmov\.b32 \t{total}, [^;]*;\n", text))[-1]
+    return text[:first.start()] + text[first.end():]
 
 
 def barrier_of_two_warps(body):
@@ -100,11 +101,12 @@ def other_order_of_products(body):
     return body
 
 
-STORE_BOUND = r"\t@%p\d+ bra \t?\$L__BB0_8;\n"
+STORE_BOUND = r"\t@%p\d+ bra \t?\$L__BB0_\d+;\n(?=(?:\t(?!@)[^\n]*\n)*?\tst\.global)"
 WRONG = "largest error .* fail"
 ROWS = [
     Row("1: no barrier after the wait", in_body(replace(WAIT_AND_BARRIER, "\tcp.async.wait_group 0;\n")), "race-shared"),
-    Row("2: no barrier before the next stage", in_body(nth(WAIT_AND_BARRIER, 1, "\tcp.async.wait_group 0;\n")), "war-shared"),
+    Row("2: no barrier before the next stage", in_body(nth(WAIT_AND_BARRIER, 1, "\tcp.async.wait_group 0;\n")),
+        "war-shared|race-shared"),
     Row("3: waits for one group less", in_body(replace(r"wait_group 0", "wait_group 1")), "inflight-smem"),
     Row("4: barrier before wait", in_body(nth(WAIT_AND_BARRIER, 1, "\tbar.sync 0;\n\tcp.async.wait_group 0;\n")), "race-shared"),
     Row("5: one commit less", in_body(replace(r"\tcp\.async\.commit_group;\n", "")), "inflight-smem"),
@@ -171,6 +173,104 @@ SAME_PRODUCTS = [
     Row("all groups where one may be left", in_loop(replace(r"wait_group\.sync\.aligned 1", "wait_group.sync.aligned 0"))),
     Row("proxy fence after the barrier", replace(r"(  fence\.proxy\.async;\n)(  bar\.sync 0;\n)", r"\2\1", 0)),
     Row("leading distance where rows are swizzled", replace(r"(or\.b64 %rd5, %rd5, 0xc0000010000)1", r"\g<1>7")),
+]
+
+ROLES, SOME_KEYS = Problem(70, 270), Problem(70, 230, (202,))
+STORE = "cp.async.bulk.tensor.4d.global"
+RETRY = r"\t\{\n\t\.reg \.pred done;\nretry:\n\tmbarrier\.try_wait[^}]*\}\n"
+RELEASE = r"(?:\tadd\.s32 \t%r\d+, %r\d+, \d+;\n)\t\{\n\t\.reg \.pred first;\n[^}]*\}\n"
+
+
+def before_store(change):
+    """An edit of what lies between the first row in shared memory that is stored and its store."""
+
+    def edit(text):
+        begin = text.index("\tstmatrix")
+        end = text.index(";", text.index(STORE))
+        return text[:begin] + change(text[begin:end]) + text[end:]
+
+    return edit
+
+
+def fence_of_one_thread(body):
+    """Before the barrier, where each thread has written for itself."""
+    fence = re.search(r"\tfence\.proxy\.async\S*;\n", body)[0]
+    return body.replace(fence, "\t{\n\t.reg .pred one;\n\t.reg .b32 lane;\n\tmov.u32 lane, %laneid;\n"
+                        f"\tsetp.eq.u32 one, lane, 0;\n\t@one {fence.strip()}\n\t}}\n", 1)
+
+
+def in_copies(change):
+    """An edit of what the copying role does."""
+
+    def edit(text):
+        begin, end = text.index("\tsetmaxnreg.dec"), text.index("\tsetmaxnreg.inc")
+        return text[:begin] + change(text[begin:end]) + text[end:]
+
+    return edit
+
+
+def barriers_of(text, index, edit):
+    """The mbarriers of an entry, as init lines: changes one, counted from 0."""
+    return nth(r"(\tmbarrier\.init\.shared::cta\.b64 \[%r\d+\+\d+\], )(\d+);", index, edit)(text)
+
+
+def release_early(body):
+    """A stage is given back before the wait for the product that reads it."""
+    match = re.search(rf"(\twgmma\.wait_group\.sync\.aligned 0;\n)({RELEASE})", body)
+    return body[:match.start()] + match[2] + match[1] + body[match.end():]
+
+
+def convert_early(body):
+    wait = "\twgmma.wait_group.sync.aligned 0;\n"
+    last = [match[0] for match in re.finditer(r"\tcvt\.rn\.bf16x2[^;]*;\n", body)][-1]
+    return body.replace(last, "").replace(wait, last + wait)
+
+
+def in_roles(name, edit, expected, sentence="", **more):
+    return Row(name, edit, expected, sentence, kernel="roles-causal", problem=ROLES, **more)
+
+
+def in_lengths(name, edit, expected, sentence=""):
+    return Row(name, edit, expected, sentence, kernel="roles-lengths", problem=SOME_KEYS)
+
+
+# A map that has more rows than its tensor is no edit of a kernel, as it is made from sizes when a kernel is launched:
+# row 34 is test/sim/error-tensor-oob.ptx. Where several things are wrong, what is said is what comes first:
+# - half the bytes (20) end a phase with the first half of them, and else before a copy that is under way;
+# - a parity that is not toggled (22) lets a wait pass when the tile before has come;
+# - copies that wait for nothing (23) arrive for the next fill of a stage before the first has come;
+# - from rows 512 bytes apart (28) a warp reads those of another, over which that one may store its output.
+# Nothing more is written to the memory that the output is stored from, so that without a wait for its reads (31) the
+# program ends too early.
+ROWS += [
+    in_roles("18: no proxy fence before the store", before_store(replace(r"\tfence\.proxy\.async\S*;\n", "")), "proxy",
+             needs=STORE),
+    in_roles("19: proxy fence of the storing thread alone", before_store(fence_of_one_thread), "proxy", needs=STORE),
+    in_lengths("19b: no proxy fence after rows are cleared", replace(r"\tfence\.proxy\.async\S*;\n", "", 0), "proxy"),
+    in_roles("20: half the bytes", in_first_entry(replace(r"(expect_tx\S* _, \[%r\d+\]), 8192;", r"\1, 4096;", 0)),
+             "mbar-stale|inflight-smem"),
+    in_roles("21: twice the bytes", in_first_entry(replace(r"(expect_tx\S* _, \[%r\d+\]), 8192;", r"\1, 16384;", 0)),
+             "deadlock", "8192 transaction bytes|8192 bytes"),
+    in_roles("22: parity not toggled", in_body(replace(r"\tbfe\.u32 \t(%r\d+), %r\d+, 1, 1;", r"\tmov.b32 \t\1, 0;")),
+             "deadlock|mbar-lapped|inflight-smem"),
+    in_roles("23: copies do not wait for stages", in_copies(replace(RETRY, "", 0)), "war-shared|mbar-overflow"),
+    in_roles("24: stage given back before the wait", in_body(release_early), "war-shared"),
+    in_roles("25: waits for one group less", in_body(replace(r"(wait_group\S*) 0", r"\1 1")), "inflight-reg"),
+    in_roles("26: conversion before the wait", in_body(convert_early), "inflight-reg", "which a wgmma still reads"),
+    in_roles("27: no fence after the sums are rescaled", in_body(replace(r"\twgmma\.fence\.sync\.aligned;\n", "", 0)),
+             "wgmma-fence"),
+    in_roles("28: stride of rows halved", in_first_entry(replace(r"\{low, 1073741888\}", "{low, 1073741856}", 0)),
+             "wrong result|poison-use|oob|war-shared"),
+    in_roles("29: half the releases", lambda text: barriers_of(text, 2, r"\g<1>4;"), "mbar-overflow|war-shared"),
+    in_roles("30: no barrier after mbarriers are made", in_first_entry(replace(r"\tbar\.sync 0;\n", "")),
+             "race-shared|mbar-uninit"),
+    in_roles("30: no fence after mbarriers are made", in_first_entry(replace(r"\tfence\.mbarrier_init\S*;\n", "")),
+             "mbar-uninit"),
+    in_roles("31: no wait for the reads of the store", in_first_entry(replace(r"\tcp\.async\.bulk\.wait_group\.read 0;\n", "")),
+             "unfinished", needs=STORE),
+    in_roles("32: more registers than there are", in_first_entry(replace(r"(setmaxnreg\.inc\S*) 240", r"\1 248")),
+             "deadlock", "registers"),
+    in_lengths("33: barrier of too many threads", replace(r"\tbar\.sync 1, 256;", "\tbar.sync 1, 384;", 0), "deadlock"),
 ]
 
 EQUIVALENT = [

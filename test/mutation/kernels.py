@@ -3,7 +3,8 @@
 
 Tiles are 64 queries by 32 keys, copied 16 rows at a time. A first problem has full and partial tiles, two of each, the
 others end within the first 16 rows of a tile, after a full tile and with the only one. Allocations end with the last
-row; behind a length nothing is defined.
+row; behind a length nothing is defined. Kernels with roles have two warpgroups that multiply 64 queries each; their
+first problem has enough full tiles for both stages of a ring to be used three times.
 """
 import struct
 
@@ -44,6 +45,12 @@ def spec(body, type="bf16", types="", arguments="", results="", stages=1):
     return CHAIN.format(body=body, type=type, types=types, arguments=arguments, results=results, stages=stages)
 
 
+def with_roles(text, head_dim=64):
+    """The spec for two warpgroups that multiply 64 queries each, and one that copies for them."""
+    text = text.replace("block_q = 64", "block_q = 128").replace("num_warps = 4", "num_warps = 8")
+    return text.replace("x64x", f"x{head_dim}x")
+
+
 class Problem:
     """Sizes, and lengths of sequences where the kernel takes them."""
 
@@ -69,8 +76,8 @@ def array_of_int32(values):
 
 
 class Kernel:
-    def __init__(self, name, text, problems, unaligned=False, one_partial_tile=False):
-        self.name, self.text, self.problems = name, text, problems
+    def __init__(self, name, text, problems, target="sm_80", unaligned=False, one_partial_tile=False):
+        self.name, self.text, self.problems, self.target = name, text, problems, target
         self.unaligned, self.one_partial_tile = unaligned, one_partial_tile
 
 
@@ -87,4 +94,9 @@ KERNELS = [
     Kernel("stages", spec(CAUSAL, stages=2), [Problem(58, 122), *SHORT, Problem(58, 150)]),
     Kernel("alibi", spec(ALIBI, type="f16", types="!h = tensor<1xf32>\n", arguments=", %slopes: !h, %sink: !h"),
            [Problem(58, 122), *SHORT]),
+    Kernel("roles-causal", with_roles(spec(CAUSAL, stages=2), 128),
+           [Problem(70, 270), Problem(130, 130), Problem(37, 3), Problem(1, 64), Problem(5, 0)], "sm_90a"),
+    Kernel("roles-lengths", with_roles(spec(LENGTHS, stages=2, **LENGTH)),
+           [Problem(70, 230, (202,)), Problem(130, 150, (150, 32)), Problem(13, 60, (33, 7)), Problem(5, 70, (64,)),
+            Problem(37, 20, (3, 0))], "sm_90a", one_partial_tile=True),
 ]

@@ -4,6 +4,7 @@
 A mutant is (name, {line: new text}, reason): with a reason it computes the same as the entry on every input, and the
 reason says why; without one it is wrong on some input, and a test has to tell.
 """
+import re
 from collections import deque
 
 NEXT_BARRIER = "every path on leads to another barrier, or to the end, and nothing in shared memory is touched before"
@@ -163,12 +164,33 @@ def prepares_next_partial_tile(entry, index):
     return bool(loads) and (turns or one.is_commit or is_row_count(entry, index) or one.name.startswith("setp"))
 
 
-class Mutants:
+class MutantList:
+    """Mutants of an entry, as they are found."""
+
+    def __init__(self, entry):
+        self.entry, self.found = entry, []
+
+    def add(self, index, what, text, reason=None, without=()):
+        """One with another text, or none, for an instruction, and without some others."""
+        one = self.entry.instructions[index]
+        name = f"{self.entry.block_of(index).lstrip('$')}:{one.first + 1} {what}"
+        gone = [one, *(self.entry.instructions[i] for i in without)]
+        lines = {line: None for each in gone for line in range(each.first, each.last + 1)}
+        self.found.append((name, lines | {one.first: text}, reason))
+
+    def change(self, index, what, pattern, new, reason=None):
+        """One with the last match of a pattern replaced."""
+        text = self.entry.instructions[index].text
+        match = list(re.finditer(pattern, text))[-1]
+        self.add(index, what, f"\t{text[:match.start()]}{new}{text[match.end():]}", reason)
+
+
+class Mutants(MutantList):
     """All mutants of an entry; one_partial_tile says that no mask but the number of keys makes its tiles partial."""
 
     def __init__(self, entry, one_partial_tile=False):
-        self.entry, self.found, self.own = entry, [], copies_of_own_tile(entry)
-        self.one_partial_tile = one_partial_tile
+        super().__init__(entry)
+        self.own, self.one_partial_tile = copies_of_own_tile(entry), one_partial_tile
         for index, one in enumerate(entry.instructions):
             if one.is_barrier:
                 self.add(index, "without barrier", None, NEXT_BARRIER if barrier_is_redundant(entry, index) else None)
@@ -189,12 +211,6 @@ class Mutants:
                 self.branch(index, one)
             elif one.name == "selp.f32" and one.operands[2] == "0fFF800000":
                 self.add(index, "score not hidden", f"\tmov.b32 {one.operands[0]}, {one.operands[1]};")
-
-    def add(self, index, what, text, reason=None):
-        one = self.entry.instructions[index]
-        name = f"{self.entry.block_of(index).lstrip('$')}:{one.first + 1} {what}"
-        lines = {line: None for line in range(one.first, one.last + 1)}
-        self.found.append((name, lines | {one.first: text}, reason))
 
     def copy(self, index, one):
         text = self.entry.lines[one.first]

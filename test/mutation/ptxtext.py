@@ -2,7 +2,7 @@
 """PTX as lines: the entries of a kernel file, their control flow, and the check line of an edited file."""
 import re
 
-INSTRUCTION = re.compile(r"\s+(?:@(!?)(%p\d+)\s+)?([a-z][\w.:]*)\s*(.*)")
+INSTRUCTION = re.compile(r"\s+(?:@(!?)(%?\w+)\s+)?([a-z][\w.:]*)\s*(.*)")
 
 
 def checked(text):
@@ -56,6 +56,7 @@ class Entry:
     """The instructions of one .entry, whose positions are lines of the whole file (from 0), and who follows whom."""
 
     def __init__(self, lines, name):
+        self.writers, self.before, scopes = {}, {}, []
         begin = next(i for i, line in enumerate(lines) if re.match(rf"\.visible \.entry {name}\(", line))
         end = next(i for i in range(begin, len(lines)) if lines[i] == "}")
         self.lines, self.name, self.instructions, self.labels = lines, name, [], {}
@@ -63,14 +64,27 @@ class Entry:
         while at < end:
             line = lines[at]
             if match := re.match(r"(\$?\w+):", line):
-                self.labels[match[1]] = len(self.instructions)
+                (scopes[-1] if scopes else self.labels)[match[1]] = len(self.instructions)
+            elif line.strip() == "{":
+                scopes.append({})
+            elif line.strip() == "}":
+                scopes.pop()
             elif line.strip() and not line.strip().startswith((".", "//")):
                 last = at
                 while not lines[last].rstrip().endswith(";"):
                     last += 1
                 self.instructions.append(Instruction(at, last, "\n".join(lines[at:last + 1])))
+                self.note(self.instructions[-1], scopes)
                 at = last
             at += 1
+
+    def note(self, instruction, scopes):
+        """Who writes which register; the target of a branch back within a scope, whose labels others have as well."""
+        if instruction.operands and not instruction.name.startswith(("bar.", "bra", "st", "mbarrier.init", "cp.async")):
+            self.writers.setdefault(instruction.operands[0], []).append(len(self.instructions) - 1)
+        found = [scope[instruction.operands[0]] for scope in scopes if instruction.name.startswith("bra")
+                 if instruction.operands[0] in scope]
+        instruction.target = found[-1] if found else None
 
     def successors(self, index):
         instruction = self.instructions[index]
@@ -79,8 +93,15 @@ class Entry:
         after = [index + 1] if index + 1 < len(self.instructions) else []
         if not instruction.name.startswith("bra"):
             return after
-        target = [self.labels[instruction.operands[0]]]
+        target = [self.labels[instruction.operands[0]] if instruction.target is None else instruction.target]
         return target + after if instruction.guard else target
+
+    def predecessors(self, index):
+        if not self.before:
+            for at in range(len(self.instructions)):
+                for after in self.successors(at):
+                    self.before.setdefault(after, []).append(at)
+        return self.before.get(index, [])
 
     def block_of(self, index):
         """The label that stands last before an instruction."""
