@@ -28,9 +28,8 @@ std::string placeOf(Operation *operation) {
 
 namespace {
 
-/// Calls are put in place, so a few lines could become any number of them: more operations, or deeper calls, are
-/// refused.
-constexpr unsigned MaxOperations = 1 << 18, MaxDepth = 64;
+/// Calls are put in place one inside the other: deeper ones are refused.
+constexpr unsigned MaxDepth = 64;
 
 struct Simple {
   Opcode code;
@@ -129,7 +128,6 @@ private:
   llvm::DenseMap<Value, uint32_t> slotOf, tensorOf;
   llvm::DenseMap<Operation *, uint32_t> sourceOf;
   SmallVector<func::FuncOp> path; ///< functions being put in place, outermost first
-  unsigned operations = 0;        ///< put in place so far, calls included
 };
 
 /// Everything of an instruction that follows from the types alone.
@@ -216,9 +214,6 @@ llvm::Error FunctionCompiler::simple(Operation *operation, FunctionInstruction i
 }
 
 llvm::Error FunctionCompiler::operation(Operation *operation, StringRef function) {
-  if (++operations > MaxOperations)
-    return refuse(operation, "is one of more than " + llvm::Twine(MaxOperations) +
-                                 " operations that this function has once its calls are put in place");
   if (auto call = dyn_cast<func::CallOp>(operation))
     return this->call(call);
   FunctionInstruction instruction = describe(operation, function);

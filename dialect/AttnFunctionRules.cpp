@@ -8,6 +8,10 @@ using namespace mlir;
 
 namespace attn {
 
+/// Calls are put in place, and a kernel computes a function for each of the scores that a thread holds: a few lines
+/// that call one another twice would never end to compile.
+static constexpr uint64_t mostOperations = 4096;
+
 //===-- signature ----------------------------------------------------------===//
 
 /// Whether a parameter of type `want` can be given to a function that takes `have`: a `?` takes any size.
@@ -55,7 +59,31 @@ void KernelRules::checkFunction(Operation *op, FlatSymbolRefAttr name, OperandRa
     return;
   }
   SmallVector<func::FuncOp> path;
+  bool failedBefore = failed;
   checkBody(op, function, path);
+  if (failed != failedBefore)
+    return;
+  llvm::DenseMap<Operation *, uint64_t> known;
+  if (expandedSize(function, known) > mostOperations) {
+    InFlightDiagnostic diagnostic = fail(op) << "a function of at most " << mostOperations
+                                             << " operations once its calls are put in place, got more in " << name;
+    diagnostic.attachNote(function.getLoc()) << "the function is here";
+  }
+}
+
+/// Operations of a function and of what it calls, each call counted anew; what is beyond the limit is not counted on.
+uint64_t KernelRules::expandedSize(func::FuncOp function, llvm::DenseMap<Operation *, uint64_t> &known) {
+  if (auto found = known.find(function); found != known.end())
+    return found->second;
+  uint64_t size = 0;
+  function.walk([&](Operation *step) {
+    ++size;
+    if (auto call = dyn_cast<func::CallOp>(step))
+      if (auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr()))
+        size += expandedSize(callee, known);
+    size = std::min(size, mostOperations + 1);
+  });
+  return known[function] = size;
 }
 
 //===-- body ---------------------------------------------------------------===//

@@ -68,6 +68,7 @@ private:
   void checkFunction(mlir::Operation *op, mlir::FlatSymbolRefAttr name, mlir::OperandRange parameters, bool takesScore,
                      mlir::Type result);
   void checkBody(mlir::Operation *op, mlir::func::FuncOp function, llvm::SmallVectorImpl<mlir::func::FuncOp> &path);
+  uint64_t expandedSize(mlir::func::FuncOp function, llvm::DenseMap<mlir::Operation *, uint64_t> &known);
   void checkBodyStep(mlir::Operation *user, mlir::func::FuncOp function, mlir::Operation *step);
 
   /// Begins "'op' op expects ".
