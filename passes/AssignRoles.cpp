@@ -2,12 +2,12 @@
 // assign-roles: a warpgroup of its own loads what the others compute with, through rings.
 #include "passes/Passes.h"
 
-#include "dialect/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "passes/CostModel.h"
+#include "passes/LoopSteps.h"
 #include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
@@ -18,10 +18,6 @@ namespace attn {
 #include "passes/Passes.h.inc"
 
 namespace {
-
-bool feedsProduct(LoadOp load) {
-  return llvm::any_of(load->getUsers(), [](Operation *user) { return isa<DotOp, DotStartOp>(user); });
-}
 
 /// Gives every load of a product's operand a ring and a fill number, and writes fill, await and release in its place.
 ///

@@ -51,7 +51,11 @@ private:
     if (auto found = values.find(of); found != values.end())
       return found->second;
     APInt constant;
-    return matchPattern(of, m_ConstantInt(&constant)) ? constant.getSExtValue() : invent(hash_value(of));
+    if (matchPattern(of, m_ConstantInt(&constant)))
+      return constant.getSExtValue();
+    // An argument is the same number in both roles, and in every run of the compiler.
+    auto argument = dyn_cast<BlockArgument>(of);
+    return invent(argument ? 3000 + argument.getArgNumber() : 4000);
   }
 
   void runBlock(Block &block) {
@@ -93,6 +97,11 @@ private:
     if (auto program = dyn_cast<ProgramOp>(op)) {
       for (auto [i, extent] : llvm::enumerate(program.getExtents()))
         values[program.getIds()[i]] = invent(1000 + i) % std::max<int64_t>(1, value(extent));
+      return;
+    }
+    if (auto extent = dyn_cast<ExtentOp>(op)) {
+      if (auto view = extent.getView().getDefiningOp<ViewOp>())
+        values[extent.getLength()] = value(view.getLength());
       return;
     }
     if (auto load = dyn_cast<memref::LoadOp>(op)) {

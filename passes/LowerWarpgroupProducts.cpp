@@ -37,9 +37,9 @@ struct DescribedTile {
 };
 
 /// Numbers the operands of a block of assembly: outputs first, then inputs.
-class Block {
+class AssemblyBlock {
 public:
-  Block(int64_t outputs, bool tied) {
+  AssemblyBlock(int64_t outputs, bool tied) {
     for (int64_t i = 0; i < outputs; ++i)
       constraints += (i ? "," : "") + std::string(tied ? "=f" : "=&f");
     for (int64_t i = 0; tied && i < outputs; ++i)
@@ -90,7 +90,7 @@ Registers TileLowering::startProduct(Value lhs, Value rhs, Value acc, bool trans
   auto left = cast<RankedTensorType>(lhs.getType()), right = cast<RankedTensorType>(rhs.getType());
   int64_t columns = type.getDimSize(1), steps = left.getDimSize(1) / 16, count = registersOf(type);
   bool sharedA = static_cast<bool>(encodingOf<SharedAttr>(left));
-  Block block(count, /*tied=*/acc != nullptr);
+  AssemblyBlock block(count, /*tied=*/acc != nullptr);
   if (acc)
     block.tie(registers(acc));
 
@@ -135,7 +135,7 @@ Registers TileLowering::startProduct(Value lhs, Value rhs, Value acc, bool trans
 
 /// Products complete in order; what the wait guards passes through it, so that no use can come before.
 Registers TileLowering::waitForProduct(ArrayRef<Value> product, int64_t leaving) {
-  Block block(product.size(), /*tied=*/true);
+  AssemblyBlock block(product.size(), /*tied=*/true);
   block.tie(product);
   return ptxMany(llvm::formatv("wgmma.wait_group.sync.aligned {0};", leaving).str(), block.constraints + ",~{memory}",
                  builder.getF32Type(), product.size(), block.operands, /*effects=*/true);

@@ -2,7 +2,6 @@
 // overlap-products: the loop is rotated, so that one matrix product runs beside the softmax of another tile.
 #include "passes/Passes.h"
 
-#include "dialect/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -10,6 +9,7 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "passes/LoopSteps.h"
 
 using namespace mlir;
 using namespace attn::tile;
@@ -52,7 +52,7 @@ public:
     SmallVector<Value> carried = emitFirst(first);
     carried = emitLoop(first, end, carried);
     Value last = builder.createOrFold<arith::SubIOp>(loc(), end, one());
-    Value values = cloneSlice(output.getRhs(), last);
+    Value values = cloneForStep(builder, loop, output.getRhs(), last);
     Value product = start(builder, output, carried.back(), values, carried[accIndex]);
     carried[accIndex] = wait(builder, product, 0);
     carried.pop_back();
@@ -97,19 +97,6 @@ private:
 
   /// What makes the left operand of the output product of the softmax's result.
   Operation *conversion() { return output.getLhs().getDefiningOp<arith::TruncFOp>(); }
-
-  /// The value of a step as it is in step `number`: its load and address are computed anew.
-  Value cloneSlice(Value value, Value number) {
-    if (value == loop.getInductionVar())
-      return number;
-    Operation *op = value.getDefiningOp();
-    if (!op || !loop->isProperAncestor(op))
-      return value;
-    IRMapping mapping;
-    for (Value operand : op->getOperands())
-      mapping.map(operand, cloneSlice(operand, number));
-    return builder.clone(*op, mapping)->getResult(cast<OpResult>(value).getResultNumber());
-  }
 
   /// Whether an operation serves only the output product: it moves with it.
   bool onlyForOutput(Operation *op) {
@@ -219,7 +206,7 @@ private:
     Value product = start(builder, scores, mapping.lookupOrDefault(scores.getLhs()),
                           mapping.lookupOrDefault(scores.getRhs()), Value());
     Value before = arith::SubIOp::create(builder, rotated.getInductionVar(), one());
-    Value values = cloneSlice(output.getRhs(), before);
+    Value values = cloneForStep(builder, loop, output.getRhs(), before);
     Value sum = start(builder, output, weights, values, rotated.getRegionIterArg(accIndex));
     mapping.map(scores.getResult(), wait(builder, product, 1));
     return sum;

@@ -7,11 +7,10 @@
 // load i + n*s - 1 may begin right there: that distance is `ahead` below.
 #include "passes/Passes.h"
 
-#include "dialect/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Builders.h"
-#include "mlir/IR/IRMapping.h"
+#include "passes/LoopSteps.h"
 
 using namespace mlir;
 using namespace attn::tile;
@@ -27,10 +26,6 @@ struct PipelinedLoad {
   LoadOp load;
   Value ring;
 };
-
-bool feedsProduct(LoadOp load) {
-  return llvm::any_of(load->getUsers(), [](Operation *user) { return isa<DotOp>(user); });
-}
 
 class LoopPipeliner {
 public:
@@ -86,22 +81,8 @@ private:
     // Inside the loop the current step exists; any other may not.
     if (number != loop.getInductionVar())
       more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, number, loop.getUpperBound());
-    Value at = cloneAddress(entry.load.getAt(), number);
+    Value at = cloneForStep(builder, loop, entry.load.getAt(), number);
     FillOp::create(builder, loc, entry.ring, number, entry.load.getView(), at, more);
-  }
-
-  /// The row of a load as a function of the step, computed anew for another step.
-  Value cloneAddress(Value value, Value number) {
-    if (value == loop.getInductionVar())
-      return number;
-    Operation *op = value.getDefiningOp();
-    if (!op || !loop->isProperAncestor(op))
-      return value;
-    IRMapping mapping;
-    for (Value operand : op->getOperands())
-      mapping.map(operand, cloneAddress(operand, number));
-    Operation *clone = builder.clone(*op, mapping);
-    return clone->getResult(cast<OpResult>(value).getResultNumber());
   }
 
   Operation *lastUser(Value tile) {
