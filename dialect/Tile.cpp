@@ -5,6 +5,7 @@
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/PatternMatch.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/InterleavedRange.h"
 
 #include "dialect/TileDialect.cpp.inc"
 #include "dialect/TileEnums.cpp.inc"
@@ -139,16 +140,47 @@ LogicalResult WalkOp::verify() {
   return success();
 }
 
+/// What a list that a view looks its rows up in has to be: integers, in a tensor of one of these ranks.
+static LogicalResult verifyList(ViewOp op, StringRef name, Value list, ArrayRef<int64_t> ranks) {
+  if (!list)
+    return success();
+  auto type = cast<MemRefType>(list.getType());
+  if (type.getElementType().isSignlessInteger() && llvm::is_contained(ranks, type.getRank()))
+    return success();
+  return op.emitOpError("expects ") << name << " to be integers of rank " << llvm::interleaved(ranks, " or ")
+                                    << ", got " << type;
+}
+
 LogicalResult ViewOp::verify() {
   auto base = cast<MemRefType>(getBase().getType());
   auto view = getView().getType();
   if (base.getElementType() != view.getElement())
     return emitOpError("expects rows of ") << base.getElementType() << " like its base, got " << view.getElement();
-  if (base.getRank() == 3 && view.getColumns() == 1)
+  int64_t withoutColumns = getStarts() ? 2 : 3;
+  bool oneColumn = base.getRank() == withoutColumns && view.getColumns() == 1;
+  if (!oneColumn && (base.getRank() != withoutColumns + 1 || base.getShape().back() != view.getColumns()))
+    return emitOpError("expects a base of shape (")
+           << (getTable()    ? "pages, page_size, heads, "
+               : getStarts() ? "total, heads, "
+                             : "batch, seq, heads, ")
+           << view.getColumns() << "), or without the last for one column, got " << base;
+  if (getPacked() < 1)
+    return emitOpError("expects at least 1 head in a group, got ") << getPacked();
+  if (getPosition() && getPositions())
+    return emitOpError("expects a first position or a list of positions, got both");
+  if (getStarts() && getTable())
+    return emitOpError("expects sequences behind one another or in pages, got both");
+  if (getTable() && base.isDynamicDim(1))
+    return emitOpError("expects pages of a static size, got ") << base;
+  if (failed(verifyList(*this, "starts", getStarts(), {1})) || failed(verifyList(*this, "rows", getRowOf(), {2})) ||
+      failed(verifyList(*this, "positions", getPositions(), {getStarts() ? 1 : 2})) ||
+      failed(verifyList(*this, "the table of pages", getTable(), {2, 3})))
+    return failure();
+  if (!getTable())
     return success();
-  if (base.getRank() != 4 || base.getDimSize(3) != view.getColumns())
-    return emitOpError("expects a base of shape (batch, seq, heads, ")
-           << view.getColumns() << "), or (batch, seq, heads) for one column, got " << base;
+  auto table = cast<MemRefType>(getTable().getType());
+  if (table.getRank() == 3 && table.getDimSize(2) != 2)
+    return emitOpError("expects runs of pages to be pairs (first page, number of pages), got ") << table;
   return success();
 }
 

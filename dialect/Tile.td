@@ -126,28 +126,58 @@ def Tile_ProgramOp : Tile_Op<"program", [Pure]> {
   let hasCustomAssemblyFormat = 1;
 }
 
-def Tile_ViewOp : Tile_Op<"view", [Pure]> {
+def Tile_ViewOp : Tile_Op<"view", [Pure, AttrSizedOperandSegments]> {
   let summary = "Rows of one sequence and head";
   let description = [{
-    Row r is `base[b, r, h, :]`, a row of head_dim elements, or the single element `base[b, r, h]`. `length` rows
-    exist. Row r has position `position + r`; the default position is 0. All quantities are counted in rows.
+    Row r is token t of the sequence, seen by one head: without more, t = r and the row is `base[b, t, h, :]`, or the
+    single element `base[b, t, h]`. `length` rows exist. All quantities are counted in rows but where tokens are named.
 
-    Errors: the base must have rank 4, or rank 3 for a view of one column; its last dimension must be the view's
-    columns and its element type the view's.
+    What else can be said of where a row lies, and of what it is called:
+
+    - `packed G`: neighbouring rows are the G heads of a group, so that few tokens fill a tile: row r is token r div G,
+      seen by head h * G + r mod G. Position and index belong to the token.
+    - `rows %row_of`: entry t lies where that of sequence `row_of[b, t]` does: this number stands in b's place below.
+    - `starts %starts`: sequences lie one behind the other, and the base has no batch: `base[starts[b] + t, h, :]`.
+    - `through %table`: entries lie in pages, P to a page, where P is the second dimension of the base:
+      `base[table[b, t div P], t mod P, h, :]`. A table of rank 3 has runs of pages (first page, number of pages), which
+      stand for the pages of all runs one behind the other.
+    - `index %i`: token 0 has index i in its sequence, which begins elsewhere; 0 without it.
+    - `position %p`: token t stands at position p + t; at its index without it.
+    - `positions %list`: token t stands at `list[b, t]`, or at `list[starts[b] + t]` in a list of rank 1.
+
+    Errors: the base must have rank 4, or rank 3 for a view of one column, one less with `starts`; its last dimension
+    must be the view's columns and its element type the view's. Lists hold integers: starts of rank 1, rows of rank 2,
+    positions of rank 2, or of rank 1 with starts, a table of rank 2, or 3 with a last dimension of 2. A base in pages has a
+    static page size, and no starts.
 
     ```mlir
     func.func @rows(%q: memref<?x?x32x128xbf16, strided<[?, ?, ?, 1]>>, %b: index, %h: index, %n: index, %p: index) {
       %query = tile.view %q[%b, %h] length %n position %p : memref<?x?x32x128xbf16, strided<[?, ?, ?, 1]>> -> !tile.view<128 x bf16>
+      %group = tile.view %q[%b, %h] length %n packed 4 position %p : memref<?x?x32x128xbf16, strided<[?, ?, ?, 1]>> -> !tile.view<128 x bf16>
+      return
+    }
+    func.func @pages(%pool: memref<?x16x8x128xbf16, strided<[?, ?, ?, 1]>>, %table: memref<?x?xi32>, %b: index, %h: index, %n: index) {
+      %keys = tile.view %pool[%b, %h] length %n through %table : memref<?x16x8x128xbf16, strided<[?, ?, ?, 1]>> through memref<?x?xi32> -> !tile.view<128 x bf16>
       return
     }
     ```
   }];
-  let arguments = (ins AnyMemRef:$base, Index:$batch, Index:$head, Index:$length, Optional<Index>:$position);
+  let arguments = (ins AnyMemRef:$base, Index:$batch, Index:$head, Index:$length,
+                       DefaultValuedAttr<I64Attr, "1">:$packed, Optional<Index>:$index, Optional<Index>:$position,
+                       Optional<AnyMemRef>:$positions, Optional<AnyMemRef>:$row_of, Optional<AnyMemRef>:$starts,
+                       Optional<AnyMemRef>:$table);
   let results = (outs Tile_View:$view);
   let assemblyFormat = [{
-    $base `[` $batch `,` $head `]` `length` $length (`position` $position^)? attr-dict `:` type($base) `->` type($view)
+    $base `[` $batch `,` $head `]` `length` $length (`packed` $packed^)? (`index` $index^)? (`position` $position^)?
+    (`positions` $positions^)? (`rows` $row_of^)? (`starts` $starts^)? (`through` $table^)? attr-dict
+    `:` type($base) (`positions` type($positions)^)? (`rows` type($row_of)^)? (`starts` type($starts)^)?
+    (`through` type($table)^)? `->` type($view)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Whether neighbouring tokens are a fixed stride apart, in the tensor's own second dimension.
+    bool isStrided() { return !getRowOf() && !getStarts() && !getTable(); }
+  }];
 }
 
 def Tile_AbsentOp : Tile_Op<"absent", [Pure]> {

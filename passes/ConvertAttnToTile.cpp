@@ -9,7 +9,9 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
+#include "passes/ScheduleInstance.h"
 #include "passes/ScheduleText.h"
+#include "passes/SequenceViews.h"
 #include "passes/Supported.h"
 #include "passes/TileFunctions.h"
 
@@ -148,44 +150,9 @@ private:
     return {};
   }
 
-  Value index(int64_t value) { return arith::ConstantIndexOp::create(builder, value); }
-
-  Value sizeOf(Value memory, int64_t dimension) {
-    auto type = cast<MemRefType>(memory.getType());
-    if (!type.isDynamicDim(dimension))
-      return index(type.getDimSize(dimension));
-    return memref::DimOp::create(builder, memory, dimension);
-  }
-
-  /// Entries of a sequence: what its tensor holds, or its length, clamped to that.
-  Value lengthOf(Value sequence, Value memory, Value batch) {
-    Value most = sizeOf(memory, 1);
-    auto dense = sequence.getDefiningOp<DenseOp>();
-    if (!dense || !dense.getLens())
-      return most;
-    Value loaded = memref::LoadOp::create(builder, arguments.lookup(dense.getLens()), batch);
-    Value length = loaded;
-    if (loaded.getType().isInteger(64)) { // compare before narrowing: a wild length must not wrap
-      Value wideMost = arith::IndexCastOp::create(builder, loaded.getType(), most);
-      length = arith::MinSIOp::create(builder, loaded, wideMost);
-      length = arith::MaxSIOp::create(builder, length, arith::ConstantIntOp::create(builder, loaded.getType(), 0));
-      return arith::IndexCastOp::create(builder, builder.getIndexType(), length);
-    }
-    length = arith::IndexCastOp::create(builder, builder.getIndexType(), loaded);
-    length = arith::MinSIOp::create(builder, length, most);
-    return arith::MaxSIOp::create(builder, length, index(0));
-  }
-
-  Value viewOf(Value memory, Value batch, Value head, Value length, Value position = {}) {
-    auto type = cast<MemRefType>(memory.getType());
-    int64_t columns = type.getRank() == 4 ? type.getDimSize(3) : 1;
-    return ViewOp::create(builder, ViewType::get(kernel.getContext(), columns, type.getElementType()), memory, batch,
-                          head, length, position);
-  }
-
   Value resultView(Value chainValue, int64_t columns, Type element, Value batch, Value head, Value length) {
     if (Value memory = resultMemory(chainValue))
-      return viewOf(memory, batch, head, length);
+      return views.viewOfMemory(memory, batch, head, length);
     return AbsentOp::create(builder, ViewType::get(kernel.getContext(), columns, element));
   }
 
@@ -202,61 +169,63 @@ private:
     if (!scaleInExponent) {
       Value given = runtimeScale ? arguments.lookup(runtimeScale) : Value();
       if (given)
-        scoreParameters.push_back(given);
+        links.scoreParameters.push_back(given);
       SmallVector<ScoreStep> steps;
       for (ModifyOp modify : attention.modifies) {
         steps.push_back({functionOf(modify.getByAttr()), mapped(modify.getParams())});
-        llvm::append_range(scoreParameters, steps.back().parameters);
+        llvm::append_range(links.scoreParameters, steps.back().parameters);
       }
-      score = functions.createScore(kernel.getLoc(), given ? std::nullopt : std::optional<double>(scale), steps);
+      links.score = functions.createScore(kernel.getLoc(), given ? std::nullopt : std::optional<double>(scale), steps);
     }
     for (MaskOp mask : attention.masks) {
       SmallVector<Value> parameters = mapped(mask.getParams());
       func::FuncOp function = functions.createMask(functionOf(mask.getByAttr()), parameters);
-      maskNames.push_back(FlatSymbolRefAttr::get(function));
-      llvm::append_range(maskParameters, parameters);
+      links.masks.push_back(FlatSymbolRefAttr::get(function));
+      llvm::append_range(links.maskParameters, parameters);
     }
-    maskNames.push_back(FlatSymbolRefAttr::get(kernel.getContext(), kInBounds));
-    if (Value given = attention.softmax.getSink())
-      sink = functions.createSink(kernel.getLoc(), arguments.lookup(given).getType());
+    links.masks.push_back(FlatSymbolRefAttr::get(kernel.getContext(), kInBounds));
+    if (Value given = attention.softmax.getSink()) {
+      links.sinkMemory = arguments.lookup(given);
+      links.sink = functions.createSink(kernel.getLoc(), links.sinkMemory.getType());
+    }
     return success();
   }
 
   //===-- body -----------------------------------------------------------------===//
 
   void writeBody() {
-    Value q = arguments.lookup(tensorOf(attention.scores.getQuery(), false));
-    Value k = arguments.lookup(tensorOf(attention.scores.getKeys(), false));
-    Value v = arguments.lookup(tensorOf(attention.output.getValues(), true));
+    Value queries = attention.scores.getQuery(), keys = attention.scores.getKeys();
     int64_t heads = attention.query.getDimSize(2), kvHeads = attention.keys.getDimSize(2);
 
     // Programs: row tiles vary fastest, so that programs that run together read the same keys; the rows with the most
     // keys under a causal mask come first.
-    Value blockQ = index(schedule.getBlockQ());
-    Value blocks = arith::CeilDivUIOp::create(builder, sizeOf(q, 1), blockQ);
+    Value q = views.memoryOf(queries, false);
+    Value blockQ = views.index(schedule.getBlockQ());
+    Value blocks = arith::CeilDivUIOp::create(builder, views.sizeOf(q, 1), blockQ);
     auto program = ProgramOp::create(builder, SmallVector<Type>(3, builder.getIndexType()),
-                                     ValueRange{blocks, index(heads), sizeOf(q, 0)});
+                                     ValueRange{blocks, views.index(heads), views.sizeOf(q, 0)});
     Value head = program.getIds()[1], batch = program.getIds()[2];
-    Value last = arith::SubIOp::create(builder, blocks, index(1));
+    Value last = arith::SubIOp::create(builder, blocks, views.index(1));
     Value block = arith::SubIOp::create(builder, last, program.getIds()[0]);
     Value row = arith::MulIOp::create(builder, block, blockQ);
-    Value kvHead = heads == kvHeads ? head : arith::DivUIOp::create(builder, head, index(heads / kvHeads)).getResult();
+    Value kvHead = head;
+    if (heads != kvHeads)
+      kvHead = arith::DivUIOp::create(builder, head, views.index(heads / kvHeads));
 
-    Value rows = lengthOf(attention.scores.getQuery(), q, batch);
-    Value keys = lengthOf(attention.scores.getKeys(), k, batch);
+    Value rows = views.lengthOf(queries, batch), columns = views.lengthOf(keys, batch);
     Value position;
     if (attention.scores.getAlign() == Align::End)
-      position = arith::SubIOp::create(builder, keys, rows);
-    Value queryView = viewOf(q, batch, head, rows, position);
-    Value keyView = viewOf(k, batch, kvHead, keys), valueView = viewOf(v, batch, kvHead, keys);
+      position = arith::SubIOp::create(builder, columns, rows);
+    Value queryView = views.viewOf(queries, false, batch, head, rows, position);
+    Value keyView = views.viewOf(keys, false, batch, kvHead, columns);
+    Value valueView = views.viewOf(attention.output.getValues(), true, batch, kvHead, columns);
     Value outView = resultView(attention.output.getOutput(), attention.result.getDimSize(3),
                                attention.result.getElementType(), batch, head, rows);
     Value lseView = resultView(attention.softmax.getLse(), 1, builder.getF32Type(), batch, head, rows);
-    view = {queryView, row};
-    if (attention.softmax.getSink())
-      sinkMemory = arguments.lookup(attention.softmax.getSink());
-    inlineFunction(text->lookupSymbol<func::FuncOp>("forward"),
-                   {row, index(0), keys, queryView, keyView, valueView, outView, lseView});
+    links.query = queryView;
+    links.row = row;
+    ScheduleInstance(*text, links, builder)
+        .inlineFunction("forward", {row, views.index(0), columns, queryView, keyView, valueView, outView, lseView});
     func::ReturnOp::create(builder);
     describeLengths();
     StringAttr name = kernel.getSymNameAttr();
@@ -283,88 +252,19 @@ private:
       wrapper->setAttr("attn.lengths", builder.getArrayAttr(all));
   }
 
-  /// Clones a function of the schedule here, with what it calls, and links its names. Returns what it returns.
-  SmallVector<Value> inlineFunction(func::FuncOp function, ValueRange operands) {
-    IRMapping mapping;
-    mapping.map(function.getArguments(), operands);
-    cloneBlock(function.getBody().front(), mapping);
-    return llvm::map_to_vector(function.getBody().front().getTerminator()->getOperands(),
-                               [&](Value value) { return mapping.lookup(value); });
-  }
-
-  void cloneBlock(Block &block, IRMapping &mapping) {
-    for (Operation &op : block.without_terminator())
-      cloneOp(op, mapping);
-  }
-
-  void cloneOp(Operation &op, IRMapping &mapping) {
-    auto mappedOperands = [&](Operation &op) {
-      return llvm::map_to_vector(op.getOperands(), [&](Value value) { return mapping.lookup(value); });
-    };
-    if (auto call = dyn_cast<func::CallOp>(op)) {
-      mapping.map(op.getResults(), inlineCall(call, mappedOperands(op)));
-      return;
-    }
-    if (auto apply = dyn_cast<ApplyOp>(op)) {
-      if (!score) {
-        mapping.map(apply.getResult(), mapping.lookup(apply.getTile()));
-        return;
-      }
-      auto clone = cast<ApplyOp>(builder.clone(op, mapping));
-      clone.setCallee(score.getSymName());
-      clone.getParamsMutable().assign(scoreParameters);
-      return;
-    }
-    if (auto mask = dyn_cast<attn::tile::MaskOp>(op)) {
-      auto clone = cast<attn::tile::MaskOp>(builder.clone(op, mapping));
-      clone.setByAttr(builder.getArrayAttr(maskNames));
-      clone.getParamsMutable().assign(maskParameters);
-      return;
-    }
-    if (op.getNumRegions() == 0) {
-      builder.clone(op, mapping);
-      return;
-    }
-    // A region is cloned op by op, so that what it holds is linked too.
-    Operation *clone = op.cloneWithoutRegions(mapping);
-    builder.insert(clone);
-    Block &from = op.getRegion(0).front();
-    Block *to = &clone->getRegion(0).emplaceBlock();
-    for (BlockArgument argument : from.getArguments())
-      mapping.map(argument, to->addArgument(argument.getType(), argument.getLoc()));
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToEnd(to);
-    cloneBlock(from, mapping);
-    builder.clone(*from.getTerminator(), mapping);
-  }
-
-  SmallVector<Value> inlineCall(func::CallOp call, SmallVector<Value> operands) {
-    StringRef callee = call.getCallee();
-    if (callee != "finish" || !sink)
-      return inlineFunction(text->lookupSymbol<func::FuncOp>(callee), operands);
-    // The sink's logit of each row, from its head.
-    auto rowsType = cast<RankedTensorType>(operands[1].getType());
-    Value zero = arith::ConstantOp::create(builder, cast<TypedAttr>(DenseElementsAttr::get(rowsType, 0.0f)));
-    operands.push_back(ApplyOp::create(builder, rowsType, sink.getSymName(), ValueRange{sinkMemory}, zero, view.first,
-                                       view.second, Value(), Value()));
-    return inlineFunction(text->lookupSymbol<func::FuncOp>("finish_with_sink"), operands);
-  }
-
   KernelOp kernel;
   Attention attention;
   ScheduleAttr schedule;
   ImplicitLocOpBuilder builder;
   SymbolTable symbols;
   OwningOpRef<ModuleOp> text;
-  func::FuncOp wrapper, score, sink;
+  func::FuncOp wrapper;
   IRMapping arguments; ///< of the kernel to those of the wrapper
+  SequenceViews views{builder, arguments};
+  ScheduleLinks links;
   double scale = 1;
   Value runtimeScale;
   bool scaleInExponent = false;
-  SmallVector<Value> scoreParameters, maskParameters;
-  SmallVector<Attribute> maskNames;
-  std::pair<Value, Value> view; ///< the query's view and first row
-  Value sinkMemory;
 };
 
 struct ConvertAttnToTile : impl::ConvertAttnToTileBase<ConvertAttnToTile> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Views, rings and global memory: addresses, asynchronous copies, awaits, stores of results.
+// Rings and global memory: asynchronous copies, awaits, stores of results.
 #include "passes/TileLowering.h"
 
 #include "llvm/Support/FormatVariadic.h"
@@ -11,41 +11,6 @@ namespace attn::tile {
 
 Value TileLowering::byteOffset(Value pointer, Value bytes) {
   return LLVM::GEPOp::create(builder, pointer.getType(), builder.getI8Type(), pointer, ArrayRef<LLVM::GEPArg>{bytes});
-}
-
-/// A view that is only stored to is made where it is stored to: made before the loops, it would cost registers there.
-LogicalResult TileLowering::lowerView(ViewOp op) {
-  if (llvm::any_of(op->getUsers(), [](Operation *user) { return !isa<StoreOp>(user); }))
-    makeView(op);
-  return success();
-}
-
-void TileLowering::makeView(ViewOp op) {
-  auto base = cast<MemRefType>(op.getBase().getType());
-  int64_t bytes = base.getElementTypeBitWidth() / 8;
-  LoweredView view;
-  view.columns = op.getView().getType().getColumns();
-  view.element = base.getElementType();
-  view.batch = scalar(op.getBatch());
-  view.head = scalar(op.getHead());
-  view.length = scalar(op.getLength());
-  view.position = op.getPosition() ? scalar(op.getPosition()) : Value();
-  if (onlyCopiedByBoxes(op.getBase())) {
-    view.uniformPoint = i32(0).getDefiningOp();
-    views[op.getView()] = view;
-    return;
-  }
-  auto scaled = [&](Value index, int64_t dimension) -> Value {
-    Value wide = arith::ExtSIOp::create(builder, builder.getI64Type(), index);
-    Value elements = arith::MulIOp::create(builder, wide, strideParameter(op.getBase(), dimension));
-    return arith::MulIOp::create(builder, elements, i64(bytes));
-  };
-  Value offset = arith::AddIOp::create(builder, scaled(view.batch, 0), scaled(view.head, 2));
-  view.address = byteOffset(pointerParameter(op.getBase()), offset);
-  view.rowStride = strideParameter(op.getBase(), 1);
-  view.rowBytes = arith::MulIOp::create(builder, view.rowStride, i64(bytes));
-  view.uniformPoint = i32(0).getDefiningOp();
-  views[op.getView()] = view;
 }
 
 LogicalResult TileLowering::lowerRing(RingOp op) {
@@ -265,8 +230,8 @@ LogicalResult TileLowering::lowerStore(StoreOp op) {
   if (op.getView().getDefiningOp<AbsentOp>())
     return success();
   auto type = cast<RankedTensorType>(op.getTile().getType());
-  if (!views.contains(op.getView()))
-    makeView(op.getView().getDefiningOp<ViewOp>());
+  if (!views.contains(op.getView()) && failed(makeView(op.getView().getDefiningOp<ViewOp>())))
+    return failure();
   if (op.getVia())
     return storeByBoxes(op);
   const LoweredView &to = view(op.getView());

@@ -120,9 +120,11 @@ private:
   SharedAttr layoutOfStore(StoreOp store);
   mlir::Value mapParameter(llvm::StringRef box);
 
-  // LowerCopies.cpp: views, rings, global memory.
+  // LowerViews.cpp: where rows lie.
   mlir::LogicalResult lowerView(ViewOp op);
-  void makeView(ViewOp op);
+  mlir::LogicalResult makeView(ViewOp op);
+
+  // LowerCopies.cpp: rings, global memory.
   mlir::LogicalResult lowerRing(RingOp op);
   mlir::LogicalResult lowerFill(FillOp op);
   mlir::LogicalResult fillByElements(FillOp op);

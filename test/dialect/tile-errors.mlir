@@ -116,7 +116,7 @@ func.func @view_element(%q: memref<?x?x4x64xf16>, %n: index) {
 // -----
 
 func.func @view_columns(%q: memref<?x?x4x64xf16>, %n: index) {
-  // expected-error @below {{'tile.view' op expects a base of shape (batch, seq, heads, 128), or (batch, seq, heads) for one column, got 'memref<?x?x4x64xf16>'}}
+  // expected-error @below {{'tile.view' op expects a base of shape (batch, seq, heads, 128), or without the last for one column, got 'memref<?x?x4x64xf16>'}}
   %v = tile.view %q[%n, %n] length %n : memref<?x?x4x64xf16> -> !tile.view<128 x f16>
   return
 }
@@ -124,7 +124,7 @@ func.func @view_columns(%q: memref<?x?x4x64xf16>, %n: index) {
 // -----
 
 func.func @view_rank(%q: memref<?x?x4xf32>, %n: index) {
-  // expected-error @below {{'tile.view' op expects a base of shape (batch, seq, heads, 2), or (batch, seq, heads) for one column, got 'memref<?x?x4xf32>'}}
+  // expected-error @below {{'tile.view' op expects a base of shape (batch, seq, heads, 2), or without the last for one column, got 'memref<?x?x4xf32>'}}
   %v = tile.view %q[%n, %n] length %n : memref<?x?x4xf32> -> !tile.view<2 x f32>
   return
 }
@@ -302,5 +302,93 @@ func.func @role_tile(%o: tensor<64x64xf32>, %out: !tile.view<64 x f32>, %row: in
     // expected-error @below {{'tile.store' op expects no tile from outside its role, got one of 'tensor<64x64xf32>'}}
     tile.store %o, %out[%row] : tensor<64x64xf32>, !tile.view<64 x f32>
   }
+  return
+}
+
+// -----
+
+func.func @view_starts_rank(%q: memref<?x?x4x64xf16>, %s: memref<?xi32>, %n: index) {
+  // expected-error @below {{'tile.view' op expects a base of shape (total, heads, 64), or without the last for one column, got 'memref<?x?x4x64xf16>'}}
+  %v = tile.view %q[%n, %n] length %n starts %s : memref<?x?x4x64xf16> starts memref<?xi32> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @view_pages_rank(%q: memref<?x16x4xf16>, %t: memref<?x?xi32>, %n: index) {
+  // expected-error @below {{'tile.view' op expects a base of shape (pages, page_size, heads, 64), or without the last for one column, got 'memref<?x16x4xf16>'}}
+  %v = tile.view %q[%n, %n] length %n through %t : memref<?x16x4xf16> through memref<?x?xi32> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @view_packed(%q: memref<?x?x4x64xf16>, %n: index) {
+  // expected-error @below {{'tile.view' op expects at least 1 head in a group, got 0}}
+  %v = tile.view %q[%n, %n] length %n packed 0 : memref<?x?x4x64xf16> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @view_two_positions(%q: memref<?x?x4x64xf16>, %p: memref<?x?xi32>, %n: index) {
+  // expected-error @below {{'tile.view' op expects a first position or a list of positions, got both}}
+  %v = tile.view %q[%n, %n] length %n position %n positions %p : memref<?x?x4x64xf16> positions memref<?x?xi32> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @view_two_places(%q: memref<?x4x64xf16>, %s: memref<?xi32>, %t: memref<?x?xi32>, %n: index) {
+  // expected-error @below {{'tile.view' op expects sequences behind one another or in pages, got both}}
+  %v = tile.view %q[%n, %n] length %n starts %s through %t : memref<?x4x64xf16> starts memref<?xi32> through memref<?x?xi32> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @view_page_size(%q: memref<?x?x4x64xf16>, %t: memref<?x?xi32>, %n: index) {
+  // expected-error @below {{'tile.view' op expects pages of a static size, got 'memref<?x?x4x64xf16>'}}
+  %v = tile.view %q[%n, %n] length %n through %t : memref<?x?x4x64xf16> through memref<?x?xi32> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @view_starts(%q: memref<?x4x64xf16>, %s: memref<?xf32>, %n: index) {
+  // expected-error @below {{'tile.view' op expects starts to be integers of rank 1, got 'memref<?xf32>'}}
+  %v = tile.view %q[%n, %n] length %n starts %s : memref<?x4x64xf16> starts memref<?xf32> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @view_rows(%q: memref<?x?x4x64xf16>, %r: memref<?xi32>, %n: index) {
+  // expected-error @below {{'tile.view' op expects rows to be integers of rank 2, got 'memref<?xi32>'}}
+  %v = tile.view %q[%n, %n] length %n rows %r : memref<?x?x4x64xf16> rows memref<?xi32> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @view_positions(%q: memref<?x4x64xf16>, %p: memref<?x?xi32>, %s: memref<?xi32>, %n: index) {
+  // expected-error @below {{'tile.view' op expects positions to be integers of rank 1, got 'memref<?x?xi32>'}}
+  %v = tile.view %q[%n, %n] length %n positions %p starts %s : memref<?x4x64xf16> positions memref<?x?xi32> starts memref<?xi32> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @view_table(%q: memref<?x16x4x64xf16>, %t: memref<?xi32>, %n: index) {
+  // expected-error @below {{'tile.view' op expects the table of pages to be integers of rank 2 or 3, got 'memref<?xi32>'}}
+  %v = tile.view %q[%n, %n] length %n through %t : memref<?x16x4x64xf16> through memref<?xi32> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @view_runs(%q: memref<?x16x4x64xf16>, %t: memref<?x?x3xi32>, %n: index) {
+  // expected-error @below {{'tile.view' op expects runs of pages to be pairs (first page, number of pages), got 'memref<?x?x3xi32>'}}
+  %v = tile.view %q[%n, %n] length %n through %t : memref<?x16x4x64xf16> through memref<?x?x3xi32> -> !tile.view<64 x f16>
   return
 }

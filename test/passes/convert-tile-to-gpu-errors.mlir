@@ -136,3 +136,14 @@ func.func @call(%q: !mem {attn.name = "q", attn.dims = ["b", "s", "h", "d"]}) at
   %y = tile.apply @score to %x rows %v[%c0] cols %v[%c0] : !acc rows !view cols !view
   return
 }
+
+// -----
+
+func.func @view_in_pages(%pool: memref<?x16x8x64xf16, strided<[?, ?, ?, 1]>> {attn.name = "pool", attn.dims = ["pages", "page", "h", "d"]},
+    %table: memref<?x?xi32, strided<[?, ?]>> {attn.name = "table", attn.dims = ["b", "slots"]}) attributes {tile.warps = 1 : i64} {
+  %n = arith.constant 0 : index
+  // expected-error @below {{expects rows a stride apart, one for each token: no other view is lowered yet}}
+  %keys = tile.view %pool[%n, %n] length %n through %table : memref<?x16x8x64xf16, strided<[?, ?, ?, 1]>> through memref<?x?xi32, strided<[?, ?]>> -> !tile.view<64 x f16>
+  %rows = tile.extent %keys : !tile.view<64 x f16>
+  return
+}
