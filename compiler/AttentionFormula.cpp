@@ -86,10 +86,11 @@ private:
   }
 
   bool computeHead(int64_t b, int64_t h, const std::optional<std::vector<int64_t>> &rows) {
-    int64_t queries = attention.query->length(b);
-    for (int64_t n = 0, end = rows ? rows->size() : queries; n < end; ++n) {
-      int64_t i = rows ? (*rows)[n] : n;
-      if (i < queries && !computeRow(b, h, i))
+    const Sequence &query = *attention.query;
+    for (int64_t i = 0, queries = query.length(b); i < queries; ++i) {
+      bool asked =
+          !rows || std::find(rows->begin(), rows->end(), *query.row(b, i) % query.rowShape().back()) != rows->end();
+      if (asked && !computeRow(b, h, i))
         return false;
     }
     return true;
@@ -200,7 +201,7 @@ private:
   }
 
   void store(int64_t b, int64_t h, int64_t i, const Softmax &softmax) {
-    int64_t row = attention.query->row(b, i) * attention.query->heads() + h;
+    int64_t row = *attention.query->row(b, i) * attention.query->heads() + h;
     if (results.lse)
       results.lse->values[row] = P::stored(softmax.lse, results.lse->type);
     if (!results.output)
@@ -211,7 +212,7 @@ private:
       return;
     }
     for (size_t n = 0; n < visible.size(); ++n)
-      weights[n] = P::weight(weights[n], results.values->valueType());
+      weights[n] = P::weight(weights[n], results.values->valueType(b, visible[n]));
     for (int64_t first = 0; first < outputSize; first += Lanes) {
       const Real *values = packedValues.data() + first;
       Real sums[Lanes] = {};

@@ -42,7 +42,8 @@ struct AttentionResults {
   HostResult *lse = nullptr;        ///< (rows..., heads)
 };
 
-/// Computes the rows of these query indices (all without), for every batch and head. A sentence when a function has no
+/// Computes these rows of what is shaped like the query (all without), for every batch and head: rows of each padded
+/// sequence, or of the packed tensor. A sentence when a function has no
 /// value for some pair: the results are then unspecified.
 std::optional<std::string> computeAttention(const AttentionFormula &attention, Precision precision,
                                             const std::optional<std::vector<int64_t>> &rows,

@@ -43,6 +43,21 @@ inline double loadReal(const HostTensor &tensor, int64_t offset) {
   }
 }
 
+/// Writes a float `offset` elements behind the first one, rounded to the tensor's type. The tensor must lie in memory
+/// that may be written.
+inline void storeReal(const HostTensor &tensor, int64_t offset, double value) {
+  auto *address = const_cast<std::byte *>(tensor.data) + offset * static_cast<int64_t>(sizeOf(tensor.type));
+  auto store = [&](auto bits) { std::memcpy(address, &bits, sizeof bits); };
+  if (tensor.type == DType::F16)
+    store(toF16(static_cast<float>(value)));
+  else if (tensor.type == DType::BF16)
+    store(toBF16(static_cast<float>(value)));
+  else if (tensor.type == DType::F32)
+    store(static_cast<float>(value));
+  else
+    store(value);
+}
+
 /// The integer `offset` elements behind the first one, with its sign; true is -1, the i1 that MLIR's arithmetic sees.
 inline int64_t loadInteger(const HostTensor &tensor, int64_t offset) {
   const std::byte *address = tensor.data + offset * static_cast<int64_t>(sizeOf(tensor.type));

@@ -109,14 +109,14 @@ void Command::readRows() {
 }
 
 void Command::checkResults(StringRef option, const Files &files) {
-  std::set<std::string> known;
+  if (!kernel)
+    return;
+  std::vector<std::string> known = namesOfResults(kernel);
   std::string all;
-  for (unsigned index = 0; kernel && index < kernel.getNumResults(); ++index) {
-    known.insert(kernel.resultName(index).str());
-    all += (index ? ", '" : "'") + kernel.resultName(index).str() + "'";
-  }
+  for (const std::string &name : known)
+    all += (all.empty() ? "'" : ", '") + name + "'";
   for (const auto &[name, path] : files)
-    if (kernel && !known.count(name))
+    if (!llvm::is_contained(known, name))
       fault("--" + option + ": '" + name + "' is no result of @" + kernel.getSymName() + ", which has " + all);
 }
 

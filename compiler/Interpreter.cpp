@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Walks the lines of a kernel and hands the formula what they say.
 #include "compiler/Interpreter.h"
+#include "compiler/CacheAppend.h"
 #include "compiler/InterpretArguments.h"
+#include "compiler/MergeFormula.h"
+#include "compiler/SequenceLines.h"
 
-#include "dialect/Attn.h"
+#include "dialect/AttnNames.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -23,7 +26,8 @@ namespace {
 class KernelInterpreter {
 public:
   KernelInterpreter(KernelOp kernel, BoundArguments arguments, const InterpretOptions &options)
-      : kernel(kernel), bound(std::move(arguments)), options(options) {}
+      : kernel(kernel), bound(std::move(arguments)), options(options),
+        sequences(kernel, [this](Operation *user, Value value) { return tensorOf(user, value); }) {}
 
   llvm::Expected<Interpretation> run();
 
@@ -33,65 +37,61 @@ private:
     AttentionFormula attention;
     SoftmaxOp line;
   };
-  using SequencePointer = std::shared_ptr<const Sequence>;
 
   llvm::Error refuse(Operation *operation, const llvm::Twine &why) {
     return llvm::createStringError(placeOf(operation) + "'" + operation->getName().getStringRef() + "' op " + why);
   }
   llvm::Error line(Operation *operation);
-  llvm::Error line(DenseOp op);
   llvm::Error line(ScoresOp op);
   llvm::Error line(SoftmaxOp op);
   llvm::Error line(OutputOp op);
+  llvm::Error line(MergeOp op);
+  llvm::Error line(AppendOp op);
   llvm::Error arithmetic(Operation *operation);
   llvm::Error change(Operation *operation, Value scores, FlatSymbolRefAttr by, OperandRange parameters);
   llvm::Error evaluate(Operation *operation, const Weights &weights, SequencePointer values, Value output);
   llvm::Error checkRows(Operation *operation, const Sequence &query);
   llvm::Expected<HostTensor> tensorOf(Operation *user, Value value);
-  llvm::Expected<SequencePointer> sequenceOf(Operation *user, Value value);
+  llvm::Expected<HostResult> emptyResult(Operation *operation, Type element, std::vector<int64_t> shape);
+  void ownCaches();
+  Precision precision() const { return options.kernelPrecision ? Precision::Kernel : Precision::Exact; }
 
   KernelOp kernel;
   BoundArguments bound; ///< grows by what the lines compute
   const InterpretOptions &options;
-  llvm::DenseMap<Value, SequencePointer> sequences;
+  SequenceLines sequences;
   llvm::DenseMap<Value, AttentionFormula> scores;
   llvm::DenseMap<Value, Weights> weights;
   llvm::DenseMap<Value, HostResult> results;
+  std::map<std::string, OwnedTensor> caches; ///< arguments that lines append to, by name
 };
 
 llvm::Expected<HostTensor> KernelInterpreter::tensorOf(Operation *user, Value value) {
+  if (auto result = results.find(value); result != results.end()) {
+    const HostResult &computed = result->second;
+    HostTensor tensor{DType::F64, computed.shape, std::vector<int64_t>(computed.shape.size()),
+                      reinterpret_cast<const std::byte *>(computed.values.data())};
+    int64_t stride = computed.values.empty() ? 0 : 1;
+    for (size_t d = computed.shape.size(); d-- > 0; stride *= computed.shape[d])
+      tensor.strides[d] = stride;
+    return tensor;
+  }
   auto found = bound.tensors.find(value);
   if (found == bound.tensors.end())
-    return refuse(user, "is supported by the interpreter on arguments of the kernel only");
+    return refuse(user, "expects arguments of the kernel, or results of lines before");
   return found->second.tensor;
 }
 
-/// A plain tensor of rank 4 is the dense sequence of full length.
-llvm::Expected<KernelInterpreter::SequencePointer> KernelInterpreter::sequenceOf(Operation *user, Value value) {
-  if (auto found = sequences.find(value); found != sequences.end())
-    return found->second;
-  llvm::Expected<HostTensor> tensor = tensorOf(user, value);
-  if (!tensor)
-    return tensor.takeError();
-  return sequences[value] = std::make_shared<DenseSequence>(*tensor, *tensor, std::nullopt);
-}
-
-llvm::Error KernelInterpreter::line(DenseOp op) {
-  llvm::Expected<HostTensor> keys = tensorOf(op, op.getTensors().front());
-  if (!keys)
-    return keys.takeError();
-  llvm::Expected<HostTensor> values = tensorOf(op, op.getTensors().back());
-  if (!values)
-    return values.takeError();
-  std::optional<HostTensor> lens;
-  if (op.getLens()) {
-    llvm::Expected<HostTensor> given = tensorOf(op, op.getLens());
-    if (!given)
-      return given.takeError();
-    lens = *given;
-  }
-  sequences[op.getSeq()] = std::make_shared<DenseSequence>(*keys, *values, lens);
-  return llvm::Error::success();
+/// Arguments that are appended to are copied before any line reads them, so that all lines see what is written.
+void KernelInterpreter::ownCaches() {
+  for (auto append : kernel.getBody().front().getOps<AppendOp>())
+    for (Value tensor : append.getCache().getDefiningOp()->getOperands()) {
+      auto found = bound.tensors.find(tensor);
+      if (found == bound.tensors.end() || !isa<FloatType>(cast<RankedTensorType>(tensor.getType()).getElementType()))
+        continue;
+      FunctionProgram::BoundTensor &argument = found->second;
+      argument.tensor = caches.try_emplace(argument.name, argument.tensor).first->second.view();
+    }
 }
 
 llvm::Error KernelInterpreter::checkRows(Operation *operation, const Sequence &query) {
@@ -103,12 +103,15 @@ llvm::Error KernelInterpreter::checkRows(Operation *operation, const Sequence &q
 }
 
 llvm::Error KernelInterpreter::line(ScoresOp op) {
-  llvm::Expected<SequencePointer> query = sequenceOf(op, op.getQuery());
+  llvm::Expected<SequencePointer> query = sequences.of(op, op.getQuery());
   if (!query)
     return query.takeError();
-  llvm::Expected<SequencePointer> keys = sequenceOf(op, op.getKeys());
+  llvm::Expected<SequencePointer> keys = sequences.of(op, op.getKeys());
   if (!keys)
     return keys.takeError();
+  if (llvm::Error error =
+          sequences.checkBatch(op, "query and keys with the same batch", (*query)->batch(), (*keys)->batch()))
+    return error;
   if (llvm::Error error = checkRows(op, **query))
     return error;
   AttentionFormula &attention = scores[op.getScores()];
@@ -149,15 +152,26 @@ llvm::Error KernelInterpreter::line(SoftmaxOp op) {
       return sink.takeError();
     line.attention.sink = *sink;
   }
+  // An lse without an output is computed here, so that it is that of the caches as they are now.
+  if (op.getLse() && op.getProbs().use_empty())
+    return evaluate(op, line, nullptr, {});
   weights[op.getProbs()] = std::move(line);
   return llvm::Error::success();
 }
 
-HostResult emptyResult(DType type, std::vector<int64_t> shape) {
+/// All NaN, to be filled.
+llvm::Expected<HostResult> KernelInterpreter::emptyResult(Operation *operation, Type element,
+                                                          std::vector<int64_t> shape) {
+  std::optional<DType> type = elementTypeOf(element);
+  if (!type) {
+    std::string text;
+    llvm::raw_string_ostream(text) << element;
+    return refuse(operation, "is not supported by the interpreter for elements of " + text);
+  }
   int64_t count = llvm::is_contained(shape, 0) ? 0 : 1;
   for (int64_t size : shape)
     count *= count ? size : 0;
-  return {type, std::move(shape), std::vector<double>(count, std::numeric_limits<double>::quiet_NaN())};
+  return HostResult{*type, std::move(shape), std::vector<double>(count, std::numeric_limits<double>::quiet_NaN())};
 }
 
 /// Computes an output, and with it the lse of its softmax where that has one; without `values`, the lse alone.
@@ -170,25 +184,24 @@ llvm::Error KernelInterpreter::evaluate(Operation *operation, const Weights &wei
   HostResult lse, weighted;
   SoftmaxOp softmax = weights.line;
   if (softmax.getLse() && !results.contains(softmax.getLse())) {
-    lse = emptyResult(DType::F32, shape);
+    llvm::Expected<HostResult> made = emptyResult(operation, Float32Type::get(kernel.getContext()), shape);
+    if (!made)
+      return made.takeError();
+    lse = std::move(*made);
     wanted.lse = &lse;
   }
   if (values) {
     auto type = cast<RankedTensorType>(output.getType());
     shape.push_back(type.getRank() && !type.isDynamicDim(type.getRank() - 1) ? type.getShape().back()
                                                                              : values->valueSize());
-    std::optional<DType> element = elementTypeOf(type.getElementType());
-    if (!element) {
-      std::string text;
-      llvm::raw_string_ostream(text) << type.getElementType();
-      return refuse(operation, "is not supported by the interpreter for elements of " + text);
-    }
-    weighted = emptyResult(*element, shape);
+    llvm::Expected<HostResult> made = emptyResult(operation, type.getElementType(), shape);
+    if (!made)
+      return made.takeError();
+    weighted = std::move(*made);
     wanted.values = values.get();
     wanted.output = &weighted;
   }
-  Precision precision = options.kernelPrecision ? Precision::Kernel : Precision::Exact;
-  if (std::optional<std::string> fault = computeAttention(weights.attention, precision, options.rows, wanted))
+  if (std::optional<std::string> fault = computeAttention(weights.attention, precision(), options.rows, wanted))
     return llvm::createStringError(*fault);
   if (wanted.lse)
     results[softmax.getLse()] = std::move(lse);
@@ -198,10 +211,59 @@ llvm::Error KernelInterpreter::evaluate(Operation *operation, const Weights &wei
 }
 
 llvm::Error KernelInterpreter::line(OutputOp op) {
-  llvm::Expected<SequencePointer> values = sequenceOf(op, op.getValues());
+  llvm::Expected<SequencePointer> values = sequences.of(op, op.getValues());
   if (!values)
     return values.takeError();
   return evaluate(op, weights.lookup(op.getProbs()), *values, op.getOutput());
+}
+
+llvm::Error KernelInterpreter::line(MergeOp op) {
+  auto type = cast<RankedTensorType>(op.getOutput().getType());
+  std::vector<PartialResult> parts;
+  std::vector<int64_t> shape;
+  for (auto [given, stats] : llvm::zip(op.getOutputs(), op.getLses())) {
+    llvm::Expected<HostTensor> output = tensorOf(op, given);
+    if (!output)
+      return output.takeError();
+    llvm::Expected<HostTensor> lse = tensorOf(op, stats);
+    if (!lse)
+      return lse.takeError();
+    shape.assign(output->shape.end() - type.getRank(), output->shape.end());
+    llvm::append_range(parts, partsOf(*output, *lse, type.getRank()));
+  }
+  std::optional<HostTensor> sink;
+  if (op.getSink()) {
+    llvm::Expected<HostTensor> given = tensorOf(op, op.getSink());
+    if (!given)
+      return given.takeError();
+    sink = *given;
+  }
+  llvm::Expected<HostResult> output = emptyResult(op, type.getElementType(), shape);
+  if (!output)
+    return output.takeError();
+  shape.pop_back();
+  llvm::Expected<HostResult> lse = emptyResult(op, Float32Type::get(op.getContext()), shape);
+  if (!lse)
+    return lse.takeError();
+  computeMerge(parts, sink, precision(), options.rows, *output, &*lse);
+  results[op.getOutput()] = std::move(*output);
+  if (op.getLse())
+    results[op.getLse()] = std::move(*lse);
+  return llvm::Error::success();
+}
+
+llvm::Error KernelInterpreter::line(AppendOp op) {
+  llvm::Expected<SequencePointer> source = sequences.of(op, op.getSource());
+  if (!source)
+    return source.takeError();
+  llvm::Expected<SequencePointer> cache = sequences.of(op, op.getCache());
+  if (!cache)
+    return cache.takeError();
+  if (llvm::Error error = sequences.checkBatch(op, "new entries and a cache with the same batch", (*source)->batch(),
+                                               (*cache)->batch()))
+    return error;
+  appendEntries(**source, **cache, factsOf(op.getCache()).numTensors == 2);
+  return llvm::Error::success();
 }
 
 llvm::Error KernelInterpreter::arithmetic(Operation *operation) {
@@ -217,7 +279,8 @@ llvm::Error KernelInterpreter::arithmetic(Operation *operation) {
 
 llvm::Error KernelInterpreter::line(Operation *operation) {
   return llvm::TypeSwitch<Operation *, llvm::Error>(operation)
-      .Case<DenseOp, ScoresOp, SoftmaxOp, OutputOp>([&](auto op) { return line(op); })
+      .Case<DenseOp, RaggedOp, PagesOp, ShareOp, ConcatOp, AtOp>([&](auto op) { return sequences.add(op); })
+      .Case<ScoresOp, SoftmaxOp, OutputOp, MergeOp, AppendOp>([&](auto op) { return line(op); })
       .Case<ModifyOp, MaskOp>([&](auto op) { return change(op, op.getInput(), op.getByAttr(), op.getParams()); })
       .Default([&](Operation *other) {
         if (other->getName().getDialectNamespace() == AttnDialect::getDialectNamespace())
@@ -228,18 +291,15 @@ llvm::Error KernelInterpreter::line(Operation *operation) {
 
 llvm::Expected<Interpretation> KernelInterpreter::run() {
   Block &body = kernel.getBody().front();
+  ownCaches();
   for (Operation &operation : body.without_terminator())
     if (llvm::Error error = line(&operation))
       return error;
   Interpretation named;
-  Operation *end = body.getTerminator();
-  for (auto [index, value] : llvm::enumerate(end->getOperands())) {
-    // An lse that is returned without its output was computed by no line.
-    if (auto softmax = value.getDefiningOp<SoftmaxOp>(); softmax && !results.contains(value))
-      if (llvm::Error error = evaluate(softmax, weights.lookup(softmax.getProbs()), nullptr, {}))
-        return error;
+  for (auto [index, value] : llvm::enumerate(body.getTerminator()->getOperands()))
     named[kernel.resultName(index).str()] = results.at(value);
-  }
+  for (const auto &[name, cache] : caches)
+    named.try_emplace(name, HostResult{cache.type(), cache.shape(), cache.values()});
   return named;
 }
 
@@ -257,6 +317,22 @@ llvm::Expected<KernelOp> findKernel(ModuleOp module, StringRef name) {
   }
   return llvm::createStringError(name.empty() ? "expects the name of one of the kernels " + names
                                               : "expects a kernel @" + name + ", got a file with " + names);
+}
+
+std::vector<std::string> namesOfResults(KernelOp kernel) {
+  std::vector<std::string> names;
+  for (unsigned index = 0; index < kernel.getNumResults(); ++index)
+    names.push_back(kernel.resultName(index).str());
+  for (auto append : kernel.getBody().front().getOps<AppendOp>()) {
+    Operation *cache = append.getCache().getDefiningOp();
+    for (unsigned index = 0, count = factsOf(append.getCache()).numTensors; index < count; ++index) {
+      auto tensor = cast<BlockArgument>(cache->getOperand(index));
+      std::string name = kernel.argName(tensor.getArgNumber()).str();
+      if (!llvm::is_contained(names, name))
+        names.push_back(name);
+    }
+  }
+  return names;
 }
 
 llvm::Expected<Interpretation> interpret(ModuleOp module, StringRef name,

@@ -26,11 +26,13 @@ using HostScalar = std::variant<double, int64_t>;
 struct InterpretOptions {
   /// The same formula in the kernel's own precisions, without tiles, instead of double precision.
   bool kernelPrecision = false;
-  /// Only these query rows are computed; those beyond a sequence's length are passed over.
+  /// Only these query rows are computed: indices along the dimension of queries of what a query lies in. Those beyond a
+  /// sequence's length are passed over.
   std::optional<std::vector<int64_t>> rows = std::nullopt;
 };
 
-/// The results of a kernel by name. What no query computes (rows not asked for, rows beyond a query's length) is NaN.
+/// The results of a kernel by name, and the arguments that it appends to. What no query computes (rows not asked for,
+/// rows beyond a query's length) is NaN.
 using Interpretation = std::map<std::string, HostResult>;
 
 /// Evaluates the kernel of that name (empty: the only one). The functions it uses are in the module. Tensors have the

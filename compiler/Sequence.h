@@ -33,17 +33,19 @@ public:
   virtual int64_t heads() const = 0;
   virtual int64_t keySize() const = 0;
   virtual int64_t valueSize() const = 0;
-  virtual DType valueType() const = 0;
+  /// The element type of the value of an entry that exists: parts of one sequence may differ in it.
+  virtual DType valueType(int64_t b, int64_t j) const = 0;
   virtual int64_t length(int64_t b) const = 0;
   /// The key (or query) of entry j of sequence b for head g.
   virtual EntryVector key(int64_t b, int64_t g, int64_t j) const = 0;
   virtual EntryVector value(int64_t b, int64_t g, int64_t j) const = 0;
   /// Where the entry stands when the sequence says so itself; otherwise alignment decides.
   virtual std::optional<int64_t> position(int64_t b, int64_t j) const { return std::nullopt; }
-  /// Which row of a result shaped like the query belongs to the entry: its index among all entries that memory holds.
-  virtual int64_t row(int64_t b, int64_t j) const = 0;
-  /// The shape of a result per row, heads and what follows left out.
-  virtual std::vector<int64_t> rowShape() const = 0;
+  /// The index of the entry among all that memory holds: its row of a result shaped like the query, or its position in
+  /// a packed list. Nothing where entries have no order in memory: such sequences are no queries.
+  virtual std::optional<int64_t> row(int64_t b, int64_t j) const { return std::nullopt; }
+  /// The shape of a result per row, heads and what follows left out; empty where entries have no order in memory.
+  virtual std::vector<int64_t> rowShape() const { return {}; }
 };
 
 /// Row b of tensors of shape (batch, seq, heads, size), its first lens[b] entries. One tensor is keys that are their
@@ -57,7 +59,7 @@ public:
   int64_t heads() const override { return keys.shape[2]; }
   int64_t keySize() const override { return keys.shape[3]; }
   int64_t valueSize() const override { return values.shape[3]; }
-  DType valueType() const override { return values.type; }
+  DType valueType(int64_t, int64_t) const override { return values.type; }
   int64_t length(int64_t b) const override {
     if (!lens)
       return keys.shape[1];
@@ -65,7 +67,7 @@ public:
   }
   EntryVector key(int64_t b, int64_t g, int64_t j) const override { return vector(keys, b, g, j); }
   EntryVector value(int64_t b, int64_t g, int64_t j) const override { return vector(values, b, g, j); }
-  int64_t row(int64_t b, int64_t j) const override { return b * keys.shape[1] + j; }
+  std::optional<int64_t> row(int64_t b, int64_t j) const override { return b * keys.shape[1] + j; }
   std::vector<int64_t> rowShape() const override { return {keys.shape[0], keys.shape[1]}; }
 
 private:

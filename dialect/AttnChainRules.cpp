@@ -137,6 +137,10 @@ void KernelRules::checkOutput(OutputOp op) {
 //===-- merge --------------------------------------------------------------===//
 
 void KernelRules::checkMerge(MergeOp op) {
+  if (op.getOutputs().empty()) {
+    fail(op) << "a partial output or more, got none";
+    return;
+  }
   if (op.getOutputs().size() != op.getLses().size()) {
     fail(op) << "one lse per partial output, got " << op.getOutputs().size() << " outputs and " << op.getLses().size()
              << " lse";
@@ -144,13 +148,17 @@ void KernelRules::checkMerge(MergeOp op) {
   }
   RankedTensorType result = tensorType(op.getOutput());
   Type f32 = Float32Type::get(op->getContext());
-  if (result.getRank() < 2) {
+  if (result.getRank() != 3 && result.getRank() != 4) {
     fail(op) << "an output of rank 3 or 4, got " << result;
     return;
   }
+  if (!isa<FloatType>(result.getElementType()))
+    fail(op) << "an output of a floating-point type, got " << result.getElementType();
   for (auto [part, lse] : llvm::zip(op.getOutputs(), op.getLses())) {
     RankedTensorType type = tensorType(part), lseType = tensorType(lse);
     bool isStack = type.getRank() == result.getRank() + 1;
+    if (!isa<FloatType>(type.getElementType()))
+      fail(op) << "partial outputs of a floating-point type, got " << type.getElementType();
     if (!canBeEqual(type.getShape().drop_front(isStack ? 1 : 0), result.getShape()))
       fail(op) << "parts of the shape of the result, or stacks of them with one more dimension in front, got " << type
                << " for " << result;

@@ -197,7 +197,7 @@ private:
   void nameQuery(Value query) {
     if (auto at = query.getDefiningOp<AtOp>()) {
       nameQuery(at.getOf());
-      namePositions(at);
+      namePositions(at, batch);
     } else if (auto ragged = query.getDefiningOp<RaggedOp>()) {
       for (Value tensor : ragged.getTensors())
         give(tensor, {"total_q", "heads", "head_dim"});
@@ -213,20 +213,24 @@ private:
     }
   }
 
-  /// Positions are named after the tensor whose entries they belong to.
-  void namePositions(AtOp at) {
+  /// Positions are named after the tensor whose entries they belong to. Entries that lie in pages or in several places
+  /// have no length that a tensor knows: the positions say how many there may be.
+  void namePositions(AtOp at, StringRef batchName) {
+    if (at.getFirst())
+      give(at.getFirst(), {batchName.str()});
+    if (!at.getPositions())
+      return;
     Value tensor = at.getOf();
     while (Operation *maker = tensor.getDefiningOp()) {
-      if (!isa<DenseOp, RaggedOp, PagesOp, AtOp, ShareOp>(maker) || maker->getNumOperands() == 0)
+      if (!isa<DenseOp, RaggedOp, AtOp, ShareOp>(maker) || maker->getNumOperands() == 0)
         break;
       tensor = maker->getOperand(0);
     }
-    bool isPacked = factsOf(at.getOf()).ragged;
-    if (at.getFirst())
-      give(at.getFirst(), {batch});
-    if (at.getPositions() && isa<RankedTensorType>(tensor.getType()))
-      give(at.getPositions(), isPacked ? Names{nameOr(tensor, 0, "total_kv")}
-                                       : Names{nameOr(tensor, 0, "batch"), nameOr(tensor, 1, "seq_kv")});
+    bool isTensor = isa<RankedTensorType>(tensor.getType());
+    if (factsOf(at.getOf()).ragged)
+      give(at.getPositions(), isTensor ? Names{nameOr(tensor, 0, "total_kv")} : Names{""});
+    else
+      give(at.getPositions(), {batchName.str(), isTensor ? nameOr(tensor, 1, "seq_kv") : "max_positions"});
   }
 
   static StringRef valueDimName(Value keys, Value values) {
@@ -259,7 +263,7 @@ private:
         })
         .Case<RaggedOp>([&](RaggedOp op) {
           nameData(op.getTensors(), {seqName == "seq_new" ? "total_new" : "total_kv", "kv_heads", "head_dim"});
-          give(op.getIndptr(), {"batch_ends"});
+          give(op.getIndptr(), {batchName == "shared_batch" ? "shared_batch_ends" : "batch_ends"});
         })
         .Case<PagesOp>([&](PagesOp op) {
           nameData(op.getPools(), {"pages", "page_size", "kv_heads", "head_dim"});
@@ -274,7 +278,7 @@ private:
         })
         .Case<AtOp>([&](AtOp op) {
           nameKeys(op.getOf(), batchName, seqName);
-          namePositions(op);
+          namePositions(op, batchName);
         })
         .Case<ConcatOp>([&](ConcatOp op) {
           for (Value part : op.getParts())

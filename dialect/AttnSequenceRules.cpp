@@ -147,28 +147,44 @@ struct PartDimension {
 };
 } // namespace
 
-/// What the parts of a concat may have differently: lengths, pages and tables. Goes through `share` and `at`.
-static void collectPartDimensions(Value part, SmallVectorImpl<PartDimension> &dimensions) {
+/// What the parts of a concat may have differently: lengths, pages and tables, and the batch of what is shared. Goes
+/// through `share` and `at`.
+static void collectPartDimensions(Value part, SmallVectorImpl<PartDimension> &dimensions, bool isShared = false) {
   Operation *maker = part.getDefiningOp();
-  if (auto share = dyn_cast_or_null<ShareOp>(maker))
-    return collectPartDimensions(share.getOf(), dimensions);
-  if (auto at = dyn_cast_or_null<AtOp>(maker))
-    return collectPartDimensions(at.getOf(), dimensions);
   auto add = [&](Value tensor, unsigned index, StringRef what, StringRef name) {
     if (!tensorType(tensor).getEncoding() && index < tensorType(tensor).getRank())
       dimensions.push_back({tensor, index, what, name});
   };
+  auto addBatch = [&](Value tensor, StringRef name) {
+    if (isShared)
+      add(tensor, 0, "batch", name);
+  };
+  if (auto share = dyn_cast_or_null<ShareOp>(maker)) {
+    if (share.getRows())
+      add(share.getRows(), 1, "length", "seq_kv");
+    return collectPartDimensions(share.getOf(), dimensions, /*isShared=*/true);
+  }
+  if (auto at = dyn_cast_or_null<AtOp>(maker)) {
+    if (at.getPositions() && factsOf(at.getOf()).paged)
+      add(at.getPositions(), 1, "number of positions", "max_positions");
+    return collectPartDimensions(at.getOf(), dimensions, isShared);
+  }
   if (isa<RankedTensorType>(part.getType()))
     return add(part, 1, "length", "seq_kv");
-  if (auto dense = dyn_cast_or_null<DenseOp>(maker); dense && !dense.getTensors().empty())
+  if (auto dense = dyn_cast_or_null<DenseOp>(maker); dense && !dense.getTensors().empty()) {
     add(dense.getTensors()[0], 1, "length", "seq_kv");
-  if (auto ragged = dyn_cast_or_null<RaggedOp>(maker); ragged && !ragged.getTensors().empty())
+    addBatch(dense.getTensors()[0], "shared_batch");
+  }
+  if (auto ragged = dyn_cast_or_null<RaggedOp>(maker); ragged && !ragged.getTensors().empty()) {
     add(ragged.getTensors()[0], 0, "length", "total_kv");
+    addBatch(ragged.getIndptr(), "shared_batch_ends");
+  }
   if (auto pages = dyn_cast_or_null<PagesOp>(maker); pages && !pages.getPools().empty()) {
     add(pages.getPools()[0], 0, "number of pages", "pages");
     add(pages.getPools()[0], 1, "size of pages", "page_size");
     bool runs = tensorType(pages.getTable()).getRank() == 3;
     add(pages.getTable(), 1, "length", runs ? "max_runs" : "max_pages");
+    addBatch(pages.getTable(), "shared_batch");
   }
 }
 

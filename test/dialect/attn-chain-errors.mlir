@@ -203,3 +203,39 @@ attn.kernel @merge_rank(%o1: tensor<8xf32>, %lse1: tensor<f32>) -> (o: tensor<8x
   %o = attn.merge %o1 lse %lse1 : (tensor<8xf32>, tensor<f32>) -> tensor<8xf32>
   attn.return %o : tensor<8xf32>
 }
+
+// -----
+
+!part = tensor<?x1x8x64xf32>
+!ints = tensor<?x1x8x64xi32>
+!stat = tensor<?x1x8xf32>
+attn.kernel @merge_types(%o1: !ints, %lse1: !stat) -> (o: !ints) {
+  // expected-error @below {{'attn.merge' op expects an output of a floating-point type, got 'i32'}}
+  // expected-error @below {{'attn.merge' op expects partial outputs of a floating-point type, got 'i32'}}
+  %o = attn.merge %o1 lse %lse1 : (!ints, !stat) -> !ints
+  attn.return %o : !ints
+}
+
+// -----
+
+!part  = tensor<?x1x8x64xf32>
+!other = tensor<?x1x8x64xf32, #attn.dims<others, one, heads, head_dim>>
+!stat  = tensor<?x1x8xf32>
+!stats = tensor<?x?x1x8xf32, #attn.dims<few, others, one, heads>>
+!parts = tensor<?x?x1x8x64xf32>
+attn.kernel @merge_names(%o1: !other, %o2: !parts, %lse1: !stat, %lse2: !stats) -> (o: !part) {
+  // expected-error @below {{'attn.merge' op expects one name for what must be equal at launch, got 'batch' in 'o' and 'others' in 'o1'}}
+  // expected-error @below {{'attn.merge' op expects one name for what must be equal at launch, got 'others' in 'o1' and 'batch' in 'lse1'}}
+  // expected-error @below {{'attn.merge' op expects one name for what must be equal at launch, got 'parts' in 'o2' and 'few' in 'lse2'}}
+  // expected-error @below {{'attn.merge' op expects one name for what must be equal at launch, got 'batch' in 'o2' and 'others' in 'lse2'}}
+  %o = attn.merge %o1, %o2 lse %lse1, %lse2 : (!other, !parts, !stat, !stats) -> !part
+  attn.return %o : !part
+}
+
+// -----
+
+attn.kernel @merge_nothing() -> (o: tensor<1x2x8xf32>) {
+  // expected-error @below {{'attn.merge' op expects a partial output or more, got none}}
+  %o = attn.merge lse : () -> tensor<1x2x8xf32>
+  attn.return %o : tensor<1x2x8xf32>
+}

@@ -95,6 +95,7 @@ attn.kernel @at(%q: !q, %k: !q, %v: !q, %first: !n, %positions: !p) -> (o: !q) {
   // expected-error @below {{'attn.at' op expects either [positions] or from first, got neither}}
   %placed = attn.at %entries : !attn.seq
   // expected-error @below {{'attn.at' op expects positions of i32 or i64, got 'f32'}}
+  // expected-error @below {{'attn.at' op expects one name for what must be equal at launch, got 'seq_kv' in 'k' and 'seq_q' in 'positions'}}
   %kv = attn.at %placed[%positions] : !attn.seq [!p]
   %s = attn.scores %queries, %kv : !attn.seq, !attn.seq
   %p = attn.softmax %s
@@ -209,4 +210,103 @@ attn.kernel @append_to_result(%q: !x, %k: !x, %v: !x, %k_new: !x, %v_new: !y) ->
   // expected-error @below {{'attn.append' op expects new entries like those of the cache, 2 of 8 x 64 x f16, got 2 of 8 x 64/32 x f16}}
   attn.append %new to %cache : !attn.seq
   attn.return %o : !x
+}
+
+// -----
+
+// What a launch compares by name must have one: tables, row ends, positions, and rows of others.
+!q     = tensor<?x?x8x64xf16>
+!r     = tensor<?x8x64xf16>
+!r2    = tensor<?x8x64xf16, #attn.dims<others, kv_heads, head_dim>>
+!pool  = tensor<?x16x8x64xf16>
+!pool2 = tensor<?x16x8x64xf16, #attn.dims<others, page_size, kv_heads, head_dim>>
+!t     = tensor<?x?xi32>
+!n     = tensor<?xi32>
+!any   = tensor<?xi32, #attn.dims<any>>
+attn.kernel @tables(%q: !q, %k: !pool, %v: !pool2, %t: !t, %n: !any, %rows: !any, %first: !any) -> (o: !q) {
+  // expected-error @below {{'attn.pages' op expects one name for what must be equal at launch, got 'pages' in 'k' and 'others' in 'v'}}
+  // expected-error @below {{'attn.pages' op expects one name for what must be equal at launch, got 'shared_batch' in 't' and 'any' in 'n'}}
+  %all = attn.pages %k, %v[%t, %n] : !pool, !pool2 [!t, !any]
+  %kv = attn.share %all[%rows] : [!any]
+  // expected-error @below {{'attn.at' op expects one name for what must be equal at launch, got 'batch' in 'q' and 'any' in 'first'}}
+  %queries = attn.at %q from %first : !q from !any
+  // expected-error @below {{'attn.scores' op expects one name for what must be equal at launch, got 'batch' in 'q' and 'any' in 'rows'}}
+  %s = attn.scores %queries, %kv : !attn.seq, !attn.seq
+  %p = attn.softmax %s
+  %o = attn.output %p, %kv : !attn.seq -> !q
+  attn.return %o : !q
+}
+attn.kernel @packed(%q: !r, %k: !r, %v: !r2, %ends: !n, %any: !any) -> (o: !r2) {
+  %all = attn.ragged %q[%ends] : !r [!n]
+  // expected-error @below {{'attn.at' op expects one name for what must be equal at launch, got 'total_q' in 'q' and 'any' in 'any'}}
+  %queries = attn.at %all[%any] : !attn.seq [!any]
+  // expected-error @below {{'attn.ragged' op expects one name for what must be equal at launch, got 'total_kv' in 'k' and 'others' in 'v'}}
+  %kv = attn.ragged %k, %v[%any] : !r, !r2 [!any]
+  // expected-error @below {{'attn.scores' op expects one name for what must be equal at launch, got 'batch_ends' in 'ends' and 'any' in 'any'}}
+  %s = attn.scores %queries, %kv : !attn.seq, !attn.seq
+  %p = attn.softmax %s
+  // expected-error @below {{'attn.output' op expects one name for what must be equal at launch, got 'total_q' in 'q' and 'others' in 'o'}}
+  %o = attn.output %p, %kv : !attn.seq -> !r2
+  attn.return %o : !r2
+}
+
+// -----
+
+// Parts that are shared may have batches of their own; positions of what lies in pages have lengths of their own.
+!q     = tensor<?x?x8x64xf16>
+!a     = tensor<?x?x8x64xf16, #attn.dims<shared_batch, seq_a, kv_heads, head_dim>>
+!pool  = tensor<?x16x8x64xf16>
+!pool2 = tensor<?x16x8x64xf16, #attn.dims<pages2, page_size, kv_heads, head_dim>>
+!one   = tensor<1x?x8x64xf16, #attn.dims<one, seq_one, kv_heads, head_dim>>
+!r     = tensor<?x8x64xf16>
+!r2    = tensor<?x8x64xf16, #attn.dims<total2, kv_heads, head_dim>>
+!n     = tensor<?xi32>
+!t     = tensor<?x?xi32>
+!t2    = tensor<?x?xi32, #attn.dims<batch, max2>>
+!d     = tensor<?x?x8x64xf16>
+attn.kernel @shared_parts(%q: !q, %k: !d, %k2: !one, %p1: !pool, %t1: !t, %n: !n, %r: !r,
+                          %r2: !r2, %e: !n, %e2: !n, %rows: !t, %rows2: !t) -> (o: !q) {
+  %a = attn.dense %k : !d
+  %b = attn.dense %k2 : !one
+  %c = attn.pages %p1[%t1, %n] : !pool [!t, !n]
+  %e1 = attn.ragged %r[%e] : !r [!n]
+  %f = attn.ragged %r2[%e2] : !r2 [!n]
+  %a1 = attn.share %a
+  %b1 = attn.share %b
+  %c1 = attn.share %c[%rows] : [!t]
+  %e3 = attn.share %e1
+  %f1 = attn.share %f[%rows2] : [!t]
+  // expected-error @below {{'attn.concat' op expects #attn.dims on 'k' and 't1': both would call their batch 'shared_batch'}}
+  // expected-error @below {{'attn.concat' op expects #attn.dims on 'k' and 'rows': both would call their length 'seq_kv'}}
+  // expected-error @below {{'attn.concat' op expects #attn.dims on 'k' and 'rows2': both would call their length 'seq_kv'}}
+  // expected-error @below {{'attn.concat' op expects #attn.dims on 'e' and 'e2': both would call their batch 'shared_batch_ends'}}
+  %kv = attn.concat %a1, %b1, %c1, %e3, %f1
+  %s = attn.scores %q, %kv : !q, !attn.seq
+  %p = attn.softmax %s
+  %o = attn.output %p, %kv : !attn.seq -> !q
+  attn.return %o : !q
+}
+attn.kernel @placed_parts(%q: !q, %p1: !pool, %p2: !pool2, %t1: !t, %t2: !t2, %n: !n, %at: !t, %at2: !t) -> (o: !q) {
+  %a = attn.pages %p1[%t1, %n] : !pool [!t, !n]
+  %b = attn.pages %p2[%t2, %n] : !pool2 [!t2, !n]
+  %a1 = attn.at %a[%at] : !attn.seq [!t]
+  %b1 = attn.at %b[%at2] : !attn.seq [!t]
+  // expected-error @below {{'attn.concat' op expects #attn.dims on 'at' and 'at2': both would call their number of positions 'max_positions'}}
+  %kv = attn.concat %a1, %b1
+  %queries = attn.at %q from %n : !q from !n
+  %s = attn.scores %queries, %kv : !attn.seq, !attn.seq
+  %p = attn.softmax %s
+  %o = attn.output %p, %kv : !attn.seq -> !q
+  attn.return %o : !q
+}
+
+// -----
+
+!x   = tensor<?x?x8x64xf16>
+!new = tensor<?x?x8x64xf16, #attn.dims<others, seq_new, kv_heads, head_dim>>
+attn.kernel @append_batch(%new: !new, %k: !x) {
+  %cache = attn.dense %k : !x
+  // expected-error @below {{'attn.append' op expects one name for what must be equal at launch, got 'batch' in 'k' and 'others' in 'new'}}
+  attn.append %new to %cache : !new
+  attn.return
 }

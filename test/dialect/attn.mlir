@@ -95,14 +95,15 @@ attn.kernel @ragged(%q: !r, %kv: !r, %ends: !indptr, %at: !at) -> (o: !r) {
 // CHECK-LABEL: attn.kernel @rows_of_others(
 !rows = tensor<?x?xi32, #attn.dims<beams, seq_response>>
 !resp = tensor<?x?x8x128xbf16, #attn.dims<beams, seq_response, kv_heads, head_dim>>
-attn.kernel @rows_of_others(%q: !one, %k: !resp, %v: !resp, %rows: !rows) -> (o: !one) {
+!beam = tensor<?x1x32x128xbf16, #attn.dims<beams, one, heads, head_dim>>
+attn.kernel @rows_of_others(%q: !beam, %k: !resp, %v: !resp, %rows: !rows) -> (o: !beam) {
   %all = attn.dense %k, %v : !resp, !resp
   // CHECK: attn.share %seq[%rows] : [!beams_seq_response_i32]
   %kv = attn.share %all[%rows] : [!rows]
-  %s = attn.scores %q, %kv : !one, !attn.seq
+  %s = attn.scores %q, %kv : !beam, !attn.seq
   %p = attn.softmax %s
-  %o = attn.output %p, %kv : !attn.seq -> !one
-  attn.return %o : !one
+  %o = attn.output %p, %kv : !attn.seq -> !beam
+  attn.return %o : !beam
 }
 
 // CHECK-LABEL: attn.kernel @merge(

@@ -1,6 +1,6 @@
 // S31: a load outside its tensor is an error for every pair that exists, also for one that a mask hides or a select
 // drops; a division by zero is one too. Both name the function, the operation and its place.
-// RUN: rm -rf %t && %python %S/make_inputs.py %t q=f32:1x3x2x8 k=f32:1x5x2x8 table=i32:3 zeros=i32:1
+// RUN: rm -rf %t && %python %S/make_inputs.py %t q=f32:1x3x2x8 k=f32:1x5x2x8 table=i32:3 zeros=i32:1 cache=f32:1x4x3x2 ends=i32:2
 // RUN: not attnc --interpret %s --kernel beyond --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
 // RUN:   --input table=%t/table.npy --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=BEYOND
 // RUN: not attnc --interpret %s --kernel hidden --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
@@ -14,7 +14,7 @@
 // RUN: not attnc --interpret %s --kernel tiny --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
 // RUN:   --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=TINY
 // RUN: not attnc --interpret %s --kernel keeps --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
-// RUN:   --input cache=%t/k.npy --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=KEEPS
+// RUN:   --input cache=%t/cache.npy --input ends=%t/ends.npy --output o=%t/o.npy 2>&1 | FileCheck %s --check-prefix=KEEPS
 // RUN: attnc --interpret %s --kernel passed_on --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
 // RUN:   --input table=%t/table.npy --output o=%t/p.npy
 // RUN: attnc --interpret %s --kernel direct --input q=%t/q.npy --input k=%t/k.npy --input v=%t/k.npy \
@@ -130,16 +130,18 @@ attn.kernel @tiny(%q: !x, %k: !x, %v: !x) -> (o: !tiny) {
   attn.return %o : !tiny
 }
 
-// KEEPS: error: {{.*}}:[[#@LINE+6]]:10: 'attn.dense' op is supported by the interpreter on arguments of the kernel only
-!kept = tensor<?x?x2x8xf32, #attn.dims<batch, kept, heads, head_dim>>
-attn.kernel @keeps(%q: !x, %k: !x, %v: !x, %cache: !kept) -> (o: !x) {
+// KEEPS: error: {{.*}}:[[#@LINE+7]]:10: 'attn.ragged' op expects arguments of the kernel, or results of lines before
+!n    = tensor<?xi32>
+!few  = tensor<?x?x3x2xf32, #attn.dims<kept, places, three, two>>
+!same = tensor<?x3x2xf32, #attn.dims<batch, seq_q, heads>>
+attn.kernel @keeps(%q: !x, %k: !x, %v: !x, %cache: !few, %ends: !n) -> (o: !x, lse: !same) {
   %s = attn.scores %q, %k : !x, !x
-  %p = attn.softmax %s
-  %o = attn.output %p, %v : !x -> !x
-  %new = attn.dense %o : !x
-  %to = attn.dense %cache : !kept
+  %p, %lse = attn.softmax %s -> !same
+  %new = attn.ragged %lse[%ends] : !same [!n]
+  %to = attn.dense %cache : !few
   attn.append %new to %to : !attn.seq
-  attn.return %o : !x
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o, %lse : !x, !same
 }
 
 // A tensor that a function gives back is the one that it was given.
