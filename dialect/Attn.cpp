@@ -93,7 +93,7 @@ LogicalResult DimsAttr::verifyEncoding(ArrayRef<int64_t> shape, Type,
 //===-- schedule -----------------------------------------------------------===//
 
 namespace {
-constexpr StringLiteral kScheduleKeys[] = {"block_q", "block_kv", "num_stages", "num_warps", "num_splits"};
+constexpr StringLiteral kScheduleKeys[] = {"block_q", "block_kv", "num_stages", "num_warps", "num_splits", "packed"};
 constexpr unsigned kNumScheduleKeys = std::size(kScheduleKeys);
 
 /// What has been read of a schedule<...>.
@@ -134,7 +134,8 @@ ParseResult parseScheduleEntry(AsmParser &parser, ScheduleText &text) {
     return parseOverlap(parser, text);
   const auto *found = llvm::find(kScheduleKeys, key);
   if (found == std::end(kScheduleKeys))
-    return parser.emitError(loc, "expects block_q, block_kv, num_stages, num_warps, num_splits or overlap, got '")
+    return parser.emitError(loc,
+                            "expects block_q, block_kv, num_stages, num_warps, num_splits, packed or overlap, got '")
            << key << "'";
   int64_t &number = text.numbers[found - std::begin(kScheduleKeys)];
   if (parser.parseInteger(number))
@@ -152,11 +153,12 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
                                      [&] { return parseScheduleEntry(parser, text); }))
     return {};
   const int64_t *n = text.numbers;
-  return get(parser.getContext(), text.name, n[0], n[1], n[2], n[3], n[4], text.overlap);
+  return get(parser.getContext(), text.name, n[0], n[1], n[2], n[3], n[4], n[5], text.overlap);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
-  const int64_t numbers[kNumScheduleKeys] = {getBlockQ(), getBlockKv(), getNumStages(), getNumWarps(), getNumSplits()};
+  const int64_t numbers[kNumScheduleKeys] = {getBlockQ(),   getBlockKv(),   getNumStages(),
+                                             getNumWarps(), getNumSplits(), getPacked()};
   const char *separator = "";
   auto next = [&]() -> AsmPrinter & {
     printer << separator;

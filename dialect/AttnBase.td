@@ -85,9 +85,12 @@ def Attn_Schedule : AttrDef<Attn_Dialect, "Schedule"> {
   let mnemonic = "schedule";
   let summary = "How a kernel is to be computed, as far as it is not left to the compiler";
   let description = [{
-    A name of a schedule, then any of `block_q`, `block_kv`, `num_stages`, `num_warps` and `num_splits` with a positive
-    number, and `overlap` with `none`, `scores_ahead` or `output_behind`. What is left out is chosen; an overlap
+    A name of a schedule, then any of `block_q`, `block_kv`, `num_stages`, `num_warps`, `num_splits` and `packed` with a
+    positive number, and `overlap` with `none`, `scores_ahead` or `output_behind`. What is left out is chosen; an overlap
     only where products are asynchronous. A schedule changes results by rounding at most.
+
+    `packed = G`, with G query heads to each key head, fills the block_q rows of a tile with all heads of a group for
+    each token; `packed = 1` with the tokens of one head.
 
     ```mlir
     !x = tensor<?x?x12x64xf16>
@@ -107,6 +110,7 @@ def Attn_Schedule : AttrDef<Attn_Dialect, "Schedule"> {
     DefaultValuedParameter<"int64_t", "0", "buffers of a ring; 0: chosen">:$num_stages,
     DefaultValuedParameter<"int64_t", "0", "warps of a program; 0: chosen">:$num_warps,
     DefaultValuedParameter<"int64_t", "0", "most splits of one sequence; 0: chosen">:$num_splits,
+    DefaultValuedParameter<"int64_t", "0", "heads of a group in the rows of a tile; 0: chosen">:$packed,
     DefaultValuedParameter<"::std::optional<::attn::Overlap>", "::std::nullopt", "none given: chosen">:$overlap);
   let hasCustomAssemblyFormat = 1;
 }

@@ -25,7 +25,7 @@ struct AddFallback : impl::AddFallbackBase<AddFallback> {
       twin.setSymName(name);
       constexpr int64_t kWarps = 4, kRows = 16 * kWarps, kKeys = 16, kStages = 1;
       twin.setScheduleAttr(ScheduleAttr::get(&getContext(), given.getName(), kRows, kKeys, kStages, kWarps,
-                                             given.getNumSplits(), std::nullopt));
+                                             given.getNumSplits(), given.getPacked(), std::nullopt));
       twin->setAttr("attn.unaligned", builder.getStringAttr(kernel.getSymName()));
     }
   }

@@ -253,11 +253,12 @@ private:
 
 /// A result of 16 bits goes through the buffer of the queries, if it lies there in the same rows of bytes: each
 /// warpgroup then overwrites what it alone has read. Boxes end where the tensor does, so a sequence must not end before
-/// it.
+/// it, and hold whole tokens.
 void storeThroughRing(StoreOp store) {
   auto tile = cast<RankedTensorType>(store.getTile().getType());
   Type element = store.getView().getType().getElement();
-  if (tile.getRank() != 2 || element.getIntOrFloatBitWidth() != 16 || !store.getView().getDefiningOp<ViewOp>())
+  auto view = store.getView().getDefiningOp<ViewOp>();
+  if (tile.getRank() != 2 || element.getIntOrFloatBitWidth() != 16 || !view || 64 % view.getPacked())
     return;
   auto stored = RankedTensorType::get(tile.getShape(), element);
   for (auto ring : store->getParentOfType<func::FuncOp>().getBody().front().getOps<RingOp>()) {

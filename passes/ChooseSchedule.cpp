@@ -118,14 +118,18 @@ struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
       return std::optional(given.value_or(Overlap::OutputBehind));
     if (given.value_or(Overlap::None) == Overlap::None)
       return std::optional<Overlap>();
-    return kernel.emitOpError("expects overlap to be none: ")
-           << "products overlap on a target with wgmma and with block_q = 16 x num_warps, num_warps 4, 8 or 12, got "
-           << stringifyOverlap(*given) << " with block_q = " << tiles.blockQ << ", num_warps = " << tiles.numWarps
-           << " on " << target.chip;
+    InFlightDiagnostic fault = kernel.emitOpError("expects overlap to be none: ")
+                               << "products overlap on a target with wgmma and with block_q = 16 x num_warps, "
+                               << "num_warps 4, 8 or 12, got " << stringifyOverlap(*given)
+                               << " with block_q = " << tiles.blockQ << ", num_warps = " << tiles.numWarps;
+    if (tiles.packed && tiles.blockQ % tiles.packed)
+      fault << " and packed = " << tiles.packed << ", which does not divide it,";
+    return fault << " on " << target.chip;
   }
 
   static LogicalResult complete(KernelOp kernel, const Attention &attention, const Target &target) {
-    FailureOr<Choice> choice = chooseSchedule(kernel, shapeOf(attention), target);
+    KernelShape shape = shapeOf(attention);
+    FailureOr<Choice> choice = chooseSchedule(kernel, shape, target);
     if (failed(choice))
       return failure();
     const Tiles &tiles = choice->tiles;
@@ -134,7 +138,8 @@ struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
     if (failed(overlap))
       return failure();
     kernel.setScheduleAttr(ScheduleAttr::get(context, StringAttr::get(context, prefill), tiles.blockQ, tiles.blockKv,
-                                             tiles.numStages, tiles.numWarps, /*num_splits=*/0, *overlap));
+                                             tiles.numStages, tiles.numWarps, /*num_splits=*/0,
+                                             shape.group == 1 ? 0 : tiles.packed, *overlap));
     return success();
   }
 };
@@ -204,6 +209,7 @@ KernelShape shapeOf(const Attention &attention) {
       work.visit(function);
   shape.scoreOperations = work.operations;
   shape.loadsByKey = work.loads;
+  shape.group = attention.query.getDimSize(2) / attention.keys.getDimSize(2);
   shape.seqQ = staticSize(attention.query, 1);
   shape.seqKv = staticSize(attention.keys, 1);
   return shape;
@@ -212,7 +218,8 @@ KernelShape shapeOf(const Attention &attention) {
 Tiles tilesOf(ScheduleAttr schedule) {
   if (!schedule)
     return {};
-  return {schedule.getBlockQ(), schedule.getBlockKv(), schedule.getNumStages(), schedule.getNumWarps()};
+  return {schedule.getBlockQ(), schedule.getBlockKv(), schedule.getNumStages(), schedule.getNumWarps(),
+          schedule.getPacked()};
 }
 
 FailureOr<Choice> chooseSchedule(KernelOp kernel, const KernelShape &shape, const Target &target) {

@@ -152,7 +152,7 @@ private:
 
   Value resultView(Value chainValue, int64_t columns, Type element, Value batch, Value head, Value length) {
     if (Value memory = resultMemory(chainValue))
-      return views.viewOfMemory(memory, batch, head, length);
+      return views.viewOfMemory(memory, batch, head, length, /*position=*/Value(), packed());
     return AbsentOp::create(builder, ViewType::get(kernel.getContext(), columns, element));
   }
 
@@ -193,6 +193,13 @@ private:
 
   //===-- body -----------------------------------------------------------------===//
 
+  /// Heads of each token in the rows of a tile.
+  int64_t packed() { return std::max<int64_t>(1, schedule.getPacked()); }
+
+  Value rowsOf(Value tokens) {
+    return packed() == 1 ? tokens : arith::MulIOp::create(builder, tokens, views.index(packed())).getResult();
+  }
+
   void writeBody() {
     Value queries = attention.scores.getQuery(), keys = attention.scores.getKeys();
     int64_t heads = attention.query.getDimSize(2), kvHeads = attention.keys.getDimSize(2);
@@ -201,22 +208,22 @@ private:
     // keys under a causal mask come first.
     Value q = views.memoryOf(queries, false);
     Value blockQ = views.index(schedule.getBlockQ());
-    Value blocks = arith::CeilDivUIOp::create(builder, views.sizeOf(q, 1), blockQ);
+    Value blocks = arith::CeilDivUIOp::create(builder, rowsOf(views.sizeOf(q, 1)), blockQ);
     auto program = ProgramOp::create(builder, SmallVector<Type>(3, builder.getIndexType()),
-                                     ValueRange{blocks, views.index(heads), views.sizeOf(q, 0)});
+                                     ValueRange{blocks, views.index(heads / packed()), views.sizeOf(q, 0)});
     Value head = program.getIds()[1], batch = program.getIds()[2];
     Value last = arith::SubIOp::create(builder, blocks, views.index(1));
     Value block = arith::SubIOp::create(builder, last, program.getIds()[0]);
     Value row = arith::MulIOp::create(builder, block, blockQ);
     Value kvHead = head;
-    if (heads != kvHeads)
-      kvHead = arith::DivUIOp::create(builder, head, views.index(heads / kvHeads));
+    if (int64_t programs = heads / kvHeads / packed(); programs > 1)
+      kvHead = arith::DivUIOp::create(builder, head, views.index(programs));
 
-    Value rows = views.lengthOf(queries, batch), columns = views.lengthOf(keys, batch);
-    Value position;
+    Value tokens = views.lengthOf(queries, batch), columns = views.lengthOf(keys, batch);
+    Value position, rows = rowsOf(tokens);
     if (attention.scores.getAlign() == Align::End)
-      position = arith::SubIOp::create(builder, columns, rows);
-    Value queryView = views.viewOf(queries, false, batch, head, rows, position);
+      position = arith::SubIOp::create(builder, columns, tokens);
+    Value queryView = views.viewOf(queries, false, batch, head, rows, position, packed());
     Value keyView = views.viewOf(keys, false, batch, kvHead, columns);
     Value valueView = views.viewOf(attention.output.getValues(), true, batch, kvHead, columns);
     Value outView = resultView(attention.output.getOutput(), attention.result.getDimSize(3),

@@ -100,6 +100,11 @@ double waste(std::optional<int64_t> length, int64_t block) {
   return double(llvm::alignTo(*length, block)) / double(*length);
 }
 
+/// Query rows of a sequence where their number is static: tokens, times the heads that are packed.
+std::optional<int64_t> rowsOf(const KernelShape &shape, const Tiles &tiles) {
+  return shape.seqQ ? std::optional(*shape.seqQ * std::max<int64_t>(1, tiles.packed)) : std::nullopt;
+}
+
 //===-- tuned rows ---------------------------------------------------------===//
 
 /// A choice that was found by measurement, for head dimensions within bounds. It counts only where at least as many
@@ -149,12 +154,15 @@ std::optional<Choice> tuned(const KernelShape &shape, const Tiles &given, const 
       continue;
     if (row.unmasked && shape.masks)
       continue;
+    Tiles tiles = row.tiles;
+    tiles.packed = given.packed;
     // A row was tuned on long sequences.
-    if ((shape.seqQ && *shape.seqQ < row.tiles.blockQ) || (shape.seqKv && *shape.seqKv < row.tiles.blockKv))
+    if (rowsOf(shape, tiles).value_or(tiles.blockQ) < tiles.blockQ ||
+        shape.seqKv.value_or(tiles.blockKv) < tiles.blockKv)
       continue;
-    Cost cost = costOf(shape, row.tiles, target);
+    Cost cost = costOf(shape, tiles, target);
     if (cost.programsPerSm >= row.programsPerSm && fitsRegisters(cost, target, /*withSpills=*/false))
-      return Choice{row.tiles, Origin::Tuned, cost};
+      return Choice{tiles, Origin::Tuned, cost};
   }
   return std::nullopt;
 }
@@ -186,7 +194,7 @@ void forEachCandidate(const KernelShape &shape, const Tiles &given, llvm::functi
     for (int64_t blockQ : values(given.blockQ, TileLimits::rowsPerWarp * numWarps, TileLimits::maxBlockQ))
       for (int64_t blockKv : values(given.blockKv, TileLimits::blockKvStep, mostKeys))
         for (int64_t numStages : values(given.numStages, 1, 2))
-          visit({blockQ, blockKv, numStages, numWarps});
+          visit({blockQ, blockKv, numStages, numWarps, given.packed});
   }
 }
 
@@ -206,7 +214,8 @@ RoleRegisters warpgroupRegisters(int64_t computeWarps) {
 }
 
 bool servesWarpgroups(const Tiles &tiles, const Target &target) {
-  return target.matrix == MatrixGeneration::Wgmma && tiles.numWarps % 4 == 0 && tiles.blockQ == 16 * tiles.numWarps;
+  return target.matrix == MatrixGeneration::Wgmma && tiles.numWarps % 4 == 0 && tiles.blockQ == 16 * tiles.numWarps &&
+         tiles.blockQ % std::max<int64_t>(1, tiles.packed) == 0;
 }
 
 bool fitsShared(const Cost &cost, const Target &target) { return cost.sharedBytes <= target.sharedPerProgram; }
@@ -252,11 +261,33 @@ Cost costOf(const KernelShape &shape, const Tiles &tiles, const Target &target) 
   double wait = std::max(0.0, memoryLatency - (tiles.numStages > 1 ? compute : cost.matrixClocks / 2));
   cost.latencyClocks = wait / std::max<int64_t>(1, cost.programsPerSm);
   cost.tileClocks = std::max({cost.sharedClocks, cost.loadClocks, compute}) + cost.latencyClocks;
-  cost.clocksPerScore = cost.tileClocks / scores * waste(shape.seqQ, tiles.blockQ) * waste(shape.seqKv, tiles.blockKv);
+  cost.clocksPerScore =
+      cost.tileClocks / scores * waste(rowsOf(shape, tiles), tiles.blockQ) * waste(shape.seqKv, tiles.blockKv);
   return cost;
 }
 
+/// The better of a tile's rows that are tokens and rows that are heads of a group.
+static std::optional<Choice> choosePacked(const KernelShape &shape, const Tiles &given, const Target &target) {
+  Tiles one = given, group = given;
+  one.packed = 1, group.packed = shape.group;
+  std::optional<Choice> apart = chooseTiles(shape, one, target);
+  // Rows are counted in 30 bits.
+  constexpr int64_t mostRows = int64_t(1) << 30;
+  if (shape.group == 1 || !shape.seqQ || *shape.seqQ >= mostRows / shape.group)
+    return apart;
+  std::optional<Choice> together = chooseTiles(shape, group, target);
+  if (!apart || !together)
+    return apart ? apart : together;
+  // Groups that no tile of warpgroups holds would take the older instructions.
+  if (servesWarpgroups(apart->tiles, target) && !servesWarpgroups(together->tiles, target))
+    return apart;
+  auto used = [&](const Tiles &tiles) { return 1 / waste(rowsOf(shape, tiles), tiles.blockQ); };
+  return used(apart->tiles) < 0.9 * used(together->tiles) ? together : apart;
+}
+
 std::optional<Choice> chooseTiles(const KernelShape &shape, const Tiles &given, const Target &target) {
+  if (!given.packed)
+    return choosePacked(shape, given, target);
   if (given.blockQ && given.blockKv && given.numStages && given.numWarps) {
     Cost cost = costOf(shape, given, target);
     return cost.programsPerSm > 0 ? std::optional(Choice{given, Origin::Given, cost}) : std::nullopt;

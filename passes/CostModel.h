@@ -17,13 +17,15 @@ struct KernelShape {
   bool masks = false;           ///< the kernel has a mask function
   int64_t scoreOperations = 0;  ///< operations of score functions for each score
   bool loadsByKey = false;      ///< a score function reads memory for each key or each score
-  std::optional<int64_t> seqQ;  ///< number of query rows of a sequence where it is static
+  int64_t group = 1;            ///< query heads to each key head
+  std::optional<int64_t> seqQ;  ///< number of query tokens of a sequence where it is static
   std::optional<int64_t> seqKv; ///< number of keys of a sequence where it is static
 };
 
 /// The numbers of a schedule; 0 is what nobody has chosen yet.
 struct Tiles {
   int64_t blockQ = 0, blockKv = 0, numStages = 0, numWarps = 0;
+  int64_t packed = 0; ///< heads of a group in the rows of a tile
   bool operator==(const Tiles &) const = default;
 };
 
@@ -53,7 +55,7 @@ struct RoleRegisters {
 RoleRegisters warpgroupRegisters(int64_t computeWarps);
 
 /// Whether whole warpgroups can multiply these tiles: 64 rows for each four warps, on a target that has the
-/// instruction.
+/// instruction, and whole tokens, because boxes load them.
 bool servesWarpgroups(const Tiles &tiles, const Target &target);
 
 /// Bounds on what can be written in schedule<...>.
@@ -75,7 +77,8 @@ struct Choice {
 
 /// Completes `given`. Tuned rows that agree with it and run on the target as they did where they were tuned are taken
 /// first, then the cheapest candidate of the model that needs no spills, then, where what is given allows none, the
-/// cheapest that runs at all. Without any, nothing.
+/// cheapest that runs at all. Without any, nothing. The heads of a group are packed where the number of tokens is
+/// static and a tile's rows are used better by more than a tenth, as FlashAttention-3 does it.
 std::optional<Choice> chooseTiles(const KernelShape &shape, const Tiles &given, const Target &target);
 
 /// Whether the shared memory of a program is enough.

@@ -93,16 +93,20 @@ void FunctionEmitter::waitFor(Value earlier) {
 
 //===-- coordinates ------------------------------------------------------------===//
 
-Value FunctionEmitter::rowIndex(int64_t slot) {
+Value FunctionEmitter::viewRow(int64_t slot) {
   Value base = arith::MulIOp::create(builder, lowering.warp, lowering.i32(place.rowsPerWarp));
   base = arith::AddIOp::create(builder, base, lowering.group);
   base = arith::AddIOp::create(builder, base, lowering.scalar(place.row));
   Value row = arith::AddIOp::create(builder, base, lowering.i32(slot * 8));
   if (!loadsByPlace)
     return row;
-  Value last = arith::SubIOp::create(builder, lowering.view(place.rows).length, lowering.i32(1));
-  return arith::MinSIOp::create(builder, row, last);
+  const LoweredView &rows = lowering.view(place.rows);
+  row = arith::MinSIOp::create(builder, row, arith::SubIOp::create(builder, rows.length, lowering.i32(1)));
+  // Without rows there is no last one, and -1 has no token.
+  return rows.packed == 1 ? row : arith::MaxSIOp::create(builder, row, lowering.i32(0)).getResult();
 }
+
+Value FunctionEmitter::rowIndex(int64_t slot) { return lowering.tokenOf(lowering.view(place.rows), viewRow(slot)); }
 
 Value FunctionEmitter::columnIndex(int64_t column) {
   Value base = arith::AddIOp::create(builder, lowering.scalar(place.col), lowering.quadColumn);
@@ -135,7 +139,7 @@ Value FunctionEmitter::argument(BlockArgument argument, ElementPlace at) {
   case kBatch:
     return rows.batch;
   case kHead:
-    return rows.head;
+    return rows.packed == 1 ? rows.head : lowering.headOf(rows, viewRow(at.slot));
   case kRow:
     return rowIndex(at.slot);
   case kQuery:
@@ -157,6 +161,8 @@ unsigned FunctionEmitter::dependence(Value value) {
     unsigned count = function.getNumArguments() - coordinates - parameters.size();
     if (number < coordinates)
       result = kOnRow | kOnColumn;
+    else if (number - coordinates == kHead)
+      result = lowering.view(place.rows).packed == 1 ? kUniform : kOnRow;
     else if (number - coordinates < count && number - coordinates >= kRow) {
       bool column = count == 6 && (number - coordinates == kColumn || number - coordinates == kKey);
       result = column ? kOnColumn : kOnRow;

@@ -43,8 +43,9 @@ public:
   /// Whether a tree read from this function holds for one element: i1.
   mlir::FailureOr<mlir::Value> holds(const MaskTree &tree, ElementPlace place);
 
-  /// Index of a row of the tile, and of a column; i32. They are those of a row and a column that exist where the
-  /// function loads by them.
+  /// Number of a row of the view; i32. It is that of a row that exists where the function loads by rows or columns.
+  mlir::Value viewRow(int64_t slot);
+  /// Index of its token.
   mlir::Value rowIndex(int64_t slot);
 
 private:

@@ -60,7 +60,8 @@ SmallVector<LinearEmitter::Step> LinearEmitter::order(const Linear &linear) cons
     steps.push_back({variable, coefficient});
   llvm::stable_sort(steps, [&](const Step &a, const Step &b) {
     auto rank = [&](const Step &step) {
-      bool partOfPosition = position && (step.variable == position->first || step.variable == position->second);
+      bool partOfPosition = llvm::any_of(
+          positions, [&](auto pair) { return step.variable == pair.first || step.variable == pair.second; });
       return (step.coefficient > 0 ? 0 : 2) + (partOfPosition ? 0 : 1);
     };
     return rank(a) < rank(b);
@@ -74,9 +75,9 @@ bool LinearEmitter::fitsInt32(ArrayRef<Step> steps, int64_t constant) const {
   auto fits = [&] { return lowest >= INT32_MIN && highest <= INT32_MAX; };
   for (size_t i = 0; i < steps.size(); ++i) {
     auto [low, high] = rangeOf(steps[i].variable);
-    bool whole =
-        position && i + 1 < steps.size() && steps[i].coefficient == steps[i + 1].coefficient &&
-        std::minmax(steps[i].variable, steps[i + 1].variable) == std::minmax(position->first, position->second);
+    bool whole = i + 1 < steps.size() && steps[i].coefficient == steps[i + 1].coefficient &&
+                 llvm::is_contained(
+                     positions, std::pair<unsigned, unsigned>(std::minmax(steps[i].variable, steps[i + 1].variable)));
     if (whole) {
       low = -kFarAway + 1, high = kFarAway - 1;
       ++i;

@@ -20,7 +20,7 @@ public:
   /// Without it a variable is taken to be of magnitude kFarAway at most.
   void setRange(unsigned variable, int64_t lowest, int64_t highest) { ranges[variable] = {lowest, highest}; }
   /// Two variables whose sum is a position, so also of moderate magnitude.
-  void setPosition(unsigned first, unsigned second) { position = {first, second}; }
+  void addPosition(unsigned first, unsigned second) { positions.push_back(std::minmax(first, second)); }
 
   mlir::Value emit(const Linear &linear);
   mlir::Value constant(int64_t number, bool wide = false);
@@ -57,7 +57,7 @@ private:
   mlir::Location location;
   const Inequalities &system;
   llvm::DenseMap<unsigned, Range> ranges;
-  std::optional<std::pair<unsigned, unsigned>> position;
+  llvm::SmallVector<std::pair<unsigned, unsigned>> positions;
   std::map<std::tuple<llvm::StringRef, void *, void *>, mlir::Value> known; // what was computed already
 };
 

@@ -98,9 +98,7 @@ LogicalResult TileLowering::fillByElements(FillOp op) {
   Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, row, left);
   Value inside = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, chunk, i32(from.columns / 8));
   exists = arith::AndIOp::create(builder, exists, inside);
-  Value index =
-      arith::ExtSIOp::create(builder, builder.getI64Type(), arith::AddIOp::create(builder, row, scalar(op.getAt())));
-  Value source = byteOffset(from.address, arith::MulIOp::create(builder, index, from.rowBytes));
+  Value source = addressOf(from, arith::AddIOp::create(builder, row, scalar(op.getAt())));
   Value bytes = arith::ExtUIOp::create(builder, builder.getI64Type(), arith::MulIOp::create(builder, chunk, i32(16)));
   SmallVector<Value> words = loadElements(*this, byteOffset(source, bytes), exists);
 
@@ -147,19 +145,30 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
   int64_t swizzle = encodingOf<SharedAttr>(tile).getSwizzle(), rows = tile.getDimSize(0);
   int64_t realChunks = from.columns / 8;
 
-  Value at = arith::ExtSIOp::create(builder, builder.getI64Type(), scalar(op.getAt()));
-  Value own = copySource(op.getView(), shape.lanesPerRow);
-  // The distances of rows and of passes come from a launch argument, which costs no register, at the price of two
-  // instructions a fill: with effects, so that they are not computed early and kept over the loop.
-  Value rowBytes = ptx("shl.b64 $0, $1, 1;", "=l,l", builder.getI64Type(), from.rowStride, /*effects=*/true);
-  Value source = byteOffset(own, arith::MulIOp::create(builder, at, rowBytes));
-  Value passBytes = arith::MulIOp::create(builder, rowBytes, i64(shape.rowsPerPass));
   auto laneKey = [&](StringRef what) { return (what + " " + Twine(shape.lanesPerRow)).str(); };
   Value row = once(laneKey("copy row"),
                    [&] { return arith::DivUIOp::create(builder, threadOnce(), i32(shape.lanesPerRow)).getResult(); });
   Value column = once(laneKey("copy column"), [&] {
     return arith::RemUIOp::create(builder, threadOnce(), i32(shape.lanesPerRow)).getResult();
   });
+  Value source, passBytes;
+  if (from.packed == 1) {
+    Value at = arith::ExtSIOp::create(builder, builder.getI64Type(), scalar(op.getAt()));
+    Value own = copySource(op.getView(), shape.lanesPerRow);
+    // The distances of rows and of passes come from a launch argument, which costs no register, at the price of two
+    // instructions a fill: with effects, so that they are not computed early and kept over the loop.
+    Value rowBytes = ptx("shl.b64 $0, $1, 1;", "=l,l", builder.getI64Type(), from.rowStride, /*effects=*/true);
+    source = byteOffset(own, arith::MulIOp::create(builder, at, rowBytes));
+    passBytes = arith::MulIOp::create(builder, rowBytes, i64(shape.rowsPerPass));
+  }
+  // Rows of several heads are no fixed distance apart: each pass finds its own. They are queries, which are loaded
+  // once.
+  auto sourceOfHeads = [&](int64_t pass) {
+    Value at = arith::AddIOp::create(builder, scalar(op.getAt()), row);
+    Value begin = addressOf(from, arith::AddIOp::create(builder, at, i32(pass * shape.rowsPerPass)));
+    Value bytes = arith::MulIOp::create(builder, column, i32(16));
+    return byteOffset(begin, arith::ExtUIOp::create(builder, builder.getI64Type(), bytes));
+  };
   Value rowsLeft = arith::SubIOp::create(builder, from.length, scalar(op.getAt()));
   if (op.getWhen()) // A fill that does not happen is one of which no row exists.
     rowsLeft = arith::SelectOp::create(builder, scalar(op.getWhen()), rowsLeft, i32(0));
@@ -197,7 +206,9 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
     ptxEffect(text, "r,l,r", {place, source, size});
   };
   for (int64_t pass = 0; pass < shape.passes; ++pass) {
-    if (pass)
+    if (from.packed > 1)
+      source = sourceOfHeads(pass);
+    else if (pass)
       source = byteOffset(source, passBytes);
     bool guarded = shape.ragged && pass + 1 == shape.passes;
     OpBuilder::InsertionGuard guard(builder);
@@ -252,8 +263,7 @@ LogicalResult TileLowering::lowerStore(StoreOp op) {
     auto branch = scf::IfOp::create(builder, writes);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(branch.thenBlock()->getTerminator());
-    Value wide = arith::ExtSIOp::create(builder, builder.getI64Type(), row);
-    Value address = byteOffset(to.address, arith::MulIOp::create(builder, wide, to.rowBytes));
+    Value address = addressOf(to, row);
     if (perRow) {
       LLVM::StoreOp::create(builder, tile[slot], address, 4);
       continue;

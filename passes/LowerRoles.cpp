@@ -17,11 +17,13 @@ namespace attn::tile {
 // Hardware barriers. 0 is everyone's; stores and turns have one for each of up to three warpgroups.
 static constexpr int64_t kBlankBarrier = 1, kStoreBarrier = 2, kTurnBarrier = 5;
 
-/// What one instruction copies, in the words of the kernel file: rows of one slab of one head.
+/// What one instruction copies, in the words of the kernel file: rows of one slab of one head, or of the heads of a
+/// group. Heads are the inner one of these two dimensions, so the box lies in shared memory as rows are counted.
 std::string TileLowering::boxOf(Value viewValue, int64_t rows, SharedAttr layout) {
   auto view = viewValue.getDefiningOp<ViewOp>();
-  return llvm::formatv("map {0} box [1, {1}, 1, {2}] swizzle {3}", argumentName(view.getBase()), rows, layout.getSlab(),
-                       layout.getSwizzle());
+  int64_t heads = view.getPacked();
+  return llvm::formatv("map {0} box [1, {1}, {2}, {3}] swizzle {4}", argumentName(view.getBase()), rows / heads, heads,
+                       layout.getSlab(), layout.getSwizzle());
 }
 
 std::string TileLowering::boxOf(FillOp fill) {
@@ -126,11 +128,22 @@ LogicalResult TileLowering::lowerRole(Region &role) {
   return result;
 }
 
+/// A box of several heads holds all of them for each of its tokens.
+static LogicalResult checkBox(Operation *op, int64_t rows, const LoweredView &view) {
+  if (rows % view.packed == 0)
+    return success();
+  return op->emitOpError("expects boxes of whole tokens: ")
+         << rows << " rows are no multiple of " << view.packed << " heads";
+}
+
 LogicalResult TileLowering::fillByBoxes(FillOp op) {
   RingType ring = op.getRing().getType();
   RankedTensorType tile = ring.getTile();
   SharedAttr shared = encodingOf<SharedAttr>(tile);
   const LoweredView &from = view(op.getView());
+  if (failed(checkBox(op, tile.getDimSize(0), from)))
+    return failure();
+  Value token = tokenOf(from, scalar(op.getAt()));
   Value phase = phaseOf(op.getRing(), op.getNumber());
   waitForBarrier(barrierOf(op.getRing(), op.getNumber(), /*empty=*/true),
                  arith::XOrIOp::create(builder, phase, i32(1)));
@@ -145,7 +158,7 @@ LogicalResult TileLowering::fillByBoxes(FillOp op) {
                             "[$0+{0}], [$1, {{{1}, $2, $3, $4}], [$5];",
                             buffer.offset + slab * slabBytes, slab * shared.getSlab())
                   .str(),
-              "r,l,r,r,r,r,~{memory}", {buffer.base, map, from.head, scalar(op.getAt()), from.batch, full});
+              "r,l,r,r,r,r,~{memory}", {buffer.base, map, from.head, token, from.batch, full});
   return success();
 }
 
@@ -153,6 +166,8 @@ LogicalResult TileLowering::fillByBoxes(FillOp op) {
 LogicalResult TileLowering::storeByBoxes(StoreOp op) {
   auto type = cast<RankedTensorType>(op.getTile().getType());
   const LoweredView &to = view(op.getView());
+  if (failed(checkBox(op, 64, to)))
+    return failure();
   SharedAttr layout = layoutOfStore(op);
   int64_t rows = type.getDimSize(0), groupBytes = 64 * layout.getSwizzle();
   SharedBuffer buffer{sharedBase, ringOffsets[op.getVia()]};
@@ -181,7 +196,7 @@ LogicalResult TileLowering::storeByBoxes(StoreOp op) {
                             "[$4+{1}];",
                             slab * layout.getSlab(), buffer.offset + slab * rows * layout.getSwizzle())
                   .str(),
-              "l,r,r,r,r,~{memory}", {map, to.head, row, to.batch, base});
+              "l,r,r,r,r,~{memory}", {map, to.head, tokenOf(to, row), to.batch, base});
   ptxEffect("cp.async.bulk.commit_group;", "~{memory}", {});
   // Shared memory goes when the program's last thread does.
   ptxEffect("cp.async.bulk.wait_group.read 0;", "~{memory}", {});

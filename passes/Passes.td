@@ -40,6 +40,11 @@ def ChooseSchedule : Pass<"choose-schedule", "::mlir::ModuleOp"> {
     many programs share a multiprocessor and so hide each other's waiting. A static length of queries or keys counts.
     Nothing is spilled, unless the numbers that the kernel gives leave no other choice.
 
+    Where key heads have several query heads, `packed` says whether those of a group share a tile's rows. They do where
+    the number of query tokens is static and tiles of tokens would be used less than 0.9 times as well. Warpgroups load
+    and store boxes of whole tokens, so a group that does not divide block_q has none: it stays apart where warpgroups
+    could compute its heads one by one, and goes by warps of their own if the kernel asks for it to be packed.
+
     Refuses, with all faults of all kernels at once: operations that have no lowering yet, head dimensions and element
     types that the matrix instructions do not serve, schedules that do not exist or that nothing can run.
 
@@ -116,7 +121,8 @@ def TrimWalks : Pass<"trim-walks", "::mlir::ModuleOp"> {
     this program, a comparison holds everywhere up to some tile and nowhere after another (or the other way round).
     Tiles where the whole mask holds nowhere are not visited; the tiles between two bounds where it holds everywhere
     are named in the mask's `unless` clause. A conjunct that another implies is dropped. What is not affine is masked in
-    every tile that the rest admits, and the pass says so in a remark.
+    every tile that the rest admits, and the pass says so in a remark. Where rows are the heads of a group, all this is
+    about the tokens that stand in them; a comparison that differs from head to head says nothing of tiles.
 
     The loop runs over tile numbers; the column of a tile is a pure function of its number.
 
@@ -183,7 +189,9 @@ def AssignRoles : Pass<"assign-roles", "::mlir::func::FuncOp"> {
     everything left out that fills do not need, so it fills in the order in which the other awaits, and cannot lag in a
     way that blocks. Fills are numbered from 0 by arithmetic on loop counters; nothing is counted at run time.
 
-    Values of sequences whose lengths are data (`attn.lengths`) get a `tile.blank` behind the await.
+    Values of sequences whose lengths are data (`attn.lengths`) get a `tile.blank` behind the await. Results of 16 bits
+    leave by boxes, through the buffer of the queries, where lengths are not data and a warpgroup's 64 rows are whole
+    tokens.
 
     Refuses a load whose row depends on a computed tile.
 
@@ -344,7 +352,7 @@ def ConvertTileToGpu : Pass<"convert-tile-to-gpu", "::mlir::ModuleOp"> {
     A tile in registers becomes as many scalars as a thread holds of it; an operation on tiles becomes one operation a
     scalar. Products become `ldmatrix` and `mma.sync`, fills 16-byte asynchronous copies, awaits a wait and a barrier.
     Score and mask functions are inlined: what depends on the head alone is computed once, what depends on the row once
-    a row. A mask that is affine is one comparison with a constant per element.
+    a row; where rows are the heads of a group, the head is part of the row. A mask that is affine is one comparison with a constant per element.
 
     The function's arguments become what the kernel is launched with, listed in `attn.parameters` in the terms of the
     kernel file; `attn.grid`, `attn.block` and `attn.shared` say how it is launched.

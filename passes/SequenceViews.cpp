@@ -39,15 +39,16 @@ Value SequenceViews::lengthOf(Value sequence, Value batch) {
   return arith::MaxSIOp::create(builder, length, index(0));
 }
 
-Value SequenceViews::viewOf(Value sequence, bool values, Value batch, Value head, Value length, Value position) {
-  return viewOfMemory(memoryOf(sequence, values), batch, head, length, position);
+Value SequenceViews::viewOf(Value sequence, bool values, Value batch, Value head, Value length, Value position,
+                            int64_t packed) {
+  return viewOfMemory(memoryOf(sequence, values), batch, head, length, position, packed);
 }
 
-Value SequenceViews::viewOfMemory(Value memory, Value batch, Value head, Value length, Value position) {
+Value SequenceViews::viewOfMemory(Value memory, Value batch, Value head, Value length, Value position, int64_t packed) {
   auto type = cast<MemRefType>(memory.getType());
   int64_t columns = type.getRank() == 4 ? type.getDimSize(3) : 1;
   auto view = tile::ViewType::get(builder.getContext(), columns, type.getElementType());
-  return tile::ViewOp::create(builder, view, memory, batch, head, length, /*packed=*/1, /*index=*/Value(), position,
+  return tile::ViewOp::create(builder, view, memory, batch, head, length, packed, /*index=*/Value(), position,
                               /*positions=*/Value(), /*row_of=*/Value(), /*starts=*/Value(), /*table=*/Value());
 }
 

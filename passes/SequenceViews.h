@@ -18,13 +18,13 @@ public:
   /// Entries of sequence `batch` (index): what its tensor holds, or its length, clamped to that.
   mlir::Value lengthOf(mlir::Value sequence, mlir::Value batch);
 
-  /// The keys, or with `values` the values, of a sequence as one head sees them.
+  /// The keys, or with `values` the values, of a sequence as one head sees them, or as `packed` heads do.
   mlir::Value viewOf(mlir::Value sequence, bool values, mlir::Value batch, mlir::Value head, mlir::Value length,
-                     mlir::Value position = {});
+                     mlir::Value position = {}, int64_t packed = 1);
 
   /// Rows of a tensor of results, (batch, seq, heads, size) or (batch, seq, heads), that lie as a query's do.
   mlir::Value viewOfMemory(mlir::Value memory, mlir::Value batch, mlir::Value head, mlir::Value length,
-                           mlir::Value position = {});
+                           mlir::Value position = {}, int64_t packed = 1);
 
   /// Size of a dimension of memory: a constant where it is static.
   mlir::Value sizeOf(mlir::Value memory, int64_t dimension);

@@ -29,6 +29,7 @@ public:
       if (found.query && found.keys && found.values) {
         checkHeadDims();
         checkElementTypes();
+        checkPacked();
       }
     }
     checkName();
@@ -116,6 +117,13 @@ private:
                          << values;
     if (!result.isF16() && !result.isBF16() && !result.isF32())
       fail(found.output) << "an output of f16, bf16 or f32, got " << result;
+  }
+
+  void checkPacked() {
+    int64_t packed = kernel.getScheduleAttr() ? kernel.getScheduleAttr().getPacked() : 0;
+    int64_t group = found.query.getDimSize(2) / found.keys.getDimSize(2);
+    if (packed && group % packed)
+      fail(kernel) << "packed to divide the query heads of a key head, " << group << ", got " << packed;
   }
 
   /// The name is that of the code's entry as well, and stands as a word in the kernel file.

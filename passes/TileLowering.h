@@ -23,11 +23,13 @@ using Registers = llvm::SmallVector<mlir::Value, 0>;
 /// What a tile.view became: the address of row 0 of its sequence and head, and what its rows are called.
 struct LoweredView {
   mlir::Value address;     ///< ptr<1>, row 0; null, as what follows, where rows are only copied by boxes
-  mlir::Value rowBytes;    ///< i64, distance of rows
+  mlir::Value rowBytes;    ///< i64, distance of tokens
   mlir::Value rowStride;   ///< i64, the same in elements, as launched with
+  mlir::Value headBytes;   ///< i64, distance of heads; null where rows are tokens
   mlir::Value length;      ///< i32, rows that exist
-  mlir::Value position;    ///< i32, position of row 0; null for 0
-  mlir::Value batch, head; ///< i32
+  mlir::Value position;    ///< i32, position of token 0; null for 0
+  mlir::Value batch, head; ///< i32; the head of row 0
+  int64_t packed = 1;      ///< neighbouring rows that are heads of one token
   int64_t columns;
   mlir::Type element;
   mlir::Operation *uniformPoint = nullptr; ///< what depends on batch and head alone is computed before this operation
@@ -123,6 +125,10 @@ private:
   // LowerViews.cpp: where rows lie.
   mlir::LogicalResult lowerView(ViewOp op);
   mlir::LogicalResult makeView(ViewOp op);
+  /// Token and head of a row, i32, and where the row begins.
+  mlir::Value tokenOf(const LoweredView &view, mlir::Value row);
+  mlir::Value headOf(const LoweredView &view, mlir::Value row);
+  mlir::Value addressOf(const LoweredView &view, mlir::Value row);
 
   // LowerCopies.cpp: rings, global memory.
   mlir::LogicalResult lowerRing(RingOp op);

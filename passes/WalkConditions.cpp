@@ -19,7 +19,8 @@ static constexpr StringLiteral kNotAffine = "has terms that are not affine in th
                                kTooLarge = "has numbers too large to reason about",
                                kTooLong = "has too many alternatives",
                                kNoPosition = "asks for positions that the views do not state",
-                               kNotBefore = "uses values that are not known before the walk";
+                               kNotBefore = "uses values that are not known before the walk",
+                               kManyHeads = "depends on the head, of which the rows of a tile have several";
 
 WalkConditions::WalkConditions(tile::WalkOp walk, tile::MaskOp mask, OpBuilder &builder)
     : emitter(builder, walk.getLoc(), system), row(system.unknown()), column(system.unknown()), walk(walk), mask(mask),
@@ -68,17 +69,48 @@ void WalkConditions::readRows() {
   firstRow = moderate(mask.getRow(), 0);
   lastOfTile = firstRow.plus(rows - 1);
   rowCount = length(mask.getRows());
+  if (rowsView && rowsView.getPacked() > 1)
+    readTokens(rows, rowsView.getPacked());
   position(rowsView, rowPosition);
   if (rowsView) {
     moderates.insert(rowsView.getBatch());
     moderates.insert(rowsView.getHead());
   }
-  if (rowPosition && rowPosition->terms.size() == 1 && firstRow.terms.size() == 1)
-    emitter.setPosition(rowPosition->terms.begin()->first, firstRow.terms.begin()->first);
+  for (const Linear &token : {firstRow, lastOfTile})
+    if (rowPosition && rowPosition->terms.size() == 1 && token.terms.size() == 1)
+      emitter.addPosition(rowPosition->terms.begin()->first, token.terms.begin()->first);
   Linear r = Linear::variable(row);
   always = {r.plus(firstRow, -1), lastOfTile.plus(r, -1), rowCount.plus(r, -1).plus(-1)};
   system.fact(firstRow);
   system.fact(rowCount.plus(firstRow, -1).plus(-1));
+}
+
+/// The factor that a value is a product with, or 1.
+static int64_t factorOf(Value value) {
+  APInt factor;
+  auto product = value.getDefiningOp<arith::MulIOp>();
+  if (product && matchPattern(product.getRhs(), m_ConstantInt(&factor)) && factor.isStrictlyPositive())
+    return factor.getSExtValue();
+  return 1;
+}
+
+/// From rows of the view to the tokens that stand in them.
+void WalkConditions::readTokens(int64_t rows, int64_t packed) {
+  Value first = mask.getRow(), length = rowsView.getLength();
+  if (factorOf(length) == packed)
+    rowCount = moderate(length.getDefiningOp<arith::MulIOp>().getLhs(), 0);
+  else
+    rowCount = moderate(emitter.index(emitter.ceilDivide(emitter.emit(rowCount), packed)), 0);
+  bool whole = rows % packed == 0 && factorOf(first) % packed == 0;
+  Linear lastRow = lastOfTile;
+  firstRow = moderate(emitter.index(emitter.floorDivide(emitter.emit(firstRow), packed)), 0);
+  lastOfTile = firstRow.plus(rows / packed - 1);
+  if (whole)
+    return;
+  Linear fewest = firstRow.plus((rows - 1) / packed);
+  lastOfTile = moderate(emitter.index(emitter.floorDivide(emitter.emit(lastRow), packed)), 0);
+  system.fact(lastOfTile.plus(fewest, -1));
+  system.fact(fewest.plus(1).plus(lastOfTile, -1));
 }
 
 Clause WalkConditions::visitedColumns() {
@@ -244,8 +276,18 @@ std::optional<Linear> WalkConditions::translate(Conjunct &conjunct, const Affine
   return result.isSmall() ? std::optional<Linear>(result) : flawed(conjunct, kTooLarge);
 }
 
+/// Whether a value of the function is another one for each head.
+bool WalkConditions::dependsOnHead(Conjunct &conjunct, Value value) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return argument.getArgNumber() == kHead;
+  return llvm::any_of(value.getDefiningOp()->getOperands(),
+                      [&](Value operand) { return dependsOnHead(conjunct, operand); });
+}
+
 std::optional<Linear> WalkConditions::symbol(Conjunct &conjunct, Value value, bool &saturated) {
   unsigned dependence = conjunct.analysis->dependence(value);
+  if (rowsView && rowsView.getPacked() > 1 && dependsOnHead(conjunct, value))
+    return flawed(conjunct, kManyHeads);
   if (dependence == kUniform)
     return uniform(conjunct, value, saturated);
   std::optional<Linear> division;

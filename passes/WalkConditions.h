@@ -22,8 +22,9 @@ struct Conjunct {
   llvm::DenseMap<mlir::Value, unsigned> rowDivisions; // its unknowns that follow from the row
 };
 
-/// What is known about one tile of a walk. Two unknowns, `row` and `column`, are indices into the two sequences; others
-/// are functions of the row. The rows that the program has are taken to exist, at least the first.
+/// What is known about one tile of a walk. Two unknowns, `row` and `column`, are indices into the two sequences, so
+/// where heads are packed a row is a token; others are functions of the row. The rows that the program has are taken to
+/// exist, at least the first.
 class WalkConditions {
 public:
   /// Code for values that only functions compute is put where `builder` stands, before the walk. Without a mask only
@@ -53,11 +54,13 @@ public:
 private:
   void readColumns();
   void readRows();
+  void readTokens(int64_t rows, int64_t packed);
   Linear length(mlir::Value view);
   void position(tile::ViewOp view, std::optional<Linear> &linear);
   Linear moderate(mlir::Value value, int64_t lowest);
 
   std::optional<Linear> translate(Conjunct &conjunct, const AffineForm &form);
+  bool dependsOnHead(Conjunct &conjunct, mlir::Value value);
   std::optional<Linear> symbol(Conjunct &conjunct, mlir::Value value, bool &saturated);
   std::optional<Linear> rowDivision(Conjunct &conjunct, mlir::Value value);
   std::optional<Linear> uniform(Conjunct &conjunct, mlir::Value value, bool &saturated);

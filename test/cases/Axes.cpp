@@ -15,10 +15,11 @@ const std::array<AxisRow, AxisCount> &axes() {
       {"type", {"bf16", "f16"}},
       // Queries x keys: single rows, tails of one, multiples of nothing, exact tiles, and nothing at all.
       {"lengths",
-       {"113x203", "1x1", "1x239", "3x799", "64x128", "128x217", "127x513", "256x512", "239x1", "799x3", "0x5", "5x0"}},
+       {"113x203", "1x1", "1x239", "3x799", "64x128", "128x217", "127x513", "256x512", "239x1", "799x3", "0x5", "5x0",
+        "2x130", "5x333", "16x256", "130x300"}},
       {"head_dim", {"64", "8", "40", "96", "128", "192", "256", "192/128"}},
       // Query heads x key heads.
-      {"heads", {"2x2", "6x2", "8x2", "14x2", "5x1"}},
+      {"heads", {"2x2", "6x2", "8x2", "14x2", "5x1", "16x2", "16x1"}},
       {"batch", {"1", "2"}},
       {"causal", {"off", "causal"}},
       {"align", {"end", "start"}},
@@ -36,6 +37,9 @@ const std::array<AxisRow, AxisCount> &axes() {
       {"layout", {"plain", "padded", "odd", "head_major", "broadcast"}},
       // `index` makes weights equal and values name their key; the others move all logits to 1e4 or -2.45e5.
       {"data", {"random", "index", "large", "very_negative"}},
+      // Heads of a group in the rows of a tile: never, because the kernel says so, or where the number of tokens is
+      // static and the compiler finds that it pays.
+      {"packed", {"off", "packed", "static"}},
   }};
   return table;
 }
@@ -199,8 +203,9 @@ using Feature = std::vector<std::pair<Axis, unsigned>>;
 std::vector<Feature> features() {
   std::vector<Feature> all;
   for (unsigned i = 0; i != AxisCount; ++i) {
-    // The alignment shows only through a mask: it is taken together with the causal one.
-    if (isShape(i) || i == Align)
+    // The alignment shows only through a mask: it is taken together with the causal one. Groups have a list of their
+    // own.
+    if (isShape(i) || i == Align || i == Packed)
       continue;
     for (unsigned value = 1; value != axes()[i].values.size(); ++value)
       all.push_back({{static_cast<Axis>(i), value}});
@@ -242,7 +247,7 @@ std::vector<Case> alone() {
   all.insert(all.begin(), Feature{});
   for (const Feature &values : all)
     for (std::string_view dim : {"64", "128"})
-      for (unsigned length = 0; length != axes()[Lengths].values.size(); ++length) {
+      for (unsigned length = 0; length != valueOf(Lengths, "2x130"); ++length) {
         Case c;
         c.at[Lengths] = static_cast<uint8_t>(length);
         c.at[HeadDim] = static_cast<uint8_t>(valueOf(HeadDim, dim));
@@ -264,9 +269,42 @@ std::vector<Case> alone() {
   return cases;
 }
 
+std::vector<Case> groups() {
+  std::vector<Case> cases;
+  auto add = [&](std::string_view heads, std::string_view length, std::string_view packed, const Feature &values) {
+    Case c;
+    c.at[Heads] = static_cast<uint8_t>(valueOf(Heads, heads));
+    c.at[Lengths] = static_cast<uint8_t>(valueOf(Lengths, length));
+    c.at[Packed] = static_cast<uint8_t>(valueOf(Packed, packed));
+    apply(c, values);
+    c.list = numbered("group", cases.size());
+    cases.push_back(c);
+  };
+  // Slopes, sinks and a table differ from head to head; the comb's teeth do as well.
+  std::vector<Feature> changes = {
+      {},
+      {{Causal, valueOf(Causal, "causal")}, {Alibi, valueOf(Alibi, "alibi")}, {Lse, valueOf(Lse, "lse")}},
+      {{Window, valueOf(Window, "window")}, {UserMask, valueOf(UserMask, "user_mask")}, {Sink, valueOf(Sink, "sink")}},
+      {{UserScore, valueOf(UserScore, "user_score")},
+       {Lens, valueOf(Lens, "lens")},
+       {Lse, valueOf(Lse, "lse")},
+       {Batch, valueOf(Batch, "2")}},
+  };
+  for (const Feature &values : changes) {
+    for (std::string_view heads : axes()[Heads].values)
+      add(heads, "113x203", "packed", values);
+    for (std::string_view length : {"1x239", "2x130", "5x333", "16x256", "130x300"})
+      for (std::string_view packed : {"packed", "static"})
+        add("8x2", length, packed, values);
+  }
+  return cases;
+}
+
 std::vector<Case> standard() {
   std::vector<Case> cases = pairwise();
   for (Case &c : alone())
+    cases.push_back(std::move(c));
+  for (Case &c : groups())
     cases.push_back(std::move(c));
   // One in eight; by position, so that every list and every axis has its share.
   for (size_t i = 0; i < cases.size(); i += 8)

@@ -30,6 +30,7 @@ enum Axis : unsigned {
   Lens,
   Layout,
   Data,
+  Packed,
   AxisCount
 };
 
@@ -77,7 +78,11 @@ std::vector<Case> pairwise();
 /// Each feature alone at all lengths, for two head dimensions; each head dimension at two lengths.
 std::vector<Case> alone();
 
-/// Everything that is run by default: pairwise() and alone(), every eighth of them in many orders.
+/// Heads of a group in the rows of a tile: each group, and few tokens of several heads, with a mask of positions and
+/// what differs from head to head.
+std::vector<Case> groups();
+
+/// Everything that is run by default: pairwise(), alone() and groups(), every eighth of them in many orders.
 std::vector<Case> standard();
 
 /// All shapes times no feature, each feature alone, and each two features together.

@@ -53,17 +53,19 @@ struct Writer {
   }
 
   void types() {
-    auto tensor = [&](const char *alias, int64_t Heads, int64_t dim) {
-      line(fmt::format("!{} = tensor<?x?x{}x{}x{}>", alias, Heads, dim, c.value(ElementType)));
+    auto tensor = [&](const char *alias, const std::string &tokens, int64_t Heads, int64_t dim) {
+      line(fmt::format("!{} = tensor<?x{}x{}x{}x{}>", alias, tokens, Heads, dim, c.value(ElementType)));
     };
-    tensor("q", c.heads(), c.headDim());
-    tensor("k", c.keyHeads(), c.headDim());
-    tensor("v", c.keyHeads(), c.valueDim());
-    tensor("o", c.heads(), c.valueDim());
+    // A static size is at least 1.
+    std::string tokens = c.is(Packed, "static") && c.queries() ? std::to_string(c.queries()) : "?";
+    tensor("q", tokens, c.heads(), c.headDim());
+    tensor("k", "?", c.keyHeads(), c.headDim());
+    tensor("v", "?", c.keyHeads(), c.valueDim());
+    tensor("o", tokens, c.heads(), c.valueDim());
     line("!lens = tensor<?xi32>");
     line(fmt::format("!per_head = tensor<{}xf32>", c.heads()));
     line(fmt::format("!table = tensor<{}x{}xf32>", c.heads(), TableSize));
-    line(fmt::format("!lse = tensor<?x?x{}xf32>", c.heads()));
+    line(fmt::format("!lse = tensor<?x{}x{}xf32>", tokens, c.heads()));
   }
 
   bool runTimeScale() const { return c.on(Scale) && !c.is(Scale, "static"); }
@@ -80,7 +82,10 @@ struct Writer {
       Arguments += ", %table: !table";
     if (c.on(Sink))
       Arguments += ", %sink: !per_head";
-    line(fmt::format("attn.kernel @case({}) -> (o: !o{}) {{", Arguments, c.on(Lse) ? ", lse: !lse" : ""));
+    std::string schedule;
+    if (c.is(Packed, "packed"))
+      schedule = fmt::format(" schedule<packed = {}>", c.heads() / c.keyHeads());
+    line(fmt::format("attn.kernel @case({}) -> (o: !o{}){} {{", Arguments, c.on(Lse) ? ", lse: !lse" : "", schedule));
   }
 
   void scores() {

@@ -23,7 +23,7 @@ attn.kernel @f() schedule<decode, stream_k> {
 
 // -----
 
-// expected-error @+1 {{expects block_q, block_kv, num_stages, num_warps, num_splits or overlap, got 'block_k'}}
+// expected-error @+1 {{expects block_q, block_kv, num_stages, num_warps, num_splits, packed or overlap, got 'block_k'}}
 attn.kernel @f() schedule<block_k = 64> {
 }
 

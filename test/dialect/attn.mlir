@@ -3,14 +3,14 @@
 
 // CHECK-LABEL: attn.kernel @chain(%q: tensor<?x?x32x128xbf16>, %k: tensor<?x?x8x128xbf16>, %v: tensor<?x?x8x128xbf16>, %slopes: tensor<32xf32>, %sink: tensor<32xf32>, %scale: f32, %n: index, %m: i32, %b: i1)
 // CHECK-SAME: -> (o: tensor<?x?x32x128xbf16>, lse: tensor<?x?x32xf32>)
-// CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 2, num_warps = 4, num_splits = 1, overlap = scores_ahead> {
+// CHECK-SAME: schedule<prefill, block_q = 128, block_kv = 64, num_stages = 2, num_warps = 4, num_splits = 1, packed = 1, overlap = scores_ahead> {
 !q   = tensor<?x?x32x128xbf16>
 !kv  = tensor<?x?x8x128xbf16>
 !row = tensor<32xf32>
 !lse = tensor<?x?x32xf32>
 attn.kernel @chain(%q: !q, %k: !kv, %v: !kv, %slopes: !row, %sink: !row, %scale: f32, %n: index, %m: i32, %b: i1)
     -> (o: !q, lse: !lse)
-    schedule<prefill, block_q = 128, block_kv = 64, num_stages = 2, num_warps = 4, num_splits = 1,
+    schedule<prefill, block_q = 128, block_kv = 64, num_stages = 2, num_warps = 4, num_splits = 1, packed = 1,
              overlap = scores_ahead> {
   // CHECK-NEXT: %scores = attn.scores %q, %k scale %scale align start : tensor<?x?x32x128xbf16>, tensor<?x?x8x128xbf16>
   %0 = attn.scores %q, %k scale %scale align start : !q, !kv

@@ -103,3 +103,22 @@ func.func @around(%v_m: !mem, %p: tensor<128x32xf16>, %from: index, %end: index,
   }
   return
 }
+
+// A warpgroup stores 64 rows by a box if they are whole tokens: eight heads in a group divide them, three do not.
+// CHECK-LABEL: func.func @groups(
+// CHECK: tile.store %{{.*}}, %{{.*}}[%{{.*}}] via
+// CHECK: tile.store %{{.*}}, %{{.*}}[%{{.*}}] : tensor
+func.func @groups(%q_m: !mem, %o_m: !mem, %p: tensor<128x64xf16>)
+    attributes {tile.atom = "wgmma_m64k16", tile.stages = 1 : i64, tile.warps = 8 : i64} {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %q_m, %c0 : !mem
+  %query = tile.view %q_m[%c0, %c0] length %n packed 8 : !mem -> !view
+  %eight = tile.view %o_m[%c0, %c0] length %n packed 8 : !mem -> !view
+  %three = tile.view %o_m[%c0, %c0] length %n packed 3 : !mem -> !view
+  %q = tile.load %query[%c0] : !view -> !q
+  %zero = arith.constant dense<0.0> : !acc
+  %s = tile.dot %q, trans_b %q : !q, !q -> tensor<128x128xf32>
+  tile.store %zero, %eight[%c0] : !acc, !view
+  tile.store %zero, %three[%c0] : !acc, !view
+  return
+}

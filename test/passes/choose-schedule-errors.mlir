@@ -265,3 +265,32 @@ attn.kernel @lse_alone(%q: !x, %k: !x) -> (lse: tensor<?x?x8xf32>) {
   attn.return %lse : tensor<?x?x8xf32>
 }
 }
+
+// -----
+
+!q = tensor<?x?x8x64xbf16>
+!kv = tensor<?x?x2x64xbf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+// expected-error @below {{expects packed to divide the query heads of a key head, 4, got 3}}
+attn.kernel @packed(%q: !q, %k: !kv, %v: !kv) -> (o: !q) schedule<packed = 3> {
+  %s = attn.scores %q, %k : !q, !kv
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !kv -> !q
+  attn.return %o : !q
+}
+}
+
+// -----
+
+!q = tensor<?x?x14x64xbf16>
+!kv = tensor<?x?x2x64xbf16>
+module attributes {attn.target = {chip = "sm_90a"}} {
+// expected-error @below {{products overlap on a target with wgmma and with block_q = 16 x num_warps, num_warps 4, 8 or 12, got output_behind with block_q = 64, num_warps = 4 and packed = 7, which does not divide it, on sm_90a}}
+attn.kernel @part_of_a_token(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
+    schedule<block_q = 64, num_warps = 4, packed = 7, overlap = output_behind> {
+  %s = attn.scores %q, %k : !q, !kv
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !kv -> !q
+  attn.return %o : !q
+}
+}

@@ -14,6 +14,10 @@
 !d256 = tensor<?x?x8x256xbf16>
 !d72 = tensor<?x?x8x72xbf16>
 !short = tensor<?x16x8x128xbf16>
+!group = tensor<?x?x2x128xbf16>
+!long = tensor<?x1024x8x128xbf16>
+!uneven = tensor<?x130x8x128xbf16>
+!sevens = tensor<?x16x14x128xbf16>
 
 module attributes {attn.target = {chip = "sm_80"}} {
 
@@ -111,6 +115,67 @@ attn.kernel @short(%q: !short, %k: !d128, %v: !d128) -> (o: !short) {
   %p = attn.softmax %s
   %o = attn.output %p, %v : !d128 -> !short
   attn.return %o : !short
+}
+
+// Four heads to a key head: 16 tokens are 64 rows, which fill a tile that 16 would fill to a quarter.
+// CHECK: @short_group
+// CHECK-SAME: schedule<prefill, block_q = 64, {{.*}}, packed = 4>
+// SM90A: @short_group
+// SM90A-SAME: packed = 4, overlap = output_behind>
+attn.kernel @short_group(%q: !short, %k: !group, %v: !group) -> (o: !short) {
+  %s = attn.scores %q, %k : !short, !group
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !group -> !short
+  attn.return %o : !short
+}
+
+// 130 tokens are two tiles of 128 rows, half of them empty; 520 rows are five, four fifths full.
+// CHECK: @uneven_group
+// CHECK-SAME: packed = 4>
+attn.kernel @uneven_group(%q: !uneven, %k: !group, %v: !group) -> (o: !uneven) {
+  %s = attn.scores %q, %k : !uneven, !group
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !group -> !uneven
+  attn.return %o : !uneven
+}
+
+// 1024 tokens fill tiles by themselves; of how many there are at launch nothing is known.
+// CHECK: @long_group
+// CHECK-SAME: num_warps = 4, packed = 1>
+attn.kernel @long_group(%q: !long, %k: !group, %v: !group) -> (o: !long) {
+  %s = attn.scores %q, %k : !long, !group
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !group -> !long
+  attn.return %o : !long
+}
+// CHECK: @unknown_group
+// CHECK-SAME: num_warps = 4, packed = 1>
+attn.kernel @unknown_group(%q: !d128, %k: !group, %v: !group) -> (o: !d128) {
+  %s = attn.scores %q, %k : !d128, !group
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !group -> !d128
+  attn.return %o : !d128
+}
+
+// Groups of seven: no tile of warpgroups holds whole tokens, and theirs are the faster products; other tiles do not mind.
+// Who asks for seven gets the older instructions.
+// CHECK: @sevens
+// CHECK-SAME: packed = 7>
+// SM90A: @sevens
+// SM90A-SAME: packed = 1, overlap = output_behind>
+attn.kernel @sevens(%q: !sevens, %k: !group, %v: !group) -> (o: !sevens) {
+  %s = attn.scores %q, %k : !sevens, !group
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !group -> !sevens
+  attn.return %o : !sevens
+}
+// SM90A: @wanted_sevens
+// SM90A-SAME: packed = 7>
+attn.kernel @wanted_sevens(%q: !sevens, %k: !group, %v: !group) -> (o: !sevens) schedule<packed = 7> {
+  %s = attn.scores %q, %k : !sevens, !group
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !group -> !sevens
+  attn.return %o : !sevens
 }
 
 // What is given stands, whole or in part.

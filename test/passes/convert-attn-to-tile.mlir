@@ -234,6 +234,35 @@ attn.kernel @start_and_groups(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
 
 // -----
 
+// The three heads in the rows of a tile: three rows for each token, one program for each key head, and positions that
+// are still those of tokens.
+
+// CHECK-LABEL: func.func @packed(
+// CHECK: %[[TOKENS:.*]] = memref.dim %[[Q:.*]], %c1
+// CHECK: %[[ROWS:.*]] = arith.muli %[[TOKENS]], %c3
+// CHECK: %[[BLOCKS:.*]] = arith.ceildivui %[[ROWS]], %c64
+// CHECK: %[[P:.*]]:3 = tile.program %[[BLOCKS]], %c2, %{{.*}}
+// CHECK-NOT: arith.divui
+// CHECK: %[[NQ:.*]] = memref.dim %[[Q]], %c1
+// CHECK: %[[NK:.*]] = memref.dim
+// CHECK: %[[LENGTH:.*]] = arith.muli %[[NQ]], %c3
+// CHECK: %[[POSITION:.*]] = arith.subi %[[NK]], %[[NQ]]
+// CHECK: tile.view %[[Q]][%[[P]]#2, %[[P]]#1] length %[[LENGTH]] packed 3 position %[[POSITION]] :
+// CHECK: tile.view %{{.*}}[%[[P]]#2, %[[P]]#1] length %[[NK]] :
+// CHECK: tile.view %{{.*}}[%[[P]]#2, %[[P]]#1] length %[[NK]] :
+// CHECK: tile.view %{{.*}}[%[[P]]#2, %[[P]]#1] length %[[LENGTH]] packed 3 :
+!q = tensor<?x?x6x64xf16>
+!kv = tensor<?x?x2x64xf16>
+attn.kernel @packed(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
+    schedule<prefill, block_q = 64, block_kv = 32, num_stages = 1, num_warps = 4, packed = 3> {
+  %s = attn.scores %q, %k : !q, !kv
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !kv -> !q
+  attn.return %o : !q
+}
+
+// -----
+
 // A length lies between 0 and what its tensor holds; one of 64 bits is brought there before it becomes an index, so
 // that a wild one does not wrap.
 

@@ -233,3 +233,60 @@ func.func private @near(%s: f32, %b: index, %h: index, %row: index, %column: ind
 func.func @shared_memory() attributes {tile.warps = 1 : i64} {
   return
 }
+
+// -----
+
+// Heads of a group in the rows, three to a token: programs of group h have the heads from 3 h on. Row r is token r div 3
+// of head 3 h + r mod 3, so that what depends on the head is computed for each of a thread's two rows, and a row begins
+// a token's and a head's distance away.
+
+#s = #tile.acc<mma_m16n8k16, warps = 1>
+!tile = tensor<16x16xf16, #tile.shared<swizzle = 32, slab = 16>>
+!mem = memref<?x?x6x16xf16, strided<[?, ?, ?, 1]>>
+!out = memref<?x?x6xf32, strided<[?, ?, ?]>>
+!view = !tile.view<16 x f16>
+!rows = tensor<16xf32, #tile.slice<1 of #s>>
+!slopes = memref<?xf32, strided<[?]>>
+
+// CHECK-LABEL: llvm.func @group(
+// CHECK-SAME: attn.parameters = ["address q", "address slopes", "address o", "size seq_q", "stride q 0", "stride q 1", "stride q 2",
+// CHECK: %[[Q_TOKEN:.*]] = arith.muli %arg5, %c2_i64 : i64
+// CHECK: %[[Q_HEAD:.*]] = arith.muli %arg6, %c2_i64 : i64
+// CHECK: %[[TOKEN:.*]] = arith.divui %[[MINE:.*]], %c3_i32 : i32
+// CHECK: %[[TOKEN_WIDE:.*]] = arith.extsi %[[TOKEN]]
+// CHECK: %[[TOKEN_BYTES:.*]] = arith.muli %[[TOKEN_WIDE]], %[[Q_TOKEN]]
+// CHECK: %[[AT_TOKEN:.*]] = llvm.getelementptr %{{.*}}[%[[TOKEN_BYTES]]]
+// CHECK: %[[MEMBER:.*]] = arith.remui %[[MINE]], %c3_i32 : i32
+// CHECK: %[[MEMBER_WIDE:.*]] = arith.extsi %[[MEMBER]]
+// CHECK: %[[MEMBER_BYTES:.*]] = arith.muli %[[MEMBER_WIDE]], %[[Q_HEAD]]
+// CHECK: %[[AT_ROW:.*]] = llvm.getelementptr %[[AT_TOKEN]][%[[MEMBER_BYTES]]]
+// CHECK: %[[SOURCE:.*]] = llvm.getelementptr %[[AT_ROW]][
+// CHECK: llvm.inline_asm has_side_effects "cp.async.cg.shared.global {{.*}} %[[SOURCE]],
+// CHECK-COUNT-2: llvm.load {{.*}} -> f32
+// CHECK-NOT: llvm.load
+// CHECK-COUNT-2: llvm.store
+// CHECK: llvm.return
+func.func @group(%q: !mem {attn.name = "q", attn.dims = ["batch", "seq_q", "heads", "head_dim"]},
+                 %slopes: !slopes {attn.name = "slopes", attn.dims = ["heads"]},
+                 %o: !out {attn.name = "o", attn.dims = ["batch", "seq_q", "heads"], attn.result})
+    attributes {tile.warps = 1 : i64, tile.stages = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %n = memref.dim %q, %c1 : !mem
+  %nr = arith.muli %n, %c3 : index
+  %h, %b = tile.program %c2, %c1
+  %rows = tile.view %q[%b, %h] length %nr packed 3 : !mem -> !view
+  %out = tile.view %o[%b, %h] length %nr packed 3 : !out -> !tile.view<1 x f32>
+  %ring = tile.ring : !tile.ring<1 x !tile>
+  tile.fill %ring[%c0] from %rows[%c0] : !tile.ring<1 x !tile>, !view
+  %zero = arith.constant dense<0.0> : !rows
+  %s = tile.apply @slope(%slopes : !slopes) to %zero rows %rows[%c0] : !rows rows !view
+  tile.store %s, %out[%c0] : !rows, !tile.view<1 x f32>
+  return
+}
+func.func private @slope(%s: f32, %b: index, %h: index, %row: index, %q: index, %slopes: !slopes) -> f32 {
+  %slope = memref.load %slopes[%h] : !slopes
+  return %slope : f32
+}

@@ -37,6 +37,59 @@ func.func @causal_end(%row: index, %nq: index, %nk: index, %q: !q, %k: !q, %b: i
   return %r : !scores
 }
 
+// Rows that are the four heads of a token: 32 tokens stand in a tile, and the last of them sees 32 keys beyond those
+// that stand before the first. The tile begins with a token, since its row is a multiple of four.
+
+// CHECK-LABEL: func.func @causal_group
+// CHECK-SAME: %[[BLOCK:[a-z0-9]+]]: index, %[[NQ:[a-z0-9]+]]: index, %[[NK:[a-z0-9]+]]: index
+// CHECK: %[[OFFSET:.*]] = arith.subi %[[NK]], %[[NQ]]
+// CHECK: %[[ROW:.*]] = arith.muli %[[BLOCK]], %c128
+// CHECK: %[[TOKEN:.*]] = arith.floordivsi %[[ROW]], %c4
+// CHECK: %[[POS:.*]] = arith.addi %{{.*}}, %{{.*}}
+// CHECK: %[[LAST:.*]] = arith.addi %[[POS]], %c32
+// CHECK: %[[KEYS:.*]] = arith.minsi %[[NK]], %[[LAST]]
+// CHECK: %[[TILES:.*]] = arith.ceildivsi %[[KEYS]], %c64
+// CHECK: %[[END:.*]] = arith.maxsi %[[TILES]], %c0
+// CHECK: %[[SEEN:.*]] = arith.addi %[[POS]], %c1
+// CHECK: %[[SEEN_TILES:.*]] = arith.floordivsi %[[SEEN]], %c64
+// CHECK: %[[FREE:.*]] = arith.maxsi %[[SEEN_TILES]], %c0
+// CHECK: scf.for %[[T:.*]] = %c0 to %[[END]] step %c1 iter_args
+// CHECK:   tile.mask %{{.*}} by [@causal] rows %{{.*}}[%[[ROW]]] {{.*}} unless %[[T]] in[%c0 to %[[FREE]]]
+func.func @causal_group(%block: index, %nq: index, %nk: index, %q: !q, %k: !q, %b: index, %h: index, %s: !scores) -> !scores {
+  %c0 = arith.constant 0 : index
+  %c4 = arith.constant 4 : index
+  %c128 = arith.constant 128 : index
+  %offset = arith.subi %nk, %nq : index
+  %row = arith.muli %block, %c128 : index
+  %rows = arith.muli %nq, %c4 : index
+  %query = tile.view %q[%b, %h] length %rows packed 4 position %offset : !q -> !view
+  %keys = tile.view %k[%b, %h] length %nk : !q -> !view
+  %r = tile.walk %col in %keys[%c0 to %nk] step 64 iter_args(%x = %s) : !view -> (!scores) {
+    %m = tile.mask %x by [@causal, @in_bounds] rows %query[%row] cols %keys[%col] : !scores, !view, !view
+    tile.yield %m : !scores
+  }
+  return %r : !scores
+}
+
+// Three heads to a token: a tile of 128 rows may begin and end inside one, and holds 43 or 44 tokens.
+
+// CHECK-LABEL: func.func @causal_group_of_three
+// CHECK-SAME: %[[ROW:[a-z0-9]+]]: index
+// CHECK: %[[TOKEN:.*]] = arith.floordivsi %[[ROW]], %c3
+// CHECK: %[[LAST_ROW:.*]] = arith.addi %[[ROW]], %c127
+// CHECK: %[[LAST:.*]] = arith.floordivsi %[[LAST_ROW]], %c3
+// CHECK: scf.for %[[T:.*]] = %c0
+func.func @causal_group_of_three(%row: index, %nr: index, %nk: index, %q: !q, %k: !q, %b: index, %h: index, %s: !scores) -> !scores {
+  %c0 = arith.constant 0 : index
+  %query = tile.view %q[%b, %h] length %nr packed 3 : !q -> !view
+  %keys = tile.view %k[%b, %h] length %nk : !q -> !view
+  %r = tile.walk %col in %keys[%c0 to %nk] step 64 iter_args(%x = %s) : !view -> (!scores) {
+    %m = tile.mask %x by [@causal, @in_bounds] rows %query[%row] cols %keys[%col] : !scores, !view, !view
+    tile.yield %m : !scores
+  }
+  return %r : !scores
+}
+
 // At the start, rows may lie behind the keys: both comparisons are needed, and rows that do not exist see nothing.
 
 // CHECK-LABEL: func.func @causal_start

@@ -22,30 +22,56 @@ using namespace attn::test;
 namespace {
 
 /// How rows and keys are given to the walk.
-enum class Setting { AlignEnd, AlignStart, Positions, Part };
-constexpr Setting kSettings[] = {Setting::AlignEnd, Setting::AlignStart, Setting::Positions, Setting::Part};
+enum class Setting { AlignEnd, AlignStart, Positions, Part, Packed, PackedAtPositions };
+constexpr Setting kSettings[] = {Setting::AlignEnd, Setting::AlignStart, Setting::Positions,
+                                 Setting::Part,     Setting::Packed,     Setting::PackedAtPositions};
 const char *const kSettingNames[] = {"aligned at the end", "aligned at the start", "with positions",
-                                     "part of the keys"};
+                                     "part of the keys",   "heads in the rows",    "heads in the rows, with positions"};
 
+bool isPacked(Setting setting) { return setting == Setting::Packed || setting == Setting::PackedAtPositions; }
+
+/// Rows from the `packed` heads of a token to those of the next.
 struct Tile {
-  int64_t rows, columns;
+  int64_t rows, columns, packed = 1;
 };
 constexpr Tile kTiles[] = {{16, 16}, {32, 32},   {40, 40},  {48, 48},  {64, 64},
                            {96, 96}, {128, 128}, {128, 64}, {16, 128}, {64, 24}};
 
-/// The walk's own numbers. Arguments of the function in this order, behind %q and %k.
+/// Groups that divide a tile, that do not, and that are larger than one.
+constexpr Tile kPackedTiles[] = {{16, 16, 4},  {64, 64, 8},   {48, 48, 3},  {64, 24, 7},  {128, 64, 16},
+                                 {16, 48, 32}, {128, 128, 7}, {40, 40, 12}, {64, 32, 64}, {32, 32, 2}};
+
+ArrayRef<Tile> tilesOf(Setting setting) { return isPacked(setting) ? ArrayRef(kPackedTiles) : ArrayRef(kTiles); }
+
+/// The walk's own numbers. Arguments of the function in this order, behind %q and %k. Rows are tokens; a view with
+/// several heads in its rows is told of tokens or of rows, and where its tile begins as a tile's number or as a row.
 struct Case {
   int64_t rows, keys, rowPosition, keyPosition, from, to, p;
 };
 
 std::string moduleText(const Predicate &predicate, Setting setting, Tile tile) {
-  const char *views = setting == Setting::AlignStart  ? R"(
+  std::string packed = llvm::formatv(R"(
+  %group = arith.constant {0} : index
+  %block = arith.constant {1} : index
+  %first = arith.muli %row, %block : index
+  %rows = arith.muli %nq, %group : index
+  %offset = arith.subi %nk, %nq : index
+  %query = tile.view %q[%b, %h] length %rows packed {0} position %offset : !m -> !view
+  %keys = tile.view %k[%b, %h] length %nk : !m -> !view)",
+                                     tile.packed, tile.rows);
+  std::string packedAtPositions = llvm::formatv(R"(
+  %query = tile.view %q[%b, %h] length %nq packed {0} position %pq : !m -> !view
+  %keys = tile.view %k[%b, %h] length %nk position %pk : !m -> !view)",
+                                                tile.packed);
+  std::string views = setting == Setting::Packed              ? packed
+                      : setting == Setting::PackedAtPositions ? packedAtPositions
+                      : setting == Setting::AlignStart        ? R"(
   %query = tile.view %q[%b, %h] length %nq : !m -> !view
   %keys = tile.view %k[%b, %h] length %nk : !m -> !view)"
-                      : setting == Setting::Positions ? R"(
+                      : setting == Setting::Positions         ? R"(
   %query = tile.view %q[%b, %h] length %nq position %pq : !m -> !view
   %keys = tile.view %k[%b, %h] length %nk position %pk : !m -> !view)"
-                                                      : R"(
+                                                              : R"(
   %offset = arith.subi %nk, %nq : index
   %query = tile.view %q[%b, %h] length %nq position %offset : !m -> !view
   %keys = tile.view %k[%b, %h] length %nk : !m -> !view)";
@@ -63,13 +89,14 @@ func.func @kernel(%q: !m, %k: !m, %lens: memref<?xi32>, %s: !scores, %b: index, 
                   %nq: index, %nk: index, %pq: index, %pk: index, %from: index, %to: index, %p: index) -> !scores {{
   %zero = arith.constant 0 : index{1}
   %r = tile.walk %col in %keys[{4}] step {3} iter_args(%x = %s) : !view -> (!scores) {{
-    %m = tile.mask %x by [@visible, @in_bounds](%p, %lens : index, memref<?xi32>) rows %query[%row] cols %keys[%col] : !scores, !view, !view
+    %m = tile.mask %x by [@visible, @in_bounds](%p, %lens : index, memref<?xi32>) rows %query[{5}] cols %keys[%col] : !scores, !view, !view
     tile.yield %m : !scores
   }
   return %r : !scores
 }
 )",
-                       predicate.body, views, tile.rows, tile.columns, bounds)
+                       predicate.body, views, tile.rows, tile.columns, bounds,
+                       setting == Setting::Packed ? "%first" : "%row")
       .str();
 }
 
@@ -97,6 +124,7 @@ private:
 /// The same mask with one tile, before and after split-loops.
 struct Compiled {
   Tile tile;
+  Setting setting;
   OwningOpRef<ModuleOp> trimmedModule, splitModule;
   std::unique_ptr<Bounds> trimmed, split;
 };
@@ -150,6 +178,7 @@ void Property::fault(const std::string &what) {
 Compiled Property::compile(const Predicate &predicate, Setting setting, Tile tile) {
   Compiled result;
   result.tile = tile;
+  result.setting = setting;
   for (bool split : {false, true}) {
     OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(moduleText(predicate, setting, tile), &context);
     PassManager passes(&context);
@@ -183,16 +212,26 @@ void Property::checkSplit(Compiled &compiled, const Loop &trimmed, ArrayRef<int6
     fault("a split loop ends elsewhere");
 }
 
+/// What the function is called with for the tile that begins with a row of the view.
+static SmallVector<int64_t> argumentsOf(const Compiled &compiled, const Case &sizes, int64_t row) {
+  int64_t length = sizes.rows;
+  if (compiled.setting == Setting::Packed)
+    row /= compiled.tile.rows;
+  else
+    length *= compiled.tile.packed;
+  return {0,          0,        0,      0, 0, 0, row, length, sizes.keys, sizes.rowPosition, sizes.keyPosition,
+          sizes.from, sizes.to, sizes.p};
+}
+
 void Property::tryProgram(const Predicate &predicate, Compiled &compiled, const Case &sizes, const Picture &picture,
                           int64_t row) {
-  auto [blockRows, step] = compiled.tile;
-  int64_t arguments[] = {
-      0,          0,        0,      0, 0, 0, row, sizes.rows, sizes.keys, sizes.rowPosition, sizes.keyPosition,
-      sizes.from, sizes.to, sizes.p};
+  auto [blockRows, step, packed] = compiled.tile;
+  SmallVector<int64_t> arguments = argumentsOf(compiled, sizes, row);
   Loop loop = compiled.trimmed->run(arguments, lens).front();
   checkSplit(compiled, loop, arguments);
-  int64_t endRow = std::min(row + blockRows, sizes.rows), begin = sizes.from / step,
+  int64_t endRow = std::min((row + blockRows - 1) / packed + 1, sizes.rows), begin = sizes.from / step,
           last = (sizes.to + step - 1) / step;
+  row /= packed;
   int64_t firstVisible = INT64_MAX, endVisible = INT64_MIN, fullTiles = 0, freeTiles = 0;
   for (int64_t t = begin; t < last; ++t) {
     int64_t column = t * step, endColumn = std::min(column + step, sizes.keys);
@@ -234,7 +273,7 @@ void Property::tryProgram(const Predicate &predicate, Compiled &compiled, const 
 
 void Property::trySizes(const Predicate &predicate, Setting setting, int64_t rows, int64_t keys) {
   Case sizes = {rows, keys, setting == Setting::AlignStart ? 0 : keys - rows, 0, 0, keys, 0};
-  if (setting == Setting::Positions) {
+  if (setting == Setting::Positions || setting == Setting::PackedAtPositions) {
     sizes.rowPosition = static_cast<int64_t>(random() % 201) - 100;
     sizes.keyPosition = static_cast<int64_t>(random() % 201) - 100;
   }
@@ -255,10 +294,10 @@ void Property::trySizes(const Predicate &predicate, Setting setting, int64_t row
       part.from = std::min(part.from, tiles * step);
     }
     where = llvm::formatv(
-        "{0}, {1}, tile {2}x{3}, {4} rows, {5} keys, positions {6} and {7}, p {8}, lens {9}, [{10}, {11})",
+        "{0}, {1}, tile {2}x{3}, {12} packed, {4} rows, {5} keys, positions {6} and {7}, p {8}, lens {9}, [{10}, {11})",
         predicate.name, kSettingNames[static_cast<int>(setting)], each.tile.rows, each.tile.columns, rows, keys,
-        sizes.rowPosition, sizes.keyPosition, sizes.p, lens[0], part.from, part.to);
-    for (int64_t row = 0; row < rows; row += each.tile.rows)
+        sizes.rowPosition, sizes.keyPosition, sizes.p, lens[0], part.from, part.to, each.tile.packed);
+    for (int64_t row = 0; row < rows * each.tile.packed; row += each.tile.rows)
       tryProgram(predicate, each, part, picture, row);
     for (Bounds *bounds : {each.trimmed.get(), each.split.get()})
       if (!bounds->fault.empty())
@@ -269,7 +308,7 @@ void Property::trySizes(const Predicate &predicate, Setting setting, int64_t row
 void Property::tryPredicate(const Predicate &predicate, Setting setting) {
   compiled.clear();
   where = predicate.name;
-  for (Tile tile : kTiles)
+  for (Tile tile : tilesOf(setting))
     compiled.push_back(compile(predicate, setting, tile));
   static constexpr int64_t rowCounts[] = {1, 2, 15, 17, 40, 63, 64, 65, 100, 128, 129, 150};
   for (int64_t keys = 0; keys <= 150; ++keys)
@@ -286,17 +325,18 @@ void Property::tryHuge(const Predicate &predicate) {
   auto upTo = [&](int64_t number) { return static_cast<int64_t>(random() % (number + 1)); };
   for (int round = 0; round < 40; ++round) {
     Compiled &each = compiled[round % compiled.size()];
-    Case sizes = {most - upTo(200), most - upTo(200), 0, 0, 0, 0, predicate.usesParameter ? upTo(most) : 0};
+    Case sizes = {most / each.tile.packed - upTo(200),     most - upTo(200), 0, 0, 0, 0,
+                  predicate.usesParameter ? upTo(most) : 0};
     sizes.to = sizes.keys;
     sizes.rowPosition = sizes.keys - sizes.rows;
     lens[0] = static_cast<int32_t>(round % 2 ? most : upTo(most));
-    int64_t row = (round % 3 ? (sizes.rows - 1) : upTo(sizes.rows - 1)) / each.tile.rows * each.tile.rows;
-    int64_t arguments[] = {0, 0, 0, 0, 0, 0, row, sizes.rows, sizes.keys, sizes.rowPosition, 0, 0, sizes.to, sizes.p};
-    Loop loop = each.trimmed->run(arguments, lens).front();
+    int64_t lastRow = sizes.rows * each.tile.packed - 1;
+    int64_t row = (round % 3 ? lastRow : upTo(lastRow)) / each.tile.rows * each.tile.rows;
+    Loop loop = each.trimmed->run(argumentsOf(each, sizes, row), lens).front();
     where = llvm::formatv("{0}, huge, row {1} of {2}, {3} keys, p {4}", predicate.name, row, sizes.rows, sizes.keys,
                           sizes.p);
     for (int draw = 0; draw < 60; ++draw) {
-      int64_t r = std::min(sizes.rows - 1, row + upTo(each.tile.rows - 1));
+      int64_t r = std::min(lastRow, row + upTo(each.tile.rows - 1)) / each.tile.packed;
       int64_t c = draw % 2 ? upTo(sizes.keys - 1) : std::clamp(r - 100 + upTo(200), int64_t(0), sizes.keys - 1);
       int64_t t = c / each.tile.columns;
       bool visible = predicate.holds({r, c, sizes.rowPosition + r, c, sizes.p, lens});
@@ -317,10 +357,10 @@ void Property::tryRandom() {
     compiled.clear();
     where = predicate.name;
     for (size_t i = 0; i < 3; ++i)
-      compiled.push_back(compile(predicate, setting, kTiles[random() % std::size(kTiles)]));
+      compiled.push_back(compile(predicate, setting, tilesOf(setting)[random() % tilesOf(setting).size()]));
     for (int draw = 0; draw < 40; ++draw)
       trySizes(predicate, setting, 1 + random() % 150, random() % 151);
-    if (setting == Setting::AlignEnd)
+    if (setting == Setting::AlignEnd || setting == Setting::Packed)
       tryHuge(predicate);
   }
 }
@@ -348,7 +388,7 @@ int Property::run() {
   for (const Predicate &predicate : predicates()) {
     for (Setting setting : kSettings) {
       tryPredicate(predicate, setting);
-      if (setting == Setting::AlignEnd)
+      if (setting == Setting::AlignEnd || setting == Setting::Packed)
         tryHuge(predicate);
     }
   }
