@@ -235,6 +235,13 @@ KernelEntry entryOf(LLVM::LLVMFuncOp function) {
   return entry;
 }
 
+std::vector<std::string> wordsOf(ArrayAttr words) {
+  std::vector<std::string> all;
+  for (auto word : words.getAsRange<StringAttr>())
+    all.push_back(word.str());
+  return all;
+}
+
 /// A function is a kernel of its own, or, as a fallback, the next alternative of the kernel before it.
 std::vector<KernelSection> sectionsOf(ModuleOp module) {
   std::vector<KernelSection> sections;
@@ -249,11 +256,10 @@ std::vector<KernelSection> sectionsOf(ModuleOp module) {
     section.name = function.getName().str();
     for (auto argument : function->getAttrOfType<ArrayAttr>("attn.arguments").getAsRange<DictionaryAttr>())
       section.arguments.push_back(argumentOf(argument));
-    if (auto lengths = function->getAttrOfType<ArrayAttr>("attn.lengths"))
-      for (auto fact : lengths.getAsRange<ArrayAttr>()) {
-        auto word = [&](unsigned i) { return cast<StringAttr>(fact[i]).str(); };
-        section.facts.push_back({DataFact::Kind::Length, word(0), word(1), word(2)});
-      }
+    if (auto facts = function->getAttrOfType<ArrayAttr>("attn.facts"))
+      for (auto words : facts.getAsRange<ArrayAttr>())
+        if (std::optional<DataFact> fact = dataFactOf(wordsOf(words)))
+          section.facts.push_back(*fact);
     section.workspace = Expression::parse("0");
     section.steps.push_back({{entryOf(function)}});
     sections.push_back(std::move(section));

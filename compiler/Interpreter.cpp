@@ -11,6 +11,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/SymbolTable.h"
+#include "passes/DataFacts.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -323,15 +324,9 @@ std::vector<std::string> namesOfResults(KernelOp kernel) {
   std::vector<std::string> names;
   for (unsigned index = 0; index < kernel.getNumResults(); ++index)
     names.push_back(kernel.resultName(index).str());
-  for (auto append : kernel.getBody().front().getOps<AppendOp>()) {
-    Operation *cache = append.getCache().getDefiningOp();
-    for (unsigned index = 0, count = factsOf(append.getCache()).numTensors; index < count; ++index) {
-      auto tensor = cast<BlockArgument>(cache->getOperand(index));
-      std::string name = kernel.argName(tensor.getArgNumber()).str();
-      if (!llvm::is_contained(names, name))
-        names.push_back(name);
-    }
-  }
+  for (StringRef name : appendedArguments(kernel))
+    if (!llvm::is_contained(names, name))
+      names.push_back(name.str());
   return names;
 }
 

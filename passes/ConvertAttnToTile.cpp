@@ -9,6 +9,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
+#include "passes/DataFacts.h"
 #include "passes/ScheduleInstance.h"
 #include "passes/ScheduleText.h"
 #include "passes/SequenceViews.h"
@@ -234,29 +235,13 @@ private:
     ScheduleInstance(*text, links, builder)
         .inlineFunction("forward", {row, views.index(0), columns, queryView, keyView, valueView, outView, lseView});
     func::ReturnOp::create(builder);
-    describeLengths();
+    if (lengthsAreData(kernel))
+      wrapper->setAttr("attn.lengths", builder.getUnitAttr());
+    if (ArrayAttr facts = dataFactsOf(kernel); !facts.empty())
+      wrapper->setAttr("attn.facts", facts);
     StringAttr name = kernel.getSymNameAttr();
     symbols.erase(kernel);
     wrapper.setSymNameAttr(name);
-  }
-
-  /// Which tensors of lengths bound which dimension, for those who make or check data: (lengths, tensor, dimension).
-  void describeLengths() {
-    SmallVector<Attribute> all;
-    auto nameOf = [&](Value value) {
-      return builder.getStringAttr(kernel.argName(cast<BlockArgument>(value).getArgNumber()));
-    };
-    for (auto dense : kernel.getBody().front().getOps<DenseOp>()) {
-      if (!dense.getLens())
-        continue;
-      for (Value tensor : dense.getTensors()) {
-        unsigned number = cast<BlockArgument>(tensor).getArgNumber();
-        auto dims = wrapper.getArgAttrOfType<ArrayAttr>(number, "attn.dims");
-        all.push_back(builder.getArrayAttr({nameOf(dense.getLens()), nameOf(tensor), dims[1]}));
-      }
-    }
-    if (!all.empty())
-      wrapper->setAttr("attn.lengths", builder.getArrayAttr(all));
   }
 
   KernelOp kernel;

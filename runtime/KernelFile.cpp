@@ -39,18 +39,6 @@ std::string argumentLine(const KernelArgument &argument) {
   return fmt::format("//! {} {} {} {}\n", role, argument.name, nameOf(argument.type), shapeText(argument.shape));
 }
 
-std::string factLine(const DataFact &fact) {
-  switch (fact.what) {
-  case DataFact::Kind::Length:
-    return fmt::format("//! data length {} {} {}\n", fact.tensor, fact.of, fact.dimension);
-  case DataFact::Kind::Increasing:
-    return fmt::format("//! data increasing {}{}{}\n", fact.tensor, fact.of.empty() ? "" : " ", fact.of);
-  case DataFact::Kind::Pointers:
-    return fmt::format("//! data pointers {} {}\n", fact.tensor, fact.dimension);
-  }
-  return {};
-}
-
 std::string parameterLine(const KernelParameter &parameter) {
   switch (parameter.what) {
   case KernelParameter::Kind::Address:
@@ -104,7 +92,7 @@ std::string printKernelFile(const KernelFile &file, std::string_view ptx) {
     for (const KernelArgument &argument : kernel.arguments)
       content += argumentLine(argument);
     for (const DataFact &fact : kernel.facts)
-      content += factLine(fact);
+      content += "//! data " + dataFactText(fact) + "\n";
     content += fmt::format("//! workspace {}\n", kernel.workspace.text());
     for (const KernelStep &step : kernel.steps)
       for (const KernelEntry &entry : step.alternatives)

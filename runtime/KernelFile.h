@@ -10,7 +10,7 @@
 //   //! input q bf16 [batch, seq_q, heads = 32, head_dim = 128]
 //   //! scalar scale f32
 //   //! output o bf16 [batch, seq_q, heads = 32, head_dim = 128]
-//   //! data length kv_lens k seq_kv       optional facts about the contents of tensors
+//   //! data length kv_lens k seq_kv       optional facts about the contents of tensors (DataFact.h)
 //   //! workspace 0
 //   //! launch prefill_aligned
 //   //! requires aligned q 16
@@ -29,6 +29,7 @@
 #ifndef ATTN_RUNTIME_KERNELFILE_H
 #define ATTN_RUNTIME_KERNELFILE_H
 
+#include "runtime/DataFact.h"
 #include "runtime/Expression.h"
 #include "runtime/Types.h"
 
@@ -58,20 +59,6 @@ struct KernelArgument {
   DType type = DType::F32;        ///< scalars: F32, I32 or Index
   std::vector<Dimension> shape{}; ///< empty for scalars and for tensors of rank 0
   bool operator==(const KernelArgument &) const = default;
-};
-
-/// A fact about the contents of a tensor that the kernel relies on; tools make data to fit and verify it.
-struct DataFact {
-  enum class Kind : uint8_t {
-    Length,     ///< `data length kv_lens k seq_kv`: only the first kv_lens[b] entries of k along seq_kv exist
-    Increasing, ///< `data increasing list` or `data increasing list count`: each row's used part increases strictly
-    Pointers,   ///< `data pointers indptr total_q`: starts at 0, never falls, ends at or below that dimension
-  };
-  Kind what = Kind::Length;
-  std::string tensor;         ///< the tensor of integers
-  std::string of = {};        ///< Length: the tensor that has the length; Increasing: the count (may be empty)
-  std::string dimension = {}; ///< Length and Pointers: the dimension's name
-  bool operator==(const DataFact &) const = default;
 };
 
 /// What is passed to an entry for one of its .param, in order; each has its natural alignment.

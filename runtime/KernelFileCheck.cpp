@@ -172,16 +172,41 @@ private:
   }
 
   void check(const KernelSection &kernel, const DataFact &fact) {
-    const KernelArgument *numbers = tensor(kernel, fact.tensor, "data");
-    if (numbers && numbers->type != DType::I32 && numbers->type != DType::I64)
-      fault(kernel, "expects data about integers, got '{}' of {}", fact.tensor, nameOf(numbers->type));
-    if (!fact.of.empty())
-      if (const KernelArgument *of = tensor(kernel, fact.of, "data"); of && fact.what == DataFact::Kind::Length)
-        if (std::none_of(of->shape.begin(), of->shape.end(),
-                         [&](const Dimension &dimension) { return dimension.name == fact.dimension; }))
-          fault(kernel, "expects a dimension of '{}' in data, got '{}'", fact.of, fact.dimension);
-    if (fact.what == DataFact::Kind::Pointers && !dimensions.count(fact.dimension))
+    using Kind = DataFact::Kind;
+    const KernelArgument *numbers = integers(kernel, fact.tensor);
+    if (!fact.lengths.empty())
+      checkRank(kernel, integers(kernel, fact.lengths), 1, 1, "lengths");
+    const KernelArgument *of = fact.of.empty() ? nullptr : tensor(kernel, fact.of, "data");
+    if (of && fact.what == Kind::Length && !hasDimension(*of, fact.dimension))
+      fault(kernel, "expects a dimension of '{}' in data, got '{}'", fact.of, fact.dimension);
+    if (fact.what == Kind::Pointers && !dimensions.count(fact.dimension))
       fault(kernel, "expects the name of a dimension in data, got '{}'", fact.dimension);
+    if (fact.what == Kind::Pages) {
+      checkRank(kernel, numbers, 2, 3, "a page table");
+      checkRank(kernel, of, 4, 4, "a pool");
+    } else if (fact.what == Kind::Rows) {
+      checkRank(kernel, numbers, 1, 2, "rows");
+      checkRank(kernel, of, 1, 4, "what has rows");
+    }
+  }
+
+  const KernelArgument *integers(const KernelSection &kernel, const std::string &name) {
+    const KernelArgument *argument = tensor(kernel, name, "data");
+    if (argument && argument->type != DType::I32 && argument->type != DType::I64)
+      fault(kernel, "expects data about integers, got '{}' of {}", name, nameOf(argument->type));
+    return argument;
+  }
+
+  void checkRank(const KernelSection &kernel, const KernelArgument *argument, size_t least, size_t most,
+                 const char *what) {
+    if (argument && (argument->shape.size() < least || argument->shape.size() > most))
+      fault(kernel, "expects {} of rank {}{} in data, got {} in '{}'", what, least,
+            least == most ? "" : fmt::format(" to {}", most), argument->shape.size(), argument->name);
+  }
+
+  static bool hasDimension(const KernelArgument &argument, const std::string &name) {
+    return std::any_of(argument.shape.begin(), argument.shape.end(),
+                       [&](const Dimension &dimension) { return dimension.name == name; });
   }
 
   /// The tensor of that name; a fault and null when there is none.

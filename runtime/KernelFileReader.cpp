@@ -287,28 +287,19 @@ private:
 
   void readFact(KernelSection &kernel) {
     std::string_view kind = word();
-    DataFact fact;
-    if (kind == "length") {
-      fact.what = DataFact::Kind::Length;
-      fact.tensor = nameWord("the name of the lengths");
-      fact.of = nameWord("the name of a tensor");
-      fact.dimension = nameWord("the name of a dimension");
-    } else if (kind == "increasing") {
-      fact.what = DataFact::Kind::Increasing;
-      fact.tensor = nameWord("the name of a list");
-      skipSpace();
-      if (!rest.empty())
-        fact.of = nameWord("the name of the counts");
-    } else if (kind == "pointers") {
-      fact.what = DataFact::Kind::Pointers;
-      fact.tensor = nameWord("the name of the pointers");
-      fact.dimension = nameWord("the name of a dimension");
-    } else {
-      fault(fmt::format("expects length, increasing or pointers, got '{}'", shown(kind)));
+    const DataFactForm *form = dataFactForm(kind);
+    if (!form) {
+      fault(fmt::format("expects length, increasing, pointers, pages or rows, got '{}'", shown(kind)));
       rest = {};
       return;
     }
-    kernel.facts.push_back(std::move(fact));
+    DataFact &fact = kernel.facts.emplace_back();
+    fact.what = form->kind;
+    for (const DataFactForm::Field &field : form->fields) {
+      skipSpace();
+      if (!field.optional || !rest.empty())
+        fact.*field.place = nameWord(field.what);
+    }
   }
 
   //--- The lines of entries ---

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the interpreter on the same data and compares.
 #include "runtime/RunCheck.h"
+#include "runtime/FactData.h"
 #include "runtime/Files.h"
 #include "runtime/Jit.h"
 #include "runtime/Process.h"
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fmt/format.h>
+#include <map>
 #include <set>
 
 namespace attn {
@@ -47,8 +49,11 @@ public:
       throw Error("cannot check: the kernel file holds no spec");
     writeFile(path("spec.mlir"), file.source);
     std::vector<std::string> command{compiler, "--interpret", path("spec.mlir"), "--kernel", kernel.name};
-    for (const HostArgument &host : arguments)
-      addArgument(command, host);
+    std::map<size_t, Absence> absences;
+    for (Absence &absence : absencesOf(kernel, arguments))
+      absences[absence.tensor] = std::move(absence);
+    for (size_t i = 0; i < arguments.size(); ++i)
+      addArgument(command, arguments[i], absences[i]);
     if (!rows.empty()) {
       command.push_back("--rows");
       command.push_back(fmt::format("{}", fmt::join(rows, ",")));
@@ -68,7 +73,7 @@ public:
 private:
   std::string path(const std::string &name) const { return (folder / name).string(); }
 
-  void addArgument(std::vector<std::string> &command, const HostArgument &host) {
+  void addArgument(std::vector<std::string> &command, const HostArgument &host, const Absence &absence) {
     const std::string &name = host.argument->name;
     if (host.argument->kind == Role::Scalar) {
       command.push_back("--scalar");
@@ -77,7 +82,7 @@ private:
     }
     if (host.argument->kind != Role::Output) {
       std::string input = path("input-" + name + ".npy");
-      writeNpy(input, host.array);
+      writeNpy(input, withoutAbsent(host.array, absence));
       command.push_back("--input");
       command.push_back(fmt::format("{}={}", name, input));
     }
@@ -97,32 +102,62 @@ private:
   fs::path folder;
 };
 
-/// Which elements of a result say nothing: rows that were not interpreted, and rows beyond a query's length.
-std::vector<bool> skippedOf(const KernelSection &kernel, const std::vector<HostArgument> &arguments, size_t result,
-                            const std::vector<int64_t> &rows) {
-  const Array &array = arguments[result].array;
-  const std::vector<Dimension> &shape = arguments[result].argument->shape;
-  std::vector<bool> skipped(static_cast<size_t>(array.count()), false);
-  auto axis = std::find_if(shape.begin(), shape.end(), [](const Dimension &d) { return isQueryRow(d.name); });
-  if (axis == shape.end())
-    return skipped;
-  int64_t inner = 1, size = array.shape[static_cast<size_t>(axis - shape.begin())];
-  for (size_t d = static_cast<size_t>(axis - shape.begin()) + 1; d < shape.size(); ++d)
-    inner *= array.shape[d];
-  std::set<int64_t> asked(rows.begin(), rows.end());
-  for (int64_t i = 0; i < array.count() && !rows.empty(); ++i)
-    skipped[static_cast<size_t>(i)] = !asked.count(i / inner % size);
-  for (Padding padding : paddingOf(kernel, arguments)) {
-    // The result may have its rows in another place than the query: lengths count along the same dimension.
-    auto own = static_cast<size_t>(axis - shape.begin());
-    if (kernel.arguments[padding.tensor].shape[padding.axis].name != axis->name || own == 0)
-      continue;
-    padding.axis = own;
-    forEachRun(padding, array,
-               [&](int64_t first, int64_t count) { std::fill_n(skipped.begin() + first, count, true); });
+/// Which elements of a result say nothing: rows that were not interpreted, rows beyond a query's length or behind the
+/// last packed one, and what does not exist of a cache that is written in place.
+class Skipped {
+public:
+  Skipped(const KernelSection &kernel, const std::vector<HostArgument> &arguments, const std::vector<int64_t> &rows)
+      : kernel(kernel), arguments(arguments), data(kernel, arguments), rows(rows.begin(), rows.end()),
+        absences(absencesOf(kernel, arguments)) {}
+
+  std::vector<bool> of(size_t result) {
+    const Array &array = arguments[result].array;
+    const std::vector<Dimension> &shape = arguments[result].argument->shape;
+    skipped.assign(static_cast<size_t>(array.count()), false);
+    for (const Absence &absence : absences)
+      if (absence.tensor == result)
+        for (auto [first, count] : absence.runs)
+          std::fill_n(skipped.begin() + first, count, true);
+    auto found = std::find_if(shape.begin(), shape.end(), [](const Dimension &d) { return isQueryRow(d.name); });
+    if (found == shape.end())
+      return std::move(skipped);
+    auto axis = static_cast<size_t>(found - shape.begin());
+    if (!rows.empty())
+      skipUnless(array, axis, [&](int64_t, int64_t row) { return rows.count(row) != 0; });
+    for (const DataFact &fact : kernel.facts) {
+      if (fact.dimension != found->name)
+        continue;
+      if (fact.what == DataFact::Kind::Length && axis != 0 && data.sequencesOf(fact.tensor) == array.shape[0])
+        skipUnless(array, axis, [&](int64_t b, int64_t row) { return row < data.lengthOf(fact.tensor, b); });
+      else if (fact.what == DataFact::Kind::Pointers && axis == 0)
+        skipUnless(array, axis, [&](int64_t, int64_t row) { return row < lastOf(fact.tensor); });
+    }
+    return std::move(skipped);
   }
-  return skipped;
-}
+
+private:
+  template <typename Keep> void skipUnless(const Array &array, size_t axis, Keep keep) {
+    int64_t inner = 1, size = array.shape[axis];
+    for (size_t d = axis + 1; d < array.shape.size(); ++d)
+      inner *= array.shape[d];
+    int64_t batch = axis ? array.shape[0] : 1, sequence = batch ? array.count() / batch : 0;
+    for (int64_t i = 0; i < array.count(); i += inner)
+      if (!keep(i / sequence, i / inner % size))
+        std::fill_n(skipped.begin() + i, inner, true);
+  }
+
+  double lastOf(const std::string &pointers) const {
+    const Array &array = data.array(pointers);
+    return array.count() ? array.at(array.count() - 1) : 0;
+  }
+
+  const KernelSection &kernel;
+  const std::vector<HostArgument> &arguments;
+  FactData data;
+  std::set<int64_t> rows;
+  std::vector<Absence> absences;
+  std::vector<bool> skipped;
+};
 
 std::string placeOf(int64_t i, const std::vector<int64_t> &shape) {
   std::vector<int64_t> place(shape.size());
@@ -203,6 +238,7 @@ std::vector<CheckedResult> checkResults(const KernelFile &file, const KernelSect
       rows = rowsToCheck(size, options.mostRows);
   Interpretation interpretation(file, kernel, arguments);
   interpretation.run(options, rows);
+  Skipped skipped(kernel, arguments, rows);
   std::vector<CheckedResult> checked;
   size_t next = 0;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -210,7 +246,7 @@ std::vector<CheckedResult> checkResults(const KernelFile &file, const KernelSect
       continue;
     const std::string &name = arguments[i].argument->name;
     checked.push_back(compare(name, results[next++], interpretation.reference(name),
-                              interpretation.kernelPrecision(name), skippedOf(kernel, arguments, i, rows)));
+                              interpretation.kernelPrecision(name), skipped.of(i)));
   }
   return checked;
 }

@@ -19,6 +19,7 @@ const std::vector<OptionSpec> options = {
     {"--input", "NAME=FILE.npy", "an argument from a file; the others are random"},
     {"--sizes", "DIMENSION=N,...", "sizes that no file gives"},
     {"--seed", "N", "of the random values (default: 1)"},
+    {"--share-pages", "", "random page tables begin with pages of the sequence before"},
     {"--scalar", "NAME=NUMBER", "a number passed by value"},
     {"--output", "NAME=FILE.npy", "where to write a result"},
     {"--check", "", "compare with the interpreter; exits with 1 when a result is wrong"},
@@ -46,6 +47,7 @@ ArgumentRequest requestOf(const CommandLine &line) {
   request.scalars = line.pairs("--scalar");
   request.sizes = line.numberPairs("--sizes");
   request.seed = static_cast<uint64_t>(line.number("--seed", 1, 0, INT64_MAX));
+  request.sharePages = line.has("--share-pages");
   return request;
 }
 

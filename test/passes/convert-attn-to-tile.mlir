@@ -271,7 +271,7 @@ attn.kernel @packed(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
 // CHECK-SAME: %[[K:[a-z0-9]+]]: memref<?x?x4x64xf16, {{[^{]*}}{{{[^}]*}}attn.name = "k"}
 // CHECK-SAME: %[[QL:[a-z0-9]+]]: memref<?xi32, strided<[?]>> {{{[^}]*}}attn.name = "q_lens"}
 // CHECK-SAME: %[[KL:[a-z0-9]+]]: memref<?xi64, strided<[?]>> {{{[^}]*}}attn.name = "kv_lens"}
-// CHECK-SAME: attn.lengths = {{\[\[}}"q_lens", "q", "seq_q"], ["kv_lens", "k", "seq_kv"], ["kv_lens", "v", "seq_kv"]]
+// CHECK-SAME: attn.facts = {{\[\[}}"length", "q_lens", "q", "seq_q"], ["length", "kv_lens", "k", "seq_kv"], ["length", "kv_lens", "v", "seq_kv"]], attn.lengths
 // CHECK: %[[P:.*]]:3 = tile.program
 // CHECK: %[[MOST_Q:.*]] = memref.dim %[[Q]], %c1
 // CHECK: %[[LQ:.*]] = memref.load %[[QL]][%[[P]]#2]

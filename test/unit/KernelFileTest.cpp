@@ -127,7 +127,7 @@ TEST(kernelFileFaultsOfKernelLines) {
       {"heads = 8,", "heads = -8,", "K.ptx:7: expects a size from 0 to 1073741823, got '-8'"},
       {"heads = 8,", "heads = 8 8,", "K.ptx:7: expects the end of the line, got '8'"},
       {"scale f32", "scale f16", "K.ptx:10: expects a scalar of f32, i32 or index, got f16"},
-      {"data length", "data width", "K.ptx:15: expects length, increasing or pointers, got 'width'"},
+      {"data length", "data width", "K.ptx:15: expects length, increasing, pointers, pages or rows, got 'width'"},
       {"workspace batch * seq_q", "workspace batch * ",
        "K.ptx:16: expects a number, a name or '(', got '*' in 'batch *  * 4'"},
       {"//! launch last", "//! start last",
@@ -170,6 +170,14 @@ TEST(kernelFileFaultsBetweenLines) {
        "K.ptx: kernel 'prefill': expects the name of a tensor in data, got 'j'"},
       {"data length kv_lens k seq_kv", "data length kv_lens k seq_q",
        "K.ptx: kernel 'prefill': expects a dimension of 'k' in data, got 'seq_q'"},
+      {"data length kv_lens k seq_kv", "data pages kv_lens state q",
+       "K.ptx: kernel 'prefill': expects data about integers, got 'q' of bf16 | K.ptx: kernel 'prefill': expects "
+       "lengths of rank 1 in data, got 4 in 'q' | K.ptx: kernel 'prefill': expects a page table of rank 2 to 3 in "
+       "data, got 1 in 'kv_lens' | K.ptx: kernel 'prefill': expects a pool of rank 4 in data, got 1 in 'state'"},
+      {"data length kv_lens k seq_kv", "data rows q scale kv_lens",
+       "K.ptx: kernel 'prefill': expects data about integers, got 'q' of bf16 | K.ptx: kernel 'prefill': expects the "
+       "name of a tensor in data, got 'scale' | K.ptx: kernel 'prefill': expects rows of rank 1 to 2 in data, got 4 in "
+       "'q'"},
       {"data length kv_lens k seq_kv", "data pointers kv_lens pages",
        "K.ptx: kernel 'prefill': expects the name of a dimension in data, got 'pages'"},
       {"workspace batch *", "workspace pages *",

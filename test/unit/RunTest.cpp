@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What attn-run makes of requests for arguments, and how it compares results.
+#include "runtime/FactData.h"
 #include "runtime/RunArguments.h"
 #include "runtime/RunCheck.h"
 #include "test/unit/Samples.h"
@@ -80,13 +81,11 @@ TEST(argumentsFromFiles) {
   EXPECT(made[2].array.type == DType::I32 && made[2].array.at(1) == 7);
   EXPECT(made[7].array.type == DType::F32 && made[7].array.at(3) == 1.5);
   EXPECT_EQ(made[1].array.shape[0], 2);
-  std::vector<Padding> paddings = paddingOf(kernel, made);
-  EXPECT_EQ(paddings.size(), 1u);
-  EXPECT_EQ(paddings[0].lengths, (std::vector<int64_t>{3, 7}));
-  std::vector<std::pair<int64_t, int64_t>> runs;
-  forEachRun(paddings[0], made[1].array, [&](int64_t first, int64_t count) { runs.push_back({first, count}); });
+  std::vector<Absence> absences = absencesOf(kernel, made);
+  EXPECT_EQ(absences.size(), 1u);
+  EXPECT_EQ(absences[0].tensor, 1u);
   // Of k[2, 7, 2, 64] the entries 3 to 6 of sequence 0.
-  EXPECT_EQ(runs, (std::vector<std::pair<int64_t, int64_t>>{{3 * 128, 4 * 128}}));
+  EXPECT_EQ(absences[0].runs, (std::vector<std::pair<int64_t, int64_t>>{{3 * 128, 4 * 128}}));
 }
 
 TEST(argumentFaults) {
@@ -134,41 +133,6 @@ TEST(argumentFaultsOfFiles) {
   request.files = {{"kv_lens", wide.path}};
   EXPECT_FAULTS(makeArguments(kernel, request),
                 fmt::format("'{}' has the value 5000000000 at 1, argument 'kv_lens' has elements of i32", wide.path));
-}
-
-TEST(promisedProperties) {
-  KernelSection kernel;
-  kernel.name = "k";
-  kernel.arguments = {{KernelArgument::Role::Input, "list", DType::I32, {{"rows"}, {"places"}}},
-                      {KernelArgument::Role::Input, "count", DType::I32, {{"rows"}}},
-                      {KernelArgument::Role::Input, "indptr", DType::I32, {{"pointers"}}},
-                      {KernelArgument::Role::Input, "x", DType::F32, {{"total"}}}};
-  kernel.facts = {{DataFact::Kind::Increasing, "list", "count"}, {DataFact::Kind::Pointers, "indptr", "", "total"}};
-  std::vector<HostArgument> data;
-  for (const KernelArgument &argument : kernel.arguments)
-    data.push_back({&argument, {}, {}});
-  data[0].array = arrayOf({2, 3}, {1, 5, 5, 7, 6, 0}, DType::I32);
-  data[1].array = arrayOf({2}, {2, 1}, DType::I32);
-  data[2].array = arrayOf({3}, {0, 4, 9}, DType::I32);
-  data[3].array = makeArray(DType::F32, {9});
-  EXPECT_EQ(brokenFacts(kernel, data), std::vector<std::string>{});
-  data[1].array.set(0, 3);
-  data[2].array.set(1, 10);
-  EXPECT_EQ(brokenFacts(kernel, data),
-            (std::vector<std::string>{"'list' does not increase: row 0 has 5 after 5 at place 2",
-                                      "'indptr' falls from 10 to 9 at place 2"}));
-  data[1].array.set(0, 2);
-  data[2].array = arrayOf({2}, {1, 2}, DType::I32);
-  EXPECT_EQ(brokenFacts(kernel, data), std::vector<std::string>{"'indptr' begins with 1, expected 0"});
-  data[2].array = arrayOf({2}, {0, 10}, DType::I32);
-  EXPECT_EQ(brokenFacts(kernel, data), std::vector<std::string>{"'indptr' ends with 10, expected at most 9"});
-  data[2].array = makeArray(DType::I32, {0});
-  EXPECT_EQ(brokenFacts(kernel, data),
-            std::vector<std::string>{"'indptr' is empty, expected one pointer more than sequences"});
-  // Random ones keep what is promised.
-  ArgumentRequest request;
-  request.sizes = {{"rows", 5}, {"places", 4}, {"pointers", 6}, {"total", 50}};
-  EXPECT_EQ(brokenFacts(kernel, makeArguments(kernel, request)), std::vector<std::string>{});
 }
 
 TEST(comparison) {
