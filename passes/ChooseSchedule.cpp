@@ -44,9 +44,6 @@ private:
       fail() << "a schedule that exists (" << prefill << "), got '" << name << "'";
     if (schedule.getNumSplits())
       fail() << "no num_splits: '" << prefill << "' does not split sequences, got " << schedule.getNumSplits();
-    Overlap overlap = schedule.getOverlap().value_or(Overlap::None);
-    if (overlap == Overlap::ScoresAhead)
-      fail() << "overlap to be none or output_behind, got scores_ahead";
     checkNumbers();
   }
 
@@ -210,6 +207,8 @@ KernelShape shapeOf(const Attention &attention) {
   shape.scoreOperations = work.operations;
   shape.loadsByKey = work.loads;
   shape.group = attention.query.getDimSize(2) / attention.keys.getDimSize(2);
+  auto schedule = attention.scores->getParentOfType<KernelOp>().getScheduleAttr();
+  shape.weightsStay = !schedule || schedule.getOverlap().value_or(Overlap::OutputBehind) == Overlap::OutputBehind;
   shape.seqQ = staticSize(attention.query, 1);
   shape.seqKv = staticSize(attention.keys, 1);
   return shape;

@@ -148,10 +148,20 @@ def OverlapProducts : Pass<"overlap-products", "::mlir::func::FuncOp"> {
   let summary = "Rotate the loop so that a product runs beside the softmax of another tile";
   let description = [{
     Where products are asynchronous, the plain loop leaves the matrix unit idle during the softmax. `tile.overlap` of the
-    function says how to fill it. `output_behind` (FlashAttention-3, section 3.2): the product of weights and values runs
-    one step late, beside the softmax of the next tile. The loop then carries the weights, and an output that is already
-    rescaled. The weights are converted to 16 bits behind the wait: the running product still reads the last ones, and
-    the assembler would give both the same registers and, to be safe, run all products one after another. The first tile is taken out in front of the loop, with all its masks, and the last product behind it.
+    function says how to fill it.
+
+    `output_behind` (FlashAttention-3, section 3.2): the product of weights and values runs one step late, beside the
+    softmax of the next tile. The loop then carries the weights, and an output that is already rescaled. The weights are
+    converted to 16 bits behind the wait: the running product still reads the last ones, and the assembler would give
+    both the same registers and, to be safe, run all products one after another. The first tile is taken out in front of
+    the loop, with all its masks, and the last product behind it.
+
+    `scores_ahead`: the product of queries and keys runs one step early, right behind the output product. The loop carries
+    scores in addition and no weights, which leaves registers for wider tiles; its products run beside the softmax of
+    another warpgroup (see `take-turns`). The first score product stands in front of the loop, and the last step, with
+    all its masks, behind it, so that no keys beyond the range are loaded.
+
+    `none` leaves the loop as it is, as do loops without products of their own, around others.
 
     Refuses a loop that has not two products, one of them into a carried output.
 
@@ -163,7 +173,7 @@ def OverlapProducts : Pass<"overlap-products", "::mlir::func::FuncOp"> {
       %acc_s = arith.mulf %acc, %alpha
       %acc_n = tile.dot %p, %v into %acc_s
     ```
-    After:
+    After, with `output_behind`:
     ```
     ... the first tile: %p_0
     scf.for %t = %second to %end step %c1 iter_args(%acc = %zero, ..., %p = %p_0) {
@@ -176,6 +186,19 @@ def OverlapProducts : Pass<"overlap-products", "::mlir::func::FuncOp"> {
       %acc_s = arith.mulf %acc_n, %alpha
     }
     ... the last product
+    ```
+    After, with `scores_ahead`:
+    ```
+    ... the first scores: %s_0
+    scf.for %t = %first to %last step %c1 iter_args(%acc = %zero, ..., %s = %s_0) {
+      ... softmax: %p, %alpha
+      %acc_s = arith.mulf %acc, %alpha
+      %acc_begun = tile.dot_start %p, %v into %acc_s
+      %s_begun = tile.dot_start %q, trans_b %k_next
+      %acc_n = tile.dot_wait %acc_begun leaving 1
+      %s_n = tile.dot_wait %s_begun leaving 0
+    }
+    ... the last softmax and output product
     ```
   }];
   let dependentDialects = ["::attn::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
@@ -298,7 +321,7 @@ def TakeTurns : Pass<"take-turns", "::mlir::func::FuncOp"> {
   let description = [{
     Where two products are begun in a step, warpgroups take turns with it (FlashAttention-3, section 3.1): while the
     products of one run, the others compute their softmax. Otherwise they would all wait for the matrix unit, and then
-    leave it idle, at the same time. Done for two and more computing warpgroups and up to 128 columns of output, where
+    leave it idle, at the same time. It does not matter which of the two products comes first. Done for two and more computing warpgroups and up to 128 columns of output, where
     softmax takes about as long as products.
 
     Before:

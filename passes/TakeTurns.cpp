@@ -31,7 +31,8 @@ struct TakeTurns : impl::TakeTurnsBase<TakeTurns> {
     SmallVector<DotStartOp> products(loop.getBody()->getOps<DotStartOp>());
     if (products.size() != 2)
       return;
-    if (products.back().getResult().getType().getTile().getDimSize(1) > widestOutput)
+    DotStartOp output = products.front().getAcc() ? products.front() : products.back();
+    if (output.getResult().getType().getTile().getDimSize(1) > widestOutput)
       return;
     OpBuilder builder(products.front());
     TakeTurnOp::create(builder, products.front().getLoc());

@@ -143,6 +143,11 @@ def run_cases(options, tally):
     for target in ("sm_80", "sm_90a"):
         say(f"  for {target}")
         run_driver("attn-cases", ["--target", target, "--save-ptx", folder], options, tally)
+    # Orders of products that no kernel has unless asked to: some twenty of the cases that cover all pairs.
+    for overlap in () if options.all or options.filter else ("scores_ahead", "none"):
+        say(f"  for sm_90a with overlap = {overlap}")
+        some = ["--target", "sm_90a", "--schedule", f"overlap = {overlap}", "--filter", "^pair..[05]"]
+        run_driver("attn-cases", [*some, "--save-ptx", folder], options, tally)
 
 
 def run_unit(options, tally):

@@ -164,7 +164,7 @@ std::vector<PlacedTensor> Runner::launch(Compiled &code, const std::string &devi
 }
 
 Outcome Runner::run(const Case &c) {
-  std::string spec = specText(c);
+  std::string spec = specText(c, options.schedule);
   return runSpecs(c, spec, spec);
 }
 

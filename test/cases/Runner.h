@@ -14,6 +14,7 @@ namespace attn::cases {
 struct RunnerOptions {
   std::string target = "sm_80";
   std::string device = "sim"; ///< the orders and precisions of the simulator are only varied on the plain one
+  std::string schedule;       ///< what stands in schedule<...> of every kernel; empty: chosen by the compiler
   std::string savePtx;        ///< folder that gets every distinct kernel file, named after its first case; empty: none
 };
 

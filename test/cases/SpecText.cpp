@@ -41,6 +41,7 @@ func.func @relative(%score: f32, %b: index, %h: index, %q: index, %kv: index, %t
 
 struct Writer {
   const Case &c;
+  const std::string &schedule;
   std::string text;
   std::string current; ///< the value that holds the scores as they stand now
 
@@ -82,10 +83,11 @@ struct Writer {
       Arguments += ", %table: !table";
     if (c.on(Sink))
       Arguments += ", %sink: !per_head";
-    std::string schedule;
+    std::string given = schedule;
     if (c.is(Packed, "packed"))
-      schedule = fmt::format(" schedule<packed = {}>", c.heads() / c.keyHeads());
-    line(fmt::format("attn.kernel @case({}) -> (o: !o{}){} {{", Arguments, c.on(Lse) ? ", lse: !lse" : "", schedule));
+      given += fmt::format("{}packed = {}", given.empty() ? "" : ", ", c.heads() / c.keyHeads());
+    std::string with = given.empty() ? "" : fmt::format(" schedule<{}>", given);
+    line(fmt::format("attn.kernel @case({}) -> (o: !o{}){} {{", Arguments, c.on(Lse) ? ", lse: !lse" : "", with));
   }
 
   void scores() {
@@ -136,8 +138,8 @@ struct Writer {
 
 } // namespace
 
-std::string specText(const Case &c) {
-  Writer w{c, {}, {}};
+std::string specText(const Case &c, const std::string &schedule) {
+  Writer w{c, schedule, {}, {}};
   w.types();
   w.signature();
   w.scores();

@@ -13,7 +13,8 @@ inline constexpr double StaticScale = 0.125;
 inline constexpr int64_t TableSize = 16;
 
 /// The kernel is called `case` whatever it computes, so that equal kernels of different cases are one.
+/// `schedule` is what stands in schedule<...>; empty: the compiler chooses.
 /// Arguments, where the case has them: q k v kv_lens scale slopes table sink; results: o lse.
-std::string specText(const Case &c);
+std::string specText(const Case &c, const std::string &schedule = {});
 
 } // namespace attn::cases

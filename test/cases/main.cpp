@@ -22,6 +22,7 @@ constexpr const char *Usage = R"(usage: attn-cases [options]
 Compiles the spec of every case, runs it on a device and compares it with the interpreter.
 
   --target sm_NN     what to compile for (default: sm_80)
+  --schedule TEXT    what every kernel has in its schedule<...>, "overlap = scores_ahead" say
   --device NAME      where to run (default: sim)
   --shard I/N        only the I-th of N shares, counted from 0
   --filter REGEX     only cases whose name matches
@@ -57,6 +58,8 @@ Settings parse(int count, char **words) {
       s.run.target = next();
     else if (word == "--device")
       s.run.device = next();
+    else if (word == "--schedule")
+      s.run.schedule = next();
     else if (word == "--filter")
       s.filter = next();
     else if (word == "--save-ptx")
@@ -96,7 +99,7 @@ std::vector<Case> chosen(const Settings &s) {
   };
   std::map<std::string, Family> families;
   for (size_t i = 0; i != cases.size(); ++i) {
-    Family &home = families[specText(cases[i])];
+    Family &home = families[specText(cases[i], s.run.schedule)];
     home.members.push_back(i);
     home.cost += cases[i].cost();
   }
@@ -138,8 +141,9 @@ int runAll(const Settings &s, const std::vector<Case> &cases) {
   auto report = [&](const std::string &name, const std::string &fault, double seconds, const std::string &detail) {
     (fault.empty() ? passed : failed)++;
     if (!fault.empty())
-      fmt::print("FAIL: {}: {}\n  again: attn-cases --target {} --device {}{} --filter '^{}$'\n", name, fault,
-                 s.run.target, s.run.device, s.all ? " --all" : "", name);
+      fmt::print("FAIL: {}: {}\n  again: attn-cases --target {}{} --device {}{} --filter '^{}$'\n", name, fault,
+                 s.run.target, s.run.schedule.empty() ? "" : fmt::format(" --schedule '{}'", s.run.schedule),
+                 s.run.device, s.all ? " --all" : "", name);
     else if (s.verbose)
       fmt::print("pass: {} {:.2f} s{}\n", name, seconds, detail);
     if (double now = secondsSince(start); now - said > 10) {
@@ -172,6 +176,6 @@ int main(int count, char **words) {
   if (!s.list && !s.specs)
     return runAll(s, cases);
   for (const Case &c : cases)
-    fmt::print("{}{}\n{}", s.specs ? "// " : "", c.name(), s.specs ? specText(c) + "// -----\n" : "");
+    fmt::print("{}{}\n{}", s.specs ? "// " : "", c.name(), s.specs ? specText(c, s.run.schedule) + "// -----\n" : "");
   return 0;
 }

@@ -27,7 +27,6 @@ attn.kernel @second(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<block_q = 40> {
 module attributes {attn.target = {chip = "sm_80"}} {
 // expected-error @below {{expects a schedule that exists (prefill), got 'decode'}}
 // expected-error @below {{expects no num_splits: 'prefill' does not split sequences, got 4}}
-// expected-error @below {{expects overlap to be none or output_behind, got scores_ahead}}
 // expected-error @below {{expects num_warps of 1, 2, 4, 8 or 12, got 3}}
 // expected-error @below {{expects num_stages of at most 4, got 5}}
 // expected-error @below {{expects block_q to be a multiple of 16 x num_warps (48), got 512}}
