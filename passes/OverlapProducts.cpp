@@ -105,8 +105,9 @@ protected:
   unsigned accIndex = 0;
 };
 
-/// `output_behind` moves the output product one step on: a step begins S(t) and P(t-1) V(t-1), and does its softmax while
-/// the second of them runs. What the loop carries as acc is then already multiplied by alpha, and P is carried with it.
+/// `output_behind` moves the output product one step on: a step begins S(t) and P(t-1) V(t-1), and does its softmax
+/// while the second of them runs. What the loop carries as acc is then already multiplied by alpha, and P is carried
+/// with it.
 class OutputBehind : public Rotation {
 public:
   using Rotation::Rotation;
@@ -363,8 +364,7 @@ struct OverlapProducts : impl::OverlapProductsBase<OverlapProducts> {
         loops.push_back(loop);
     });
     for (scf::ForOp loop : loops) {
-      LogicalResult rotated =
-          order.getValue() == "scores_ahead" ? ScoresAhead(loop).run() : OutputBehind(loop).run();
+      LogicalResult rotated = order.getValue() == "scores_ahead" ? ScoresAhead(loop).run() : OutputBehind(loop).run();
       if (failed(rotated))
         return signalPassFailure();
     }
