@@ -107,6 +107,8 @@ public:
 
 private:
   friend class FunctionCompiler;
+  /// One instruction. False: there is no value.
+  template <Arithmetic A> bool step(const FunctionInstruction &in, Slot *frame, FunctionFailure &failure) const;
   bool load(const FunctionInstruction &instruction, Slot *frame, FunctionFailure &failure) const;
 
   std::vector<FunctionInstruction> code;

@@ -165,27 +165,18 @@ bool FunctionProgram::load(const FunctionInstruction &instruction, Slot *frame, 
   return true;
 }
 
-template <Arithmetic A> bool FunctionProgram::run(Slot *frame, FunctionFailure &failure) const {
-  for (const FunctionInstruction &in : code) {
-    const Slot a = in.code == Opcode::Load ? Slot{0} : frame[in.a];
-    const Slot b = in.code == Opcode::Load ? Slot{0} : frame[in.b];
-    Slot &to = frame[in.to];
-    auto fail = [&] {
-      failure.instruction = static_cast<uint32_t>(&in - code.data());
-      return false;
-    };
-    switch (in.code) {
+// The operations that are listed, as cases of a switch: operands are a, b and, where there is a third, frame[in.c].
 #define ATTN_REAL(code, name, operands, expression)                                                                    \
   case Opcode::code:                                                                                                   \
     to.f =                                                                                                             \
         computeReal<A>(in.real, a.f, operands > 1 ? b.f : 0, operands > 2 ? frame[in.c].f : 0,                         \
                        []<typename T>(T x, [[maybe_unused]] T y, [[maybe_unused]] T z) -> T { return expression; });   \
-    break;
+    return true;
 #define ATTN_TEST(code, name, expression)                                                                              \
   case Opcode::code: {                                                                                                 \
     double x = a.f;                                                                                                    \
     to.i = (expression) ? -1 : 0;                                                                                      \
-    break;                                                                                                             \
+    return true;                                                                                                       \
   }
 #define ATTN_SIGNED(code, name, operands, expression)                                                                  \
   case Opcode::code: {                                                                                                 \
@@ -193,7 +184,7 @@ template <Arithmetic A> bool FunctionProgram::run(Slot *frame, FunctionFailure &
     [[maybe_unused]] const int64_t y = operands > 1 ? b.i : 0;                                                         \
     [[maybe_unused]] const uint64_t width = in.width;                                                                  \
     to.i = signExtended(static_cast<uint64_t>(expression), in.width);                                                  \
-    break;                                                                                                             \
+    return true;                                                                                                       \
   }
 #define ATTN_UNSIGNED(code, name, operands, expression)                                                                \
   case Opcode::code: {                                                                                                 \
@@ -201,98 +192,129 @@ template <Arithmetic A> bool FunctionProgram::run(Slot *frame, FunctionFailure &
     [[maybe_unused]] const uint64_t y = operands > 1 ? zeroExtended(b.i, in.width) : 0;                                \
     [[maybe_unused]] const uint64_t width = in.width;                                                                  \
     to.i = signExtended(expression, in.width);                                                                         \
-    break;                                                                                                             \
+    return true;                                                                                                       \
   }
 #define ATTN_DIVIDE(code, name, expression)                                                                            \
   case Opcode::code: {                                                                                                 \
     const int64_t x = a.i, y = b.i;                                                                                    \
     if (y == 0)                                                                                                        \
-      return fail();                                                                                                   \
+      return false;                                                                                                    \
     to.i = signExtended(static_cast<uint64_t>(expression), in.width);                                                  \
-    break;                                                                                                             \
+    return true;                                                                                                       \
   }
 #define ATTN_UDIVIDE(code, name, expression)                                                                           \
   case Opcode::code: {                                                                                                 \
     const uint64_t x = zeroExtended(a.i, in.width), y = zeroExtended(b.i, in.width);                                   \
     if (y == 0)                                                                                                        \
-      return fail();                                                                                                   \
+      return false;                                                                                                    \
     to.i = signExtended(expression, in.width);                                                                         \
-    break;                                                                                                             \
+    return true;                                                                                                       \
   }
+
+/// Conversions between types; false for what is none.
+template <Arithmetic A> static bool convert(const FunctionInstruction &in, Slot a, Slot &to) {
+  auto real = [&](auto x) {
+    return A == Arithmetic::Exact || in.real == DType::F64 ? static_cast<double>(x)
+                                                           : roundedTo(in.real, static_cast<float>(x));
+  };
+  switch (in.code) {
+  case Opcode::SignExtend:
+    to.i = signExtended(static_cast<uint64_t>(a.i), in.width);
+    return true;
+  case Opcode::ZeroExtend:
+    to.i = signExtended(zeroExtended(a.i, in.fromWidth), in.width);
+    return true;
+  case Opcode::ExtF:
+    to.f = a.f;
+    return true;
+  case Opcode::TruncF:
+    to.f = A == Arithmetic::Exact && in.real == DType::F32 ? a.f : narrowed(a.f, in.real);
+    return true;
+  case Opcode::SIToFP:
+    to.f = real(a.i);
+    return true;
+  case Opcode::UIToFP:
+    to.f = real(zeroExtended(a.i, in.fromWidth));
+    return true;
+  case Opcode::FPToSI:
+    to.i = toSigned(a.f, in.width);
+    return true;
+  case Opcode::FPToUI:
+    to.i = signExtended(toUnsigned(a.f, in.width), in.width);
+    return true;
+  case Opcode::RealToBits:
+    to.i = toBits(a.f, in.real);
+    return true;
+  case Opcode::BitsToReal:
+    to.f = fromBits(a.i, in.real);
+    return true;
+  default:
+    return false;
+  }
+}
+
+/// The upper half of the product of two numbers of one width, with or without sign.
+template <typename Wide> static int64_t upperHalf(Wide a, Wide b, unsigned width) {
+  return signExtended(static_cast<uint64_t>((a * b) >> width), width);
+}
+
+/// What takes two operands and is neither listed nor a conversion; false where it has no result.
+template <Arithmetic A> static bool combine(const FunctionInstruction &in, Slot a, Slot b, Slot &to) {
+  switch (in.code) {
+  case Opcode::CmpI:
+    to.i = compareIntegers(in.predicate, a.i, b.i, in.fromWidth) ? -1 : 0;
+    return true;
+  case Opcode::CmpF:
+    to.i = compareReals(in.predicate, a.f, b.f) ? -1 : 0;
+    return true;
+  case Opcode::MulHighSigned:
+    to.i = upperHalf<__int128>(a.i, b.i, in.width);
+    return true;
+  case Opcode::MulHighUnsigned:
+    to.i = upperHalf<unsigned __int128>(zeroExtended(a.i, in.width), zeroExtended(b.i, in.width), in.width);
+    return true;
+  case Opcode::Carry: {
+    uint64_t x = zeroExtended(a.i, in.fromWidth), y = zeroExtended(b.i, in.fromWidth);
+    to.i = y > zeroExtended(-1, in.fromWidth) - x ? -1 : 0;
+    return true;
+  }
+  case Opcode::FPowI: {
+    auto power = static_cast<double>(b.i);
+    to.f = computeReal<A>(in.real, a.f, power, 0, []<typename T>(T x, T y, T) -> T { return std::pow(x, y); });
+    return true;
+  }
+  case Opcode::IPowI:
+    if (a.i == 0 && b.i < 0)
+      return false;
+    to.i = signExtended(static_cast<uint64_t>(integerPower(a.i, b.i)), in.width);
+    return true;
+  default:
+    return false;
+  }
+}
+
+template <Arithmetic A>
+bool FunctionProgram::step(const FunctionInstruction &in, Slot *frame, FunctionFailure &failure) const {
+  if (in.code == Opcode::Load)
+    return load(in, frame, failure);
+  const Slot a = frame[in.a], b = frame[in.b];
+  Slot &to = frame[in.to];
+  switch (in.code) {
 #include "compiler/FunctionOps.def"
-    case Opcode::CmpI:
-      to.i = compareIntegers(in.predicate, a.i, b.i, in.fromWidth) ? -1 : 0;
-      break;
-    case Opcode::CmpF:
-      to.i = compareReals(in.predicate, a.f, b.f) ? -1 : 0;
-      break;
-    case Opcode::Select:
-      to = a.i ? b : frame[in.c];
-      break;
-    case Opcode::SignExtend:
-      to.i = signExtended(static_cast<uint64_t>(a.i), in.width);
-      break;
-    case Opcode::ZeroExtend:
-      to.i = signExtended(zeroExtended(a.i, in.fromWidth), in.width);
-      break;
-    case Opcode::ExtF:
-      to.f = a.f;
-      break;
-    case Opcode::TruncF:
-      to.f = A == Arithmetic::Exact && in.real == DType::F32 ? a.f : narrowed(a.f, in.real);
-      break;
-    case Opcode::SIToFP:
-      to.f = A == Arithmetic::Exact || in.real == DType::F64 ? static_cast<double>(a.i)
-                                                             : roundedTo(in.real, static_cast<float>(a.i));
-      break;
-    case Opcode::UIToFP: {
-      uint64_t x = zeroExtended(a.i, in.fromWidth);
-      to.f = A == Arithmetic::Exact || in.real == DType::F64 ? static_cast<double>(x)
-                                                             : roundedTo(in.real, static_cast<float>(x));
-      break;
-    }
-    case Opcode::FPToSI:
-      to.i = toSigned(a.f, in.width);
-      break;
-    case Opcode::FPToUI:
-      to.i = signExtended(toUnsigned(a.f, in.width), in.width);
-      break;
-    case Opcode::RealToBits:
-      to.i = toBits(a.f, in.real);
-      break;
-    case Opcode::BitsToReal:
-      to.f = fromBits(a.i, in.real);
-      break;
-    case Opcode::MulHighSigned:
-      to.i = signExtended(static_cast<uint64_t>((static_cast<__int128>(a.i) * b.i) >> in.width), in.width);
-      break;
-    case Opcode::MulHighUnsigned:
-      to.i = signExtended(
-          static_cast<uint64_t>(
-              (static_cast<unsigned __int128>(zeroExtended(a.i, in.width)) * zeroExtended(b.i, in.width)) >> in.width),
-          in.width);
-      break;
-    case Opcode::Carry: {
-      uint64_t x = zeroExtended(a.i, in.fromWidth), y = zeroExtended(b.i, in.fromWidth);
-      to.i = y > zeroExtended(-1, in.fromWidth) - x ? -1 : 0;
-      break;
-    }
-    case Opcode::FPowI: {
-      auto power = static_cast<double>(b.i);
-      to.f = computeReal<A>(in.real, a.f, power, 0, []<typename T>(T x, T y, T) -> T { return std::pow(x, y); });
-      break;
-    }
-    case Opcode::IPowI:
-      if (a.i == 0 && b.i < 0)
-        return fail();
-      to.i = signExtended(static_cast<uint64_t>(integerPower(a.i, b.i)), in.width);
-      break;
-    case Opcode::Load:
-      if (!load(in, frame, failure))
-        return fail();
-      break;
-    }
+  case Opcode::Select:
+    to = a.i ? b : frame[in.c];
+    return true;
+  default:
+    return convert<A>(in, a, to) || combine<A>(in, a, b, to);
   }
+}
+
+template <Arithmetic A> bool FunctionProgram::run(Slot *frame, FunctionFailure &failure) const {
+  for (const FunctionInstruction &in : code)
+    if (!step<A>(in, frame, failure)) {
+      failure.instruction = static_cast<uint32_t>(&in - code.data());
+      return false;
+    }
   return true;
 }
 

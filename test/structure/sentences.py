@@ -3,7 +3,7 @@
 
 A sentence is what stands between quotes in a statement that reports: `fail`, `emitOpError`, `throw Error`, `fault`,
 `createStringError` and the like. Cut where values come in, each of its longer parts must be written somewhere below
-test/, in what a test expects.
+test/, in what a test expects: behind `expected-error`, CHECK or another prefix, or anywhere in a test that is a program.
 """
 import re
 import sys
@@ -15,6 +15,8 @@ REPORT = re.compile(
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 # What a value replaces: {} of fmt, %s of printf.
 VALUE = re.compile(r"\{[^{}]*\}|%(?:s|d|u|ld|lld|zu|llu)")
+# Lines of a test that say what must come out: expected-error and its kin, prefixes of FileCheck, errors of the simulator.
+EXPECTS = re.compile(r"expected-(?:error|note|remark|warning)|^[/#; ]*[A-Z][A-Z0-9_-]*:|^//! error ")
 SHORTEST = 9
 # What no test can bring about, and why.
 UNREACHED = {
@@ -55,8 +57,12 @@ def expected(root):
     """All that the tests are written in."""
     texts = []
     for path in sorted((root.resolve() / "test").rglob("*")):
-        if path != Path(__file__).resolve() and path.suffix in (".mlir", ".test", ".cpp", ".h", ".py", ".ptx", ".txt"):
-            texts.append(joined(path.read_text(errors="replace")).replace('\\"', '"'))
+        if path == Path(__file__).resolve() or path.suffix not in (".mlir", ".test", ".cpp", ".h", ".py", ".ptx", ".txt"):
+            continue
+        text = path.read_text(errors="replace")
+        if path.suffix in (".mlir", ".test", ".ptx"):
+            text = "\n".join(line for line in text.splitlines() if EXPECTS.search(line) and "RUN:" not in line)
+        texts.append(joined(text).replace('\\"', '"'))
     return "\n".join(texts)
 
 
