@@ -132,10 +132,14 @@ public:
     auto grid = static_cast<unsigned>(launch.grid), block = static_cast<unsigned>(entry.block);
     auto shared = static_cast<unsigned>(entry.shared);
     const Driver &driver = library().driver;
-    Result code = entry.cooperative ? driver.launchCooperative(function, grid, 1, 1, block, 1, 1, shared,
-                                                               handleOf(stream), parameters.data())
-                                    : driver.launchKernel(function, grid, 1, 1, block, 1, 1, shared, handleOf(stream),
-                                                          parameters.data(), nullptr);
+    Result code = 0;
+    if (entry.cooperative)
+      code = driver.launchCooperative(function, grid, 1, 1, block, 1, 1, shared, handleOf(stream), parameters.data());
+    else if (launch.overlapsPrevious && driver.launchWith)
+      code = launchEarly(function, grid, block, shared, handleOf(stream), parameters.data());
+    else // In the usual order, as a driver without early starts has it, the entry's wait returns at once.
+      code =
+          driver.launchKernel(function, grid, 1, 1, block, 1, 1, shared, handleOf(stream), parameters.data(), nullptr);
     if (code == tooManyBlocksCooperative)
       throw Error(fmt::format("entry '{}' needs {} programs at once, more than this device holds", entry.name, grid));
     if (code)
@@ -143,6 +147,15 @@ public:
   }
 
 private:
+  static Result launchEarly(Function function, unsigned grid, unsigned block, unsigned shared, StreamHandle stream,
+                            void **parameters) {
+    LaunchAttribute attribute = {};
+    attribute.id = launchOverlapsPrevious;
+    attribute.allowed = 1;
+    LaunchConfig config{grid, 1, 1, block, 1, 1, shared, stream, &attribute, 1};
+    return library().driver.launchWith(&config, function, parameters, nullptr);
+  }
+
   std::shared_ptr<Device> device;
   Context context;
   ModuleHandle handle;

@@ -67,6 +67,8 @@ std::string entryLines(const KernelEntry &entry, bool first) {
   text += fmt::format("//! grid {}\n//! block {}\n//! shared {}\n", entry.grid.text(), entry.block, entry.shared);
   if (entry.cooperative)
     text += "//! cooperative\n";
+  if (entry.overlapsPrevious)
+    text += "//! overlaps-previous\n";
   for (const KernelParameter &parameter : entry.parameters)
     text += parameterLine(parameter);
   return text;

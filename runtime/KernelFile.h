@@ -22,6 +22,9 @@
 //   //! param map k box [1, 128, 1, 64] swizzle 128
 //   //! or prefill_any
 //   //! ...
+//   //! launch merge                             the next step
+//   //! ...
+//   //! overlaps-previous                        begins early and waits for the step before by itself
 //   //! source
 //   //! | attn.kernel @prefill(...)
 //   //! end
@@ -97,6 +100,10 @@ struct KernelEntry {
   int64_t block = 0;        ///< threads of a program
   int64_t shared = 0;       ///< bytes of dynamic shared memory
   bool cooperative = false; ///< programs wait for each other, so all must be resident
+  /// Its programs may begin before the step before has ended, and wait for that themselves (griddepcontrol.wait) before
+  /// they touch what it writes. Where a device cannot start them early, or that step had no programs, order is as
+  /// usual.
+  bool overlapsPrevious = false;
   std::vector<KernelParameter> parameters;
 };
 

@@ -47,6 +47,9 @@ public:
       std::string name(token());
       std::vector<int> &sizes = entries[name];
       sizes.clear();
+      std::string_view body = text.substr(0, text.find(".entry"));
+      if (body.find("griddepcontrol.wait") != std::string_view::npos)
+        waiting.insert(name);
       if (token() == "(")
         readParameters(sizes);
     }
@@ -56,6 +59,9 @@ public:
     auto found = entries.find(name);
     return found == entries.end() ? nullptr : &found->second;
   }
+
+  /// Whether the entry waits for the launch before it.
+  bool waits(const std::string &name) const { return waiting.count(name); }
 
 private:
   /// The next word or punctuation mark, comments skipped; empty at the end.
@@ -104,6 +110,7 @@ private:
 
   std::string_view text;
   std::map<std::string, std::vector<int>> entries;
+  std::set<std::string> waiting;
 };
 
 class Checker {
@@ -136,8 +143,20 @@ private:
     if (kernel.steps.empty())
       fault(kernel, "expects at least one launch, got none");
     for (const KernelStep &step : kernel.steps)
-      for (const KernelEntry &entry : step.alternatives)
+      for (const KernelEntry &entry : step.alternatives) {
         check(kernel, entry);
+        if (entry.overlapsPrevious)
+          checkOverlap(kernel, entry, &step == &kernel.steps.front());
+      }
+  }
+
+  void checkOverlap(const KernelSection &kernel, const KernelEntry &entry, bool first) {
+    if (first)
+      fault(kernel, "expects a step before entry '{}', which overlaps it, got none", entry.name);
+    if (entry.cooperative)
+      fault(kernel, "expects entry '{}' to be cooperative or to overlap the step before, got both", entry.name);
+    if (!entries.waits(entry.name))
+      fault(kernel, "expects griddepcontrol.wait in entry '{}', which overlaps the step before, got none", entry.name);
   }
 
   void checkArguments(const KernelSection &kernel) {

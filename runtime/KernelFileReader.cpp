@@ -198,7 +198,7 @@ private:
       fault(fmt::format("expects 'kernel', got '{}'", shown(keyword)));
     } else if (!readKernelLine(keyword, file.kernels.back()) && !readEntryLine(keyword, file.kernels.back())) {
       fault(fmt::format("expects kernel, input, scalar, output, inout, data, workspace, launch, or, requires, grid, "
-                        "block, shared, cooperative, param or source, got '{}'",
+                        "block, shared, cooperative, overlaps-previous, param or source, got '{}'",
                         shown(keyword)));
     }
     return false;
@@ -308,7 +308,7 @@ private:
     if (keyword == "launch" || keyword == "or") {
       startEntry(kernel, keyword == "launch");
     } else if (keyword == "requires" || keyword == "grid" || keyword == "block" || keyword == "shared" ||
-               keyword == "cooperative" || keyword == "param") {
+               keyword == "cooperative" || keyword == "overlaps-previous" || keyword == "param") {
       if (kernel.steps.empty())
         missLaunch(keyword);
       else
@@ -347,6 +347,8 @@ private:
       entry.shared = numberWord("a number of bytes", 0, 1 << 20);
     else if (keyword == "cooperative")
       entry.cooperative = true;
+    else if (keyword == "overlaps-previous")
+      entry.overlapsPrevious = true;
     else if (keyword == "requires")
       readRequirement(entry);
     else

@@ -84,7 +84,7 @@ public:
       if (grid < 0 || grid > largestGrid)
         fault("kernel '{}' needs {} programs for these sizes, expected at most {}", kernel.name, grid, largestGrid);
       else if (grid > 0)
-        launches.push_back(pack(*entry, grid, space));
+        launches.push_back(pack(*entry, grid, !launches.empty(), space));
     }
     return launches;
   }
@@ -312,8 +312,9 @@ private:
     return nullptr;
   }
 
-  EntryLaunch pack(const KernelEntry &entry, int64_t grid, const Workspace &space) {
-    EntryLaunch launch{&entry, grid, {}, {}};
+  /// What runs before the first launch is not ours and has not said what it writes: nothing overlaps that.
+  EntryLaunch pack(const KernelEntry &entry, int64_t grid, bool follows, const Workspace &space) {
+    EntryLaunch launch{&entry, grid, entry.overlapsPrevious && follows, {}, {}};
     launch.parameters.reserve(entry.parameters.size() * 8);
     for (const KernelParameter &parameter : entry.parameters) {
       size_t size = sizeOfParameter(parameter, kernel), alignment = alignmentOfParameter(parameter, kernel);

@@ -90,6 +90,7 @@ struct LoadOptions {
 struct EntryLaunch {
   const KernelEntry *entry = nullptr;
   int64_t grid = 0;                     ///< programs along x, in [1, 2^31)
+  bool overlapsPrevious = false;        ///< may begin before the launch before has ended: it waits for that itself
   std::vector<std::byte> parameters;    ///< packed as the entry's .param, each at its natural alignment
   std::vector<size_t> parameterOffsets; ///< where each begins
 };

@@ -166,6 +166,7 @@ void SimDevice::run(sim::Simulator::Module module, const EntryLaunch &launch) {
   const KernelEntry &entry = *launch.entry;
   sim::LaunchOptions here = options;
   here.cooperative = entry.cooperative;
+  here.overlapsPrevious = launch.overlapsPrevious;
   sim::LaunchStatistics statistics =
       machine.launch(module, entry.name, {static_cast<unsigned>(launch.grid)}, {static_cast<unsigned>(entry.block)},
                      static_cast<uint32_t>(entry.shared), launch.parameters.data(), launch.parameters.size(), here);

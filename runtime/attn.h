@@ -87,11 +87,14 @@ size_t attn_kernel_argument_rank(const attn_kernel *kernel, size_t index);
 const char *attn_kernel_dimension_name(const attn_kernel *kernel, size_t index, size_t dimension);
 int64_t attn_kernel_dimension_size(const attn_kernel *kernel, size_t index, size_t dimension);
 
-/* Bytes of workspace that a launch with these values needs; addresses may be NULL. */
+/* Bytes of workspace that a launch with these values needs, from shapes alone: addresses may be NULL and nothing of the
+ * device is used. The caller allocates it once for the largest launch, may share it between launches that follow each
+ * other in a stream, and need not initialise it. */
 int attn_kernel_workspace(const attn_kernel *kernel, const attn_value *values, size_t count, size_t *bytes);
 
-/* Checks everything, then launches. The workspace begins at a multiple of 256 and may be NULL when none is needed. Does
- * not wait, allocate or copy on the device, so it can be captured in a graph. */
+/* Checks everything, then launches. The workspace begins at a multiple of 256 and may be NULL when none is needed; one of
+ * fewer bytes than attn_kernel_workspace says is refused. Does not wait, allocate or copy on the device, so it can be
+ * captured in a graph. */
 int attn_kernel_launch(const attn_kernel *kernel, const attn_value *values, size_t count, void *workspace,
                        size_t workspace_bytes, attn_stream stream);
 

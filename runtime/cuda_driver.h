@@ -17,6 +17,26 @@ using Function = struct FunctionTag *;
 using StreamHandle = struct StreamTag *;
 using Event = struct EventTag *;
 
+/// CUlaunchAttribute: one thing that is said about a launch. The value is a union of 64 bytes.
+struct alignas(8) LaunchAttribute {
+  int id;
+  int unused;
+  union {
+    int allowed; ///< launchOverlapsPrevious: 1
+    unsigned char bytes[64];
+  };
+};
+static_assert(sizeof(LaunchAttribute) == 72);
+
+/// CUlaunchConfig.
+struct LaunchConfig {
+  unsigned gridX, gridY, gridZ, blockX, blockY, blockZ, shared;
+  StreamHandle stream;
+  LaunchAttribute *attributes;
+  unsigned attributeCount;
+};
+static_assert(sizeof(LaunchConfig) == 56);
+
 // Values of the driver's enumerations.
 inline constexpr Result noDevice = 100;
 inline constexpr Result unsupportedPtxVersion = 222;
@@ -26,6 +46,7 @@ inline constexpr int attributeComputeMajor = 75;
 inline constexpr int attributeComputeMinor = 76;
 inline constexpr int functionMaxThreadsPerBlock = 0;
 inline constexpr int functionMaxDynamicShared = 8;
+inline constexpr int launchOverlapsPrevious = 6; ///< CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION
 inline constexpr int jitErrorLogBuffer = 5;
 inline constexpr int jitErrorLogBufferBytes = 6;
 inline constexpr unsigned streamNonBlocking = 1;
@@ -79,7 +100,8 @@ inline constexpr int tensorMapFillZero = 0;
 #define ATTN_CUDA_LATER_FUNCTIONS(F)                                                                                   \
   F(encodeTensorMap, "cuTensorMapEncodeTiled",                                                                         \
     (void *map, int type, unsigned rank, void *address, const uint64_t *sizes, const uint64_t *strides,                \
-     const unsigned *box, const unsigned *elementStrides, int interleave, int swizzle, int promotion, int fill))
+     const unsigned *box, const unsigned *elementStrides, int interleave, int swizzle, int promotion, int fill))       \
+  F(launchWith, "cuLaunchKernelEx", (const LaunchConfig *config, Function function, void **parameters, void **extra))
 
 /// The driver's functions, looked up once.
 struct Driver {

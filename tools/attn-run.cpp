@@ -24,6 +24,7 @@ const std::vector<OptionSpec> options = {
     {"--output", "NAME=FILE.npy", "where to write a result"},
     {"--check", "", "compare with the interpreter; exits with 1 when a result is wrong"},
     {"--check-rows", "N", "the same on N query rows, first and last of tiles among them"},
+    {"--workspace", "", "print the bytes of workspace that a launch of these sizes needs, and launch nothing"},
     {"--time", "", "median time of 20 launches (CUDA)"},
     {"--counts", "", "executions per PTX label (simulator): in all, and per warp of a program"},
     {"--target", "sm_NN", "what a spec is compiled for (default: the device's own)"},
@@ -65,6 +66,30 @@ void checkOutputNames(const KernelSection &kernel, const std::map<std::string, s
     throw Error(std::move(faults));
 }
 
+/// The arguments of a launch as far as the workspace depends on them: shapes, and no memory.
+std::vector<Value> shapesOf(const KernelSection &kernel, const std::map<std::string, int64_t> &sizes) {
+  std::vector<Value> values;
+  std::vector<std::string> faults;
+  for (const KernelArgument &argument : kernel.arguments) {
+    if (argument.kind == KernelArgument::Role::Scalar) {
+      values.emplace_back(0);
+      continue;
+    }
+    Tensor tensor{nullptr, argument.type, {}, {}};
+    for (const Dimension &dimension : argument.shape) {
+      auto given = sizes.find(dimension.name);
+      if (!dimension.size && given == sizes.end())
+        faults.push_back(
+            fmt::format("expects --sizes to give {}, the size of a dimension of '{}'", dimension.name, argument.name));
+      tensor.shape.push_back(given != sizes.end() ? given->second : dimension.size.value_or(0));
+    }
+    values.emplace_back(std::move(tensor));
+  }
+  if (!faults.empty())
+    throw Error(std::move(faults));
+  return values;
+}
+
 /// Median of single launches, after some that warm caches and clocks.
 double medianMilliseconds(Device &device, PlacedArguments &placed) {
   for (int i = 0; i < 3; ++i)
@@ -103,6 +128,20 @@ bool check(const CommandLine &line, const Kernel &kernel, const std::vector<Host
   return passed;
 }
 
+/// Results as they are on the device; those that the user asked for are written to files.
+std::vector<Array> takeResults(const PlacedArguments &placed, const std::vector<HostArgument> &arguments,
+                               const std::map<std::string, std::string> &outputs) {
+  std::vector<Array> results;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (!isResult(*arguments[i].argument))
+      continue;
+    results.push_back(placed.read(i));
+    if (auto path = outputs.find(arguments[i].argument->name); path != outputs.end())
+      writeNpy(path->second, results.back());
+  }
+  return results;
+}
+
 int run(int count, char **words) {
   CommandLine line(count, words, options);
   if (line.has("--help")) {
@@ -119,6 +158,10 @@ int run(int count, char **words) {
                    {line.value("--target"), line.value("--cache"), line.value("--compiler")});
   fmt::print("loaded {}\n", kernel->origin());
   checkOutputNames(kernel->section(), outputs);
+  if (line.has("--workspace")) {
+    fmt::print("workspace {} bytes\n", kernel->workspaceBytes(shapesOf(kernel->section(), request.sizes)));
+    return 0;
+  }
   std::vector<HostArgument> arguments = makeArguments(kernel->section(), request);
   PlacedArguments placed(*kernel, arguments);
 
@@ -130,14 +173,7 @@ int run(int count, char **words) {
   if (line.has("--counts"))
     printCounts(*device);
 
-  std::vector<Array> results;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    if (!isResult(*arguments[i].argument))
-      continue;
-    results.push_back(placed.read(i));
-    if (auto path = outputs.find(arguments[i].argument->name); path != outputs.end())
-      writeNpy(path->second, results.back());
-  }
+  std::vector<Array> results = takeResults(placed, arguments, outputs);
   bool passed = true;
   if (line.has("--check") || line.has("--check-rows"))
     passed = check(line, *kernel, arguments, results);

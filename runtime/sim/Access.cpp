@@ -154,9 +154,7 @@ void load(Warp &w, const Op &op, Mask lanes) {
   Mask poisoned[8] = {};
   if (strength.semantics > Semantics::Weak)
     orderStrong(w, op, lanes, address, true, false, strength);
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     actor.lane = lane;
     uint8_t data[32];
     ByteMask poison = 0;
@@ -202,9 +200,7 @@ void store(Warp &w, const Op &op, Mask lanes) {
                 fmt::format("the value stored to {}", w.context().memory.describe(address[lane] + size * i)).c_str());
   if (strength.semantics > Semantics::Weak)
     orderStrong(w, op, lanes, address, false, true, strength);
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     actor.lane = lane;
     uint8_t data[32];
     ByteMask poison = 0;
@@ -230,17 +226,15 @@ void discard(Warp &w, const Op &op, Mask lanes) {
   uint64_t address[kLanes];
   w.addresses(op, op.a, op.wideAddress & 1, op.imm, lanes, address);
   Actor actor = w.actor(op);
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1) {
-      actor.lane = lane;
-      w.context().memory.discard(actor, address[lane], 128);
-    }
+  for (unsigned lane : lanesOf(lanes)) {
+    actor.lane = lane;
+    w.context().memory.discard(actor, address[lane], 128);
+  }
 }
 
 void createPolicy(Warp &w, const Op &op, Mask lanes) {
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1)
-      w.registers.setValue(op.dst, true, lane, 0);
+  for (unsigned lane : lanesOf(lanes))
+    w.registers.setValue(op.dst, true, lane, 0);
   w.registers.setPoison(op.dst, lanes, 0);
 }
 
@@ -272,9 +266,7 @@ void convertAddress(Warp &w, const Op &op, Mask lanes) {
   const Form &form = *op.form;
   bool wide = bitWidth(form.type()) == 64;
   uint64_t window = windowOf(form.space);
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     uint64_t value = w.registers.value(op.a, wide, lane);
     bool poison = w.registers.poison(op.a) >> lane & 1;
     if (form.to && window) {
@@ -294,21 +286,19 @@ void addressOf(Warp &w, const Op &op, Mask lanes) {
   bool wide = w.isWide(op, op.dst);
   // `cvta` of a variable gives its generic address, `mov` its place in local space.
   uint64_t window = std::strcmp(op.form->row->name, "cvta") == 0 ? kLocalWindow : 0;
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1)
-      w.registers.setValue(op.dst, wide, lane, window + w.local.base(lane) + op.imm);
+  for (unsigned lane : lanesOf(lanes))
+    w.registers.setValue(op.dst, wide, lane, window + w.local.base(lane) + op.imm);
   w.registers.setPoison(op.dst, lanes, 0);
 }
 
 void isSpace(Warp &w, const Op &op, Mask lanes) {
   bool wide = w.isWide(op, op.a);
   Mask result = 0;
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1) {
-      Space space = resolveGeneric(w.registers.value(op.a, wide, lane)).space;
-      bool same = space == op.form->space || (op.form->space == Space::SharedCluster && space == Space::Shared);
-      result |= Mask(same) << lane;
-    }
+  for (unsigned lane : lanesOf(lanes)) {
+    Space space = resolveGeneric(w.registers.value(op.a, wide, lane)).space;
+    bool same = space == op.form->space || (op.form->space == Space::SharedCluster && space == Space::Shared);
+    result |= Mask(same) << lane;
+  }
   w.registers.setPredicate(op.dst, lanes, result, w.registers.poison(op.a));
 }
 

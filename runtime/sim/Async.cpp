@@ -28,7 +28,7 @@ static ByteMask fetch(Warp &w, const Actor &actor, const PendingCopy &copy, uint
 
 /// Performs a copy: the bytes become visible to the lane, and to others behind a barrier.
 static void land(Warp &w, const PendingCopy &copy) {
-  Actor actor{&w.clocks, copy.pc, copy.lane, w.block().serial};
+  Actor actor{&w.clocks, copy.pc, copy.lane, w.block().serial, copy.early};
   uint8_t bytes[16] = {};
   ByteMask poison = fetch(w, actor, copy, bytes);
   w.block().shared.land(actor, copy.destination, copy.bytes, bytes, poison);
@@ -45,7 +45,7 @@ void landLaneCopies(Warp &w, unsigned lane, uint32_t before, unsigned engine, Mb
     if (!due(copy))
       continue;
     any = true;
-    Actor actor{&w.clocks, copy.pc, copy.lane, w.block().serial};
+    Actor actor{&w.clocks, copy.pc, copy.lane, w.block().serial, copy.early};
     uint8_t bytes[16] = {};
     ByteMask poison = fetch(w, actor, copy, bytes);
     std::memcpy(shared.bytesAt(copy.destination), bytes, copy.bytes);
@@ -127,15 +127,14 @@ void copy(Warp &w, const Op &op, Mask lanes) {
   w.addresses(op, op.b, op.wideAddress & 2, op.imm2, reading, source);
   CopyQueue &queue = w.copies;
   Actor actor = w.actor(op);
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     actor.lane = lane;
     if (sizes[lane])
       checkSource(w, actor, source[lane], bytes, sizes[lane]);
     if (w.block().shared.beginCopy(actor, destination[lane], bytes))
       queue.pending.push_back({source[lane], uint32_t(destination[lane]), actor.pc, queue.groups[lane], w.clocks.now(),
-                               uint8_t(lane), uint8_t(bytes), uint8_t(sizes[lane]), queue.issued});
+                               uint8_t(lane), uint8_t(bytes), uint8_t(sizes[lane]), queue.issued,
+                               !w.clocks.afterLaunchBefore()});
     ++queue.issued;
   }
 }
@@ -156,9 +155,7 @@ void mbarrierArriveOn(Warp &w, const Op &op, Mask lanes) {
   uint64_t address[kLanes];
   w.addresses(op, op.a, op.wideAddress & 1, op.imm, lanes, address);
   Actor actor = w.actor(op);
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     actor.lane = lane;
     SharedPlace place = sharedPlace(w, op.form->space, op.a == kNoRow, address[lane], lane);
     Mbarrier *barrier = mbarrierAt(w, actor, place);

@@ -20,6 +20,7 @@ struct PendingCopy {
   Epoch epoch;    ///< of the warp at the issue
   uint8_t lane, bytes, sourceBytes;
   uint32_t number; ///< counts the copies of the warp
+  bool early;      ///< see Actor
 };
 
 /// The copies of a warp in the order of issue, and how many groups each lane has closed.

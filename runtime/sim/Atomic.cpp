@@ -103,9 +103,7 @@ static bool isShared(Space space) { return space == Space::Shared || space == Sp
 void orderStrong(Warp &w, const Op &op, Mask lanes, const uint64_t *address, bool reads, bool writes,
                  Strength strength) {
   GlobalOrder &order = w.context().memory.order;
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     Resolved place{op.form->space, address[lane]};
     if (place.space == Space::Generic)
       place = resolveGeneric(place.address);

@@ -14,9 +14,8 @@ static void writeResult(Warp &warp, const NamedBarrier &barrier) {
     return;
   Mask lanes = warp.lanesLive();
   if (op.form->reduce == Reduce::Popc) {
-    for (unsigned lane = 0; lane < kLanes; ++lane)
-      if (lanes >> lane & 1)
-        warp.registers.write(op.dst)[lane] = barrier.popc;
+    for (unsigned lane : lanesOf(lanes))
+      warp.registers.write(op.dst)[lane] = barrier.popc;
     warp.registers.setPoison(op.dst, lanes, 0);
     return;
   }

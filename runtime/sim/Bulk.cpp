@@ -42,6 +42,7 @@ static BulkOperation begin(Warp &w, const Op &op, Kind kind, unsigned lane) {
   operation.lane = uint8_t(lane);
   operation.group = w.bulkGroups[lane];
   operation.due = drawLanding(w);
+  operation.early = !w.clocks.afterLaunchBefore();
   return operation;
 }
 
@@ -252,9 +253,7 @@ static void storeBulk(Warp &w, const Op &op, Mask lanes, Kind kind) {
   w.addresses(op, op.a, op.wideAddress & 1, op.imm, lanes, target);
   w.addresses(op, op.b, op.wideAddress & 2, op.imm2, lanes, source);
   Actor actor = w.actor(op);
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     actor.lane = lane;
     requireAligned(target[lane], kBulkAlignment, "a global address", lane);
     requireAligned(source[lane], kBulkAlignment, "a shared address", lane);
@@ -276,9 +275,7 @@ static void loadBulk(Warp &w, const Op &op, Mask lanes, Kind kind) {
   Targets targets = targetsOf(w, op, lanes);
   w.addresses(op, op.b, op.wideAddress & 2, op.imm2, lanes, source);
   Actor actor = w.actor(op);
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     actor.lane = lane;
     requireAligned(source[lane], kBulkAlignment, kind == Kind::Load ? "a global address" : "a shared address", lane);
     BulkOperation operation = begin(w, op, kind, lane);
@@ -307,13 +304,12 @@ void bulkPrefetch(Warp &w, const Op &op, Mask lanes) {
   const uint32_t *sizes = sizesOf(w, op, lanes);
   w.addresses(op, op.a, op.wideAddress & 1, op.imm, lanes, source);
   Actor actor = w.actor(op);
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1) {
-      actor.lane = lane;
-      requireAligned(source[lane], kBulkAlignment, "a global address", lane);
-      if (sizes[lane])
-        w.context().memory.checkReadable(actor, source[lane], sizes[lane]);
-    }
+  for (unsigned lane : lanesOf(lanes)) {
+    actor.lane = lane;
+    requireAligned(source[lane], kBulkAlignment, "a global address", lane);
+    if (sizes[lane])
+      w.context().memory.checkReadable(actor, source[lane], sizes[lane]);
+  }
 }
 
 void tensorLoad(Warp &w, const Op &op, Mask lanes) {
@@ -321,9 +317,7 @@ void tensorLoad(Warp &w, const Op &op, Mask lanes) {
   Targets targets = targetsOf(w, op, lanes);
   w.addresses(op, op.b, op.wideAddress & 2, op.imm2, lanes, map);
   Actor actor = w.actor(op);
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     actor.lane = lane;
     BulkOperation operation = begin(w, op, Kind::Load, lane);
     readTensor(w, op, actor, map[lane], operation);
@@ -337,9 +331,7 @@ static void storeTensor(Warp &w, const Op &op, Mask lanes, Kind kind) {
   w.addresses(op, op.a, op.wideAddress & 1, op.imm, lanes, map);
   w.addresses(op, op.b, op.wideAddress & 2, op.imm2, lanes, source);
   Actor actor = w.actor(op);
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     actor.lane = lane;
     requireAligned(source[lane], kBoxAlignment, "a shared address", lane);
     BulkOperation operation = begin(w, op, kind, lane);
@@ -359,12 +351,11 @@ void tensorPrefetch(Warp &w, const Op &op, Mask lanes) {
   uint64_t map[kLanes];
   w.addresses(op, op.a, op.wideAddress & 1, op.imm, lanes, map);
   Actor actor = w.actor(op);
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1) {
-      actor.lane = lane;
-      BulkOperation operation = begin(w, op, Kind::Load, lane);
-      readTensor(w, op, actor, map[lane], operation);
-    }
+  for (unsigned lane : lanesOf(lanes)) {
+    actor.lane = lane;
+    BulkOperation operation = begin(w, op, Kind::Load, lane);
+    readTensor(w, op, actor, map[lane], operation);
+  }
 }
 
 void prefetchMap(Warp &w, const Op &op, Mask lanes) {
@@ -372,11 +363,10 @@ void prefetchMap(Warp &w, const Op &op, Mask lanes) {
   w.addresses(op, op.a, op.wideAddress & 1, op.imm, lanes, address);
   Actor actor = w.actor(op);
   TensorMap map;
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1) {
-      actor.lane = lane;
-      readMap(w, actor, op.a == kNoRow || op.form->space == Space::Param, address[lane], map);
-    }
+  for (unsigned lane : lanesOf(lanes)) {
+    actor.lane = lane;
+    readMap(w, actor, op.a == kNoRow || op.form->space == Space::Param, address[lane], map);
+  }
 }
 
 void bulkCommit(Warp &w, const Op &, Mask lanes) {

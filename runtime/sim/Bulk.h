@@ -35,6 +35,7 @@ struct BulkOperation {
   uint64_t target = 0; ///< Store, Reduce: global address, unless tensor
   uint32_t bytes = 0;  ///< of shared memory
   bool tensor = false;
+  bool early = false; ///< see Actor
   TensorMap map;
   std::array<int32_t, 5> coordinates{};
   Reduce operation = Reduce::None; ///< Reduce

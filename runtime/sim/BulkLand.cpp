@@ -38,7 +38,7 @@ static void gather(Cta &cta, const BulkOperation &operation, std::vector<uint8_t
                    std::vector<uint8_t> &invalid) {
   Warp &warp = cta.warps[operation.warp];
   GlobalMemory &memory = warp.context().memory;
-  Actor actor{&warp.clocks, operation.pc, operation.lane, ++cta.serial};
+  Actor actor{&warp.clocks, operation.pc, operation.lane, ++cta.serial, operation.early};
   data.resize(operation.bytes);
   invalid.clear();
   auto read = [&](uint32_t offset, uint64_t address, uint32_t bytes) {
@@ -121,7 +121,7 @@ void perform(Cta &cta, BulkOperation &operation) {
     return;
   operation.performed = true;
   Warp &warp = cta.warps[operation.warp];
-  Actor actor{&warp.clocks, operation.pc, operation.lane, ++cta.serial};
+  Actor actor{&warp.clocks, operation.pc, operation.lane, ++cta.serial, operation.early};
   auto write = [&](uint32_t offset, uint64_t address, uint32_t bytes) {
     if (operation.kind == Kind::Reduce)
       reduceRun(cta, operation, actor, offset, address, bytes);

@@ -107,9 +107,7 @@ void call(Warp &w, const Op &op, Mask lanes) {
     return;
   }
   Actor actor = w.actor(op);
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     actor.lane = lane;
     if (site.builtin == "__assertfail")
       throw Fault{"assert",

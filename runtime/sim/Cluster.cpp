@@ -95,9 +95,10 @@ void clusterWait(Warp &w, const Op &op, Mask) {
   w.waitFor(Warp::Wait::Cluster);
 }
 
-// A launch on its own depends on none and none on it.
+// Launches run one after the other, so that there is nothing to let begin or to wait for; what comes behind a wait may
+// touch what the launch before has written.
 void dependentsLaunch(Warp &, const Op &, Mask) {}
-void dependentsWait(Warp &, const Op &, Mask) {}
+void dependentsWait(Warp &w, const Op &, Mask) { w.clocks.seen.at[kLaunchBefore] = 1; }
 
 } // namespace grid
 
@@ -111,9 +112,7 @@ void mapToRank(Warp &w, const Op &op, Mask lanes) {
     w.requireDefined(op, op.b, lanes, "a CTA rank");
   const bool wide = bitWidth(op.form->type()) == 64;
   const Cta &own = w.block();
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     const uint32_t rank = w.registers.read(op.b)[lane];
     if (rank >= own.cluster->members.size())
       throw Fault{"param",
@@ -132,9 +131,7 @@ void mapToRank(Warp &w, const Op &op, Mask lanes) {
 
 void rankOf(Warp &w, const Op &op, Mask lanes) {
   const bool wide = bitWidth(op.form->type()) == 64;
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     uint64_t address = w.registers.value(op.a, wide, lane);
     uint64_t window = (op.form->space == Space::Generic ? address - kSharedWindow : address) / kSharedWindowBytes;
     w.registers.write(op.dst)[lane] = window ? uint32_t(window - 1) : w.block().rank;

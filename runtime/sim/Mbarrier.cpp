@@ -106,9 +106,7 @@ static const uint32_t *operand(Warp &w, const Op &op, Mask lanes, const char *wh
 void mbarrierInit(Warp &w, const Op &op, Mask lanes) {
   Named names = named(w, op, lanes);
   const uint32_t *count = operand(w, op, lanes, "the count of an mbarrier");
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     names.actor.lane = lane;
     SharedPlace place = names.place(w, op, lane);
     if (count[lane] < 1 || count[lane] >= MbarrierCounts::kLimit)
@@ -137,9 +135,7 @@ void mbarrierInit(Warp &w, const Op &op, Mask lanes) {
 
 void mbarrierInvalidate(Warp &w, const Op &op, Mask lanes) {
   Named names = named(w, op, lanes);
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     names.actor.lane = lane;
     if (Mbarrier *barrier = mbarrierAt(w, names.actor, names.place(w, op, lane))) {
       w.block().shared.dropBarrier(names.actor, barrier->address);
@@ -164,9 +160,7 @@ void mbarrierArrive(Warp &w, const Op &op, Mask lanes) {
   if (op.present & 2)
     count = operand(w, op, lanes, form.expectTx ? "the bytes of an mbarrier" : "the count of an arrival");
   Mbarrier *released = nullptr;
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     names.actor.lane = lane;
     SharedPlace place = names.place(w, op, lane);
     if (count && !form.expectTx && (count[lane] < 1 || count[lane] >= MbarrierCounts::kLimit))
@@ -199,9 +193,7 @@ void mbarrierArrive(Warp &w, const Op &op, Mask lanes) {
 static void countBytes(Warp &w, const Op &op, Mask lanes, bool expects) {
   Named names = named(w, op, lanes);
   const uint32_t *bytes = operand(w, op, lanes, "the bytes of an mbarrier");
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     names.actor.lane = lane;
     SharedPlace place = names.place(w, op, lane);
     if (Mbarrier *barrier = mbarrierAt(w, names.actor, place))
@@ -245,9 +237,7 @@ static Mask completeLanes(Warp &w, const Op &op, Mask lanes, Mbarrier *&only) {
   Mbarrier *barrier = nullptr, *acquired = nullptr;
   bool first = true;
   int64_t known = -1;
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     names.actor.lane = lane;
     SharedPlace place = names.place(w, op, lane);
     // Most often all lanes ask for the same.
@@ -303,9 +293,8 @@ void mbarrierTryWait(Warp &w, const Op &op, Mask lanes) {
 void mbarrierPendingCount(Warp &w, const Op &op, Mask lanes) {
   uint32_t *destination = w.registers.write(op.dst);
   const uint64_t *token = w.registers.read64(op.a);
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1)
-      destination[lane] = uint32_t(token[lane] & ((1u << kTokenBits) - 1));
+  for (unsigned lane : lanesOf(lanes))
+    destination[lane] = uint32_t(token[lane] & ((1u << kTokenBits) - 1));
   w.registers.setPoison(op.dst, lanes, w.registers.poison(op.a));
 }
 

@@ -56,7 +56,22 @@ Allocation &GlobalMemory::hostRange(uint64_t address, uint64_t bytes) {
   return *found;
 }
 
-void GlobalMemory::start(const Checks &which, Dim3 grid) {
+void GlobalMemory::markBefore(bool overlaps) {
+  if (!overlaps && !overlapping)
+    return;
+  for (auto &allocation : allocations)
+    for (uint64_t i = 0; i < allocation->size; ++i) {
+      uint8_t &flags = allocation->flags[i];
+      if (!overlaps)
+        flags &= uint8_t(~Allocation::Before);
+      else if ((flags & Allocation::Written) && allocation->pages[i / GlobalPage::kBytes].launch == launch)
+        flags |= Allocation::Before;
+    }
+  overlapping = overlaps;
+}
+
+void GlobalMemory::start(const Checks &which, Dim3 grid, bool overlaps) {
+  markBefore(overlaps && which.launchBefore);
   checks = which;
   ++launch;
   std::fill(std::begin(cache), std::end(cache), nullptr);
@@ -116,6 +131,23 @@ static uint32_t wordMask(uint64_t offset, uint32_t bytes) {
   return bytes >= 4 ? 0xfu : ((1u << bytes) - 1) << (offset & 3);
 }
 
+/// Bytes from `address` on are touched, and some of them are marked Before.
+void GlobalMemory::requireWait(const Actor &actor, uint64_t address, const uint8_t *flags, const char *verb) const {
+  if (actor.afterLaunchBefore())
+    return;
+  while (!(*flags & Allocation::Before)) {
+    ++flags;
+    ++address;
+  }
+  throw Fault{"launch-before",
+              fmt::format("{} {}, which the launch before writes, and that need not have ended: expects "
+                          "griddepcontrol.wait to happen before",
+                          verb, describe(address)),
+              {},
+              int(actor.lane),
+              actor.pc};
+}
+
 ByteMask GlobalMemory::load(const Actor &actor, uint64_t address, uint32_t bytes, void *to, Strength strength,
                             bool nonCoherent) {
   if (address & (bytes - 1)) [[unlikely]]
@@ -133,6 +165,8 @@ ByteMask GlobalMemory::load(const Actor &actor, uint64_t address, uint32_t bytes
     all &= flags[i];
     any |= flags[i];
   }
+  if (any & Allocation::Before) [[unlikely]]
+    requireWait(actor, address, flags, "reads");
   Allocation::Page &page = allocation->pages[offset / GlobalPage::kBytes];
   if (nonCoherent && checks.nonCoherent) {
     if (page.launch != launch)
@@ -169,6 +203,8 @@ Allocation *GlobalMemory::prepareWrite(const Actor &actor, uint64_t address, uin
   uint8_t any = 0;
   for (uint32_t i = 0; i < bytes; ++i)
     any |= flags[i];
+  if (any & Allocation::Before) [[unlikely]]
+    requireWait(actor, address, flags, "writes");
   if ((any & Allocation::ReadOnly) && checks.readOnly)
     throw Fault{"readonly",
                 fmt::format("writes {}: '{}' is read-only", describe(address), allocation->name),
@@ -238,9 +274,13 @@ const uint8_t *GlobalMemory::loadRun(const Actor &actor, uint64_t address, uint3
   const uint64_t start = address - allocation->base;
   std::memcpy(to, allocation->data.get() + start, bytes);
   const uint8_t *flags = allocation->flags.get() + start;
-  uint8_t all = Allocation::Valid;
-  for (uint32_t i = 0; i < bytes; ++i)
+  uint8_t all = Allocation::Valid, any = 0;
+  for (uint32_t i = 0; i < bytes; ++i) {
     all &= flags[i];
+    any |= flags[i];
+  }
+  if (any & Allocation::Before) [[unlikely]]
+    requireWait(actor, address, flags, "reads");
   for (uint32_t done = 0; done < bytes;) {
     const uint64_t offset = start + done;
     const uint32_t piece = pieceOf(offset, bytes - done);

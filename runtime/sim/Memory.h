@@ -34,6 +34,7 @@ struct Allocation {
     Covered = 4,   ///< a kernel has written it since this was last forgotten
     Written = 8,   ///< in this launch
     Constant = 16, ///< in this launch, by ld.global.nc
+    Before = 32,   ///< by launches that this one need not have waited for
   };
   struct Page {
     uint32_t launch = 0; ///< to which the records and the flags Written and Constant belong
@@ -56,8 +57,9 @@ public:
     return const_cast<GlobalMemory *>(this)->hostRange(address, bytes);
   }
 
-  /// Begins a launch: what earlier ones did is ordered before it.
-  void start(const Checks &checks, Dim3 grid);
+  /// Begins a launch: what earlier ones did is ordered before it. If it `overlaps` the one before, what that one wrote
+  /// is so only behind griddepcontrol.wait, and the same holds for the launches that that one overlaps.
+  void start(const Checks &checks, Dim3 grid, bool overlaps);
 
   /// `bytes` is 1, 2, 4, 8 or 16. Returns the bytes that hold nothing. `nonCoherent`: ld.global.nc.
   ByteMask load(const Actor &actor, uint64_t address, uint32_t bytes, void *to, Strength strength = {},
@@ -90,6 +92,8 @@ private:
   Allocation *findSlowly(const Actor &actor, uint64_t address, uint32_t bytes, const char *verb);
   Allocation *holder(uint64_t address) const;
   void refresh(Allocation &allocation, uint64_t page);
+  void markBefore(bool overlaps);
+  void requireWait(const Actor &actor, uint64_t address, const uint8_t *flags, const char *verb) const;
   Allocation *prepareWrite(const Actor &actor, uint64_t address, uint32_t bytes, Strength strength);
 
   static constexpr size_t kCacheEntries = 64;
@@ -97,6 +101,7 @@ private:
   Allocation *cache[kCacheEntries] = {};
   uint64_t next = kGlobalStart;
   uint32_t launch = 0;
+  bool overlapping = false; ///< some bytes are marked Before
   Checks checks;
 };
 

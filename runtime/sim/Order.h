@@ -28,7 +28,9 @@ inline constexpr unsigned kFirstEngine = 32;
 inline constexpr unsigned kEngines = 15;
 /// Stands for a word whose bytes have records of their own; its clock is always 0, so the quick test fails on it.
 inline constexpr unsigned kSplitActor = 47;
-inline constexpr unsigned kActors = 48;
+/// Stands for the launch before: 1 in the clock of whoever comes behind griddepcontrol.wait.
+inline constexpr unsigned kLaunchBefore = 48;
+inline constexpr unsigned kActors = 49;
 
 /// Instructions of an entry that a record can name.
 inline constexpr uint32_t kPcBits = 19;
@@ -63,6 +65,7 @@ struct WarpClocks {
   uint32_t wroteShared = 0; ///< lanes that wrote shared memory since something ordered all of them: see proxyFence
 
   Epoch now() const { return seen.at[warp]; }
+  bool afterLaunchBefore() const { return seen.at[kLaunchBefore] != 0; }
   void start(uint32_t ctaIndex, uint32_t warpIndex, unsigned warps, Epoch base);
   /// After a release: later accesses are not covered by it.
   void advance() { ++seen.at[warp]; }
@@ -100,6 +103,9 @@ struct Actor {
   uint32_t pc; ///< instruction index in the entry
   uint32_t lane;
   uint32_t serial; ///< differs between instructions executed in one CTA; never 0
+  /// A copy that was issued before anything had waited for the launch before, whatever its warp has done since.
+  bool early = false;
+  bool afterLaunchBefore() const { return !early && clocks->afterLaunchBefore(); }
 };
 
 enum class Proxy : uint8_t { Generic, Async };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <unordered_map>
@@ -14,6 +15,23 @@ namespace attn::sim {
 /// One bit per lane; bit l is lane l.
 using Mask = uint32_t;
 inline constexpr unsigned kLanes = 32;
+
+/// The lanes of a mask in rising order: `for (unsigned lane : lanesOf(mask))`.
+struct LaneRange {
+  struct Iterator {
+    Mask rest;
+    unsigned operator*() const { return unsigned(std::countr_zero(rest)); }
+    Iterator &operator++() {
+      rest &= rest - 1;
+      return *this;
+    }
+    bool operator!=(const Iterator &other) const { return rest != other.rest; }
+  };
+  Mask lanes;
+  Iterator begin() const { return {lanes}; }
+  Iterator end() const { return {0}; }
+};
+inline LaneRange lanesOf(Mask lanes) { return {lanes}; }
 inline constexpr Mask kAllLanes = ~Mask(0);
 
 /// Index of a row of 32 words. With the sign bit set it names a row of the constants that all warps share.

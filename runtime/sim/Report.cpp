@@ -221,9 +221,8 @@ void Warp::traceLine(const Op &op, Mask lanes) {
     if (use.row < kFirstRow)
       continue;
     uint64_t hash = 0xcbf29ce484222325;
-    for (unsigned lane = 0; lane < kLanes; ++lane)
-      if (lanes >> lane & 1)
-        hash = (hash ^ registers.value(use.row, use.wide, lane)) * 0x100000001b3;
+    for (unsigned lane : lanesOf(lanes))
+      hash = (hash ^ registers.value(use.row, use.wide, lane)) * 0x100000001b3;
     unsigned first = unsigned(std::countr_zero(lanes));
     fmt::print(file, " {}={:x}/{:08x}", name, registers.value(use.row, use.wide, first), uint32_t(hash >> 32));
   }

@@ -58,6 +58,7 @@ static constexpr NamedCheck kChecks[] = {
     {"matrixRegisters", &Checks::matrixRegisters},
     {"matrixFence", &Checks::matrixFence},
     {"matrixGroup", &Checks::matrixGroup},
+    {"launchBefore", &Checks::launchBefore},
 };
 
 std::vector<std::string> checkNames() {
@@ -397,7 +398,7 @@ LaunchStatistics Simulator::launch(Module module, std::string_view entryName, Di
     launch.trace = trace.get();
   }
   loaded.module->setWorstApproximation(options.approximateWorst);
-  impl->memory.start(options.checks, grid);
+  impl->memory.start(options.checks, grid, options.overlapsPrevious);
   Grid(launch).run();
   return statisticsOf(launch);
 }

@@ -45,6 +45,7 @@ struct Checks {
   bool matrixRegisters = true; ///< registers that a running wgmma reads or writes
   bool matrixFence = true;     ///< registers written since the last wgmma.fence
   bool matrixGroup = true;     ///< warps of a warpgroup that issue different products
+  bool launchBefore = true;    ///< accesses of what the launch before writes, before griddepcontrol.wait
 };
 
 /// The names of the switches, as above.
@@ -64,6 +65,7 @@ struct LaunchOptions {
   bool divergeRandom = false;          ///< draw which group of diverged lanes goes first
   bool laneOrder = false;              ///< lanes that exchange values through shared memory need bar.warp.sync, too
   bool cooperative = false;            ///< the whole grid is resident
+  bool overlapsPrevious = false;       ///< may begin before the launch before has ended
   unsigned cluster = 0;                ///< CTAs of a cluster, along x; 0: what the entry says, else 1
   std::string trace;                   ///< file to write every executed warp instruction to; empty: none
   uint64_t instructionLimit = uint64_t(1) << 34; ///< warp instructions of the launch

@@ -107,9 +107,8 @@ void Warp::stepDiverged() {
   }
   bool random = launch->options.divergeRandom && (ops[at].flags & FlagBranch);
   uint32_t chosen = ~0u;
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (ready >> lane & 1)
-      chosen = std::min(chosen, pc[lane]);
+  for (unsigned lane : lanesOf(ready))
+    chosen = std::min(chosen, pc[lane]);
   auto groupAt = [&](uint32_t where) {
     Mask group = 0;
     for (unsigned lane = 0; lane < kLanes; ++lane)
@@ -212,9 +211,8 @@ void Warp::jump(Mask lanes, uint32_t target) {
     }
     diverge();
   }
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1)
-      pc[lane] = target;
+  for (unsigned lane : lanesOf(lanes))
+    pc[lane] = target;
 }
 
 /// Lanes that run into the end of their function return from it.
@@ -271,9 +269,7 @@ void Warp::call(const Op &op, Mask lanes) {
   const CallSite &site = launch->module.calls[op.imm];
   const Function &callee = launch->module.functions[site.function];
   const Function &caller = launch->module.functions[launch->module.functionOf(pcOf(op))];
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!(lanes >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes)) {
     if (stacks[lane].size() >= kMaxCallDepth)
       throw Fault{
           "param", fmt::format("call of '{}' is nested deeper than {}", callee.name, kMaxCallDepth), {}, int(lane)};
@@ -298,9 +294,7 @@ void Warp::ret(Mask lanes) {
   }
   if (uniform)
     diverge();
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    if (!((lanes & ~leaving) >> lane & 1))
-      continue;
+  for (unsigned lane : lanesOf(lanes & ~leaving)) {
     const Frame frame = std::move(stacks[lane].back());
     stacks[lane].pop_back();
     restoreRegisters(launch->module.functions[launch->module.functionOf(frame.returnTo - 1)], lane, frame);

@@ -34,9 +34,8 @@ static Gathered gather(Warp &w, Row Op::*operand, bool wide) {
   Gathered result{};
   for (const Warp::Party &party : w.parties()) {
     Row row = (*party.op).*operand;
-    for (unsigned lane = 0; lane < kLanes; ++lane)
-      if (party.lanes >> lane & 1)
-        result.values[lane] = w.registers.value(row, wide, lane);
+    for (unsigned lane : lanesOf(party.lanes))
+      result.values[lane] = w.registers.value(row, wide, lane);
     result.poison |= w.registers.poison(row) & party.lanes;
   }
   return result;
@@ -73,9 +72,8 @@ void shuffle(Warp &w, const Op &first, Mask lanes) {
   Mask sourcePoison = 0;
   for (const Warp::Party &party : w.parties()) {
     const uint32_t *source = w.registers.read(party.op->a);
-    for (unsigned lane = 0; lane < kLanes; ++lane)
-      if (party.lanes >> lane & 1)
-        values[lane] = source[lane];
+    for (unsigned lane : lanesOf(party.lanes))
+      values[lane] = source[lane];
     sourcePoison |= w.registers.poison(party.op->a) & party.lanes;
   }
   for (const Warp::Party &party : w.parties()) {
@@ -97,9 +95,8 @@ void shuffle(Warp &w, const Op &first, Mask lanes) {
       poison |= Mask(absent || (sourcePoison >> source & 1)) << lane;
     }
     uint32_t *destination = w.registers.write(op.dst);
-    for (unsigned lane = 0; lane < kLanes; ++lane)
-      if (party.lanes >> lane & 1)
-        destination[lane] = result[lane];
+    for (unsigned lane : lanesOf(party.lanes))
+      destination[lane] = result[lane];
     w.registers.setPoison(op.dst, party.lanes, poison);
     if (has(op, 'q'))
       w.registers.setPredicate(op.dst2, party.lanes, ok, 0);
@@ -118,9 +115,8 @@ void vote(Warp &w, const Op &first, Mask lanes) {
     Mask undefined = poison ? party.lanes : 0;
     if (op.form->reduce == Reduce::Ballot) {
       uint32_t *destination = w.registers.write(op.dst);
-      for (unsigned lane = 0; lane < kLanes; ++lane)
-        if (party.lanes >> lane & 1)
-          destination[lane] = value;
+      for (unsigned lane : lanesOf(party.lanes))
+        destination[lane] = value;
       w.registers.setPoison(op.dst, party.lanes, undefined);
       continue;
     }
@@ -138,9 +134,7 @@ void match(Warp &w, const Op &first, Mask lanes) {
     const Op &op = *party.op;
     uint32_t *destination = w.registers.write(op.dst);
     Mask same = 0;
-    for (unsigned lane = 0; lane < kLanes; ++lane) {
-      if (!(party.lanes >> lane & 1))
-        continue;
+    for (unsigned lane : lanesOf(party.lanes)) {
       Mask equal = 0;
       for (unsigned other = 0; other < kLanes; ++other)
         if (lanes >> other & 1)
@@ -176,17 +170,15 @@ void reduce(Warp &w, const Op &first, Mask lanes) {
   Gathered values = gather(w, &Op::a, false);
   bool started = false;
   uint32_t result = 0;
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1) {
-      uint32_t value = uint32_t(values.values[lane]);
-      result = started ? combine(first.form->reduce, isSigned(first.form->type()), result, value) : value;
-      started = true;
-    }
+  for (unsigned lane : lanesOf(lanes)) {
+    uint32_t value = uint32_t(values.values[lane]);
+    result = started ? combine(first.form->reduce, isSigned(first.form->type()), result, value) : value;
+    started = true;
+  }
   for (const Warp::Party &party : w.parties()) {
     uint32_t *destination = w.registers.write(party.op->dst);
-    for (unsigned lane = 0; lane < kLanes; ++lane)
-      if (party.lanes >> lane & 1)
-        destination[lane] = result;
+    for (unsigned lane : lanesOf(party.lanes))
+      destination[lane] = result;
     w.registers.setPoison(party.op->dst, party.lanes, values.poison ? party.lanes : 0);
   }
 }
@@ -205,9 +197,8 @@ void elect(Warp &w, const Op &first, Mask lanes) {
     const Op &op = *party.op;
     if (op.dst != kNoRow) {
       uint32_t *destination = w.registers.write(op.dst);
-      for (unsigned lane = 0; lane < kLanes; ++lane)
-        if (party.lanes >> lane & 1)
-          destination[lane] = leader;
+      for (unsigned lane : lanesOf(party.lanes))
+        destination[lane] = leader;
       w.registers.setPoison(op.dst, party.lanes, 0);
     }
     if (op.dst2 != kNoRow)
@@ -217,9 +208,8 @@ void elect(Warp &w, const Op &first, Mask lanes) {
 
 void activeMask(Warp &w, const Op &op, Mask lanes) {
   uint32_t *destination = w.registers.write(op.dst);
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1)
-      destination[lane] = lanes;
+  for (unsigned lane : lanesOf(lanes))
+    destination[lane] = lanes;
   w.registers.setPoison(op.dst, lanes, 0);
 }
 
@@ -307,9 +297,8 @@ static uint64_t specialValue(Warp &w, Special which, unsigned lane) {
 
 void special(Warp &w, const Op &op, Mask lanes) {
   bool wide = w.isWide(op, op.dst);
-  for (unsigned lane = 0; lane < kLanes; ++lane)
-    if (lanes >> lane & 1)
-      w.registers.setValue(op.dst, wide, lane, specialValue(w, Special(op.imm), lane));
+  for (unsigned lane : lanesOf(lanes))
+    w.registers.setValue(op.dst, wide, lane, specialValue(w, Special(op.imm), lane));
   w.registers.setPoison(op.dst, lanes, 0);
 }
 

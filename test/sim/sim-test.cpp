@@ -210,6 +210,8 @@ void launchLine(Test &test, std::istringstream &words, const std::string &line) 
       test.options.cooperative = n != 0;
     else if (key == "lanes")
       test.options.laneOrder = n != 0;
+    else if (key == "overlaps")
+      test.options.overlapsPrevious = n != 0;
     else if (key == "fine")
       test.options.fine = n != 0;
     else
@@ -349,6 +351,13 @@ std::string runOnce(Test &test, const std::string &file, uint64_t seed) {
     const std::vector<uint8_t> parameters = prepare(simulator, test, entries[0]);
     LaunchOptions options = test.options;
     options.seed = seed;
+    if (options.overlapsPrevious)
+      for (size_t i = 1; i < entries.size(); ++i) {
+        options.overlapsPrevious = i > 1;
+        simulator.launch(module, entries[i].name, test.grid, test.block, test.shared, parameters.data(),
+                         parameters.size(), options);
+      }
+    options.overlapsPrevious = test.options.overlapsPrevious;
     const LaunchStatistics statistics = simulator.launch(module, entries[0].name, test.grid, test.block, test.shared,
                                                          parameters.data(), parameters.size(), options);
     for (const OpcodeCount &opcode : statistics.opcodes)

@@ -6,6 +6,7 @@
 #include "test/unit/Test.h"
 
 #include <cstdlib>
+#include <dlfcn.h>
 #include <filesystem>
 #include <unistd.h>
 
@@ -58,6 +59,12 @@ void launchOn(Device &device, const Kernel &kernel, int64_t n) {
     EXPECT_EQ(number, 4.5f);
 }
 
+/// Allocations, copies and waits that the stand-in has seen.
+int hostWork() {
+  void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+  return reinterpret_cast<int (*)()>(dlsym(driver, "attnFakeHostWork"))();
+}
+
 /// A kernel with a tensor map: its result is what the stand-in got to encode.
 void encodeByTheDriver(Device &device) {
   KernelFile file = parseKernelFile(twiceText());
@@ -75,8 +82,10 @@ void encodeByTheDriver(Device &device) {
   auto kernel = device.loadText(
       printKernelFile(file, "// twice\n.entry mapped(.param .align 64 .b8 a[128], .param .u64 b) { ret; }\n"));
   Memory k(device, 4096), y(device, 128);
+  int before = hostWork();
   kernel->launch({Tensor{k.data, DType::BF16, {1, 0, 3, 64}, {}}, Tensor{y.data, DType::I32, {32}, {}}});
   kernel->launch({Tensor{k.data, DType::BF16, {1, 7, 3, 64}, {999, 256, 64, 1}}, Tensor{y.data, DType::I32, {32}, {}}});
+  EXPECT_EQ(hostWork(), before);
   uint32_t got[20];
   device.copyToHost(got, y.data, sizeof got);
   auto address = reinterpret_cast<uintptr_t>(k.data);
@@ -87,13 +96,42 @@ void encodeByTheDriver(Device &device) {
     EXPECT_EQ(got[i], wanted[i]);
 }
 
+/// A second step that the driver is told to start early; the stand-in refuses it in any other way.
+std::string earlyText() {
+  KernelFile file = parseKernelFile(twiceText());
+  KernelSection &section = file.kernels.front();
+  KernelStep second = section.steps.front();
+  second.alternatives.front().name = "early";
+  second.alternatives.front().overlapsPrevious = true;
+  section.steps.push_back(second);
+  return printKernelFile(file, ".entry twice(.param .u64 a, .param .f32 b, .param .u64 c) { ret; }\n"
+                               ".entry early(.param .u64 a, .param .f32 b, .param .u64 c) { griddepcontrol.wait; "
+                               "ret; }\n");
+}
+
+/// Whatever a launch is made of, it gives the driver nothing to do but start kernels.
+void launchWithoutHostWork(Device &device) {
+  Memory x(device, 256), y(device, 256);
+  for (const std::string &text : {twiceText(), twiceText("cooperative"), earlyText()}) {
+    auto kernel = device.loadText(text);
+    int before = hostWork();
+    kernel->launch({Tensor{x.data, DType::F32, {2}, {}}, 3.0, Tensor{y.data, DType::F32, {2}, {}}});
+    EXPECT_EQ(hostWork(), before);
+  }
+  int before = hostWork();
+  device.synchronize();
+  EXPECT_EQ(hostWork(), before + 1);
+}
+
 void useTheDriver() {
   std::shared_ptr<Device> device = Device::open("auto");
   EXPECT_EQ(device->name(), "fake device");
   EXPECT_EQ(device->target(), "sm_86");
   launchOn(*device, *device->loadText(twiceText()), 5);
   launchOn(*device, *device->loadText(twiceText("cooperative")), 2);
+  launchOn(*device, *device->loadText(earlyText()), 5);
   encodeByTheDriver(*device);
+  launchWithoutHostWork(*device);
   EXPECT_FAULTS(launchOn(*device, *device->loadText(twiceText("cooperative")), 3),
                 "entry 'twice' needs 3 programs at once, more than this device holds");
   EXPECT_FAULTS(device->loadText(twiceText("bad"), "", "K.ptx"),

@@ -132,7 +132,7 @@ TEST(kernelFileFaultsOfKernelLines) {
        "K.ptx:16: expects a number, a name or '(', got '*' in 'batch *  * 4'"},
       {"//! launch last", "//! start last",
        "K.ptx:35: expects kernel, input, scalar, output, inout, data, workspace, launch, or, requires, grid, block, "
-       "shared, cooperative, param or source, got 'start'"},
+       "shared, cooperative, overlaps-previous, param or source, got 'start'"},
       {"//! | // A comment.", "// A comment.",
        "K.ptx:41: expects '//! end' after the source, got the end of the header lines"},
       {"//! | // A comment.", "//! // A comment.",
@@ -211,6 +211,27 @@ TEST(kernelFileFaultsBetweenLines) {
   std::string text = sampleWith();
   size_t begin = text.find("//! kernel"), end = text.find("//! source");
   EXPECT_EQ(faultOf(repairCheck(text.erase(begin, end - begin))), "K.ptx: expects at least one kernel, got none");
+}
+
+TEST(kernelFileOverlap) {
+  std::string text = sampleWith("//! cooperative", "//! overlaps-previous");
+  text.replace(text.rfind("{ ret; }"), 8, "{ griddepcontrol.wait; ret; }");
+  KernelFile file = parseKernelFile(repairCheck(text));
+  EXPECT(!file.kernels[0].steps[0].alternatives[0].overlapsPrevious);
+  EXPECT(file.kernels[0].steps[1].alternatives[0].overlapsPrevious);
+  EXPECT_EQ(printKernelFile(file, text.substr(text.find(".version"))), repairCheck(text));
+  checkReplacements({
+      {"//! cooperative", "//! overlaps-previous",
+       "K.ptx: kernel 'prefill': expects griddepcontrol.wait in entry 'last', which overlaps the step before, got "
+       "none"},
+      {"//! cooperative", "//! overlaps-previous\n//! cooperative",
+       "K.ptx: kernel 'prefill': expects entry 'last' to be cooperative or to overlap the step before, got both | "
+       "K.ptx: kernel 'prefill': expects griddepcontrol.wait in entry 'last', which overlaps the step before, got "
+       "none"},
+      {"shared 0\n//! param address k", "shared 0\n//! overlaps-previous\n//! param address k",
+       "K.ptx: kernel 'prefill': expects a step before entry 'slow', which overlaps it, got none | K.ptx: kernel "
+       "'prefill': expects griddepcontrol.wait in entry 'slow', which overlaps the step before, got none"},
+  });
 }
 
 TEST(kernelFileFaultsComeTogether) {

@@ -109,6 +109,36 @@ TEST(launchWithoutAlternative) {
                 "'k' has a stride of 129 elements in dimension 'seq_kv', expected a multiple of 16 bytes"}));
 }
 
+TEST(launchOverlapsOwnStepsOnly) {
+  std::string text = sampleWith("//! cooperative", "//! overlaps-previous");
+  text.replace(text.rfind("{ ret; }"), 8, "{ griddepcontrol.wait; ret; }");
+  Fixture f;
+  f.kernel = f.device->loadText(repairCheck(text));
+  f.launch();
+  EXPECT(!f.device->started[0].overlaps);
+  EXPECT(f.device->started[1].overlaps);
+  // Without programs in the step before, what would be overlapped is somebody else's.
+  size_t at = text.find("//! grid ceildiv(seq_q, 128) * 8 * batch");
+  Fixture g;
+  g.kernel = g.device->loadText(repairCheck(text.replace(at, 40, "//! grid 0")));
+  g.launch();
+  EXPECT_EQ(g.device->started.size(), 1u);
+  EXPECT_EQ(g.device->started[0].entry, "last");
+  EXPECT(!g.device->started[0].overlaps);
+}
+
+TEST(watchingDeviceRefuses) {
+  NoHostWorkDevice device;
+  device.launching = true;
+  char byte = 0;
+  EXPECT_FAULTS(device.allocate(1, ""), "a launch must not allocate");
+  EXPECT_FAULTS(device.release(nullptr), "a launch must not release");
+  EXPECT_FAULTS(device.copyToDevice(&byte, &byte, 1), "a launch must not copy");
+  EXPECT_FAULTS(device.copyToHost(&byte, &byte, 1), "a launch must not copy");
+  EXPECT_FAULTS(device.copyOnDevice(&byte, &byte, 1, nullptr), "a launch must not copy");
+  EXPECT_FAULTS(device.synchronize(nullptr), "a launch must not synchronize");
+}
+
 TEST(launchOfNothingIsSuccess) {
   Fixture f;
   f.q.shape[1] = f.o.shape[1] = 0;
@@ -141,6 +171,12 @@ TEST(launchAsksForWorkspace) {
   Fixture f;
   f.q.data = nullptr;
   EXPECT_EQ(f.kernel->workspaceBytes(f.values()), 2u * 130 * 4);
+  // From shapes alone: before there is any memory, and without the device.
+  Fixture unplaced;
+  for (Tensor *tensor : {&unplaced.q, &unplaced.k, &unplaced.lens, &unplaced.o, &unplaced.state})
+    tensor->data = nullptr;
+  unplaced.device->launching = true;
+  EXPECT_EQ(unplaced.kernel->workspaceBytes(unplaced.values()), 2u * 130 * 4);
   f = Fixture();
   f.workspace.bytes = 1039;
   EXPECT_EQ(f.faults(), one("the workspace has 1039 bytes, expected 1040"));

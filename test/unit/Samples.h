@@ -93,6 +93,7 @@ public:
   struct Started {
     std::string entry;
     int64_t grid;
+    bool overlaps;
     std::vector<std::byte> parameters;
     std::vector<size_t> offsets;
     Stream stream;
@@ -138,7 +139,8 @@ private:
   struct Recorder : attn::Module {
     explicit Recorder(NoHostWorkDevice &device) : device(device) {}
     void launch(const EntryLaunch &launch, Stream stream) override {
-      device.started.push_back({launch.entry->name, launch.grid, launch.parameters, launch.parameterOffsets, stream});
+      device.started.push_back({launch.entry->name, launch.grid, launch.overlapsPrevious, launch.parameters,
+                                launch.parameterOffsets, stream});
     }
     NoHostWorkDevice &device;
   };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stands in for libcuda.so.1 in a test: one device in host memory that runs one kernel, `twice`, and refuses wrong use.
-// Another, `mapped`, gives back what its tensor map was encoded from.
+// Another, `mapped`, gives back what its tensor map was encoded from, and `early` is `twice` that must overlap. What a
+// launch must not do is counted by attnFakeHostWork.
 // ATTN_FAKE_CAPABILITY is its compute capability, 86 when it is not set.
 #include "runtime/cuda_driver.h"
 
@@ -15,7 +16,8 @@ using namespace attn::cuda;
 namespace {
 
 constexpr Result invalidValue = 1, notReady = 201, notFound = 500;
-int contextTag, moduleTag, functionTag, mappedTag, streamTag;
+int contextTag, moduleTag, functionTag, mappedTag, earlyTag, streamTag;
+int hostWork = 0; ///< allocations, copies and waits so far
 Context current = nullptr;
 int shared = -1, retained = 0;
 std::set<void *> events;
@@ -83,24 +85,29 @@ Result cuCtxPopCurrent_v2(Context *context) {
   return current = nullptr, 0;
 }
 Result cuMemAlloc_v2(Address *address, size_t bytes) {
+  ++hostWork;
   if (bytes == 0 || bytes >> 40 || withContext())
     return invalidValue;
   *address = reinterpret_cast<Address>(std::aligned_alloc(256, (bytes + 255) / 256 * 256));
   return 0;
 }
 Result cuMemFree_v2(Address address) {
+  ++hostWork;
   std::free(reinterpret_cast<void *>(address));
   return withContext();
 }
 Result cuMemcpyHtoD_v2(Address to, const void *from, size_t bytes) {
+  ++hostWork;
   std::memcpy(reinterpret_cast<void *>(to), from, bytes);
   return withContext();
 }
 Result cuMemcpyDtoH_v2(void *to, Address from, size_t bytes) {
+  ++hostWork;
   std::memcpy(to, reinterpret_cast<void *>(from), bytes);
   return withContext();
 }
 Result cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, StreamHandle) {
+  ++hostWork;
   std::memmove(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes);
   return withContext();
 }
@@ -109,14 +116,14 @@ Result cuStreamCreate(StreamHandle *stream, unsigned flags) {
   return flags == streamNonBlocking ? withContext() : invalidValue;
 }
 Result cuStreamDestroy_v2(StreamHandle stream) { return stream ? withContext() : invalidValue; }
-Result cuStreamSynchronize(StreamHandle) { return withContext(); }
+Result cuStreamSynchronize(StreamHandle) { return ++hostWork, withContext(); }
 Result cuEventCreate(Event *event, unsigned) {
   *event = reinterpret_cast<Event>(std::malloc(1));
   events.insert(*event);
   return withContext();
 }
 Result cuEventRecord(Event event, StreamHandle) { return events.count(event) ? 0 : invalidValue; }
-Result cuEventSynchronize(Event event) { return events.count(event) ? 0 : invalidValue; }
+Result cuEventSynchronize(Event event) { return ++hostWork, events.count(event) ? 0 : invalidValue; }
 Result cuEventElapsedTime(float *milliseconds, Event first, Event second) {
   *milliseconds = 1.5f;
   return events.count(first) && events.count(second) ? 0 : invalidValue;
@@ -140,11 +147,12 @@ Result cuModuleLoadDataEx(ModuleHandle *module, const void *image, unsigned coun
 }
 Result cuModuleUnload(ModuleHandle) { return withContext(); }
 Result cuModuleGetFunction(Function *function, ModuleHandle module, const char *name) {
-  *function = reinterpret_cast<Function>(std::strcmp(name, "mapped") ? &functionTag : &mappedTag);
-  return module == reinterpret_cast<ModuleHandle>(&moduleTag) &&
-                 (!std::strcmp(name, "twice") || !std::strcmp(name, "mapped"))
-             ? 0
-             : notFound;
+  int *tag = !std::strcmp(name, "twice")    ? &functionTag
+             : !std::strcmp(name, "mapped") ? &mappedTag
+             : !std::strcmp(name, "early")  ? &earlyTag
+                                            : nullptr;
+  *function = reinterpret_cast<Function>(tag);
+  return module == reinterpret_cast<ModuleHandle>(&moduleTag) && tag ? 0 : notFound;
 }
 Result cuFuncSetAttribute(Function, int attribute, int value) {
   shared = value;
@@ -168,6 +176,15 @@ Result cuLaunchCooperativeKernel(Function, unsigned gridX, unsigned, unsigned, u
                                  StreamHandle, void **parameters) {
   return gridX > 2 ? tooManyBlocksCooperative : runTwice(gridX, parameters);
 }
+Result cuLaunchKernelEx(const LaunchConfig *config, Function function, void **parameters, void **extra) {
+  if (function != reinterpret_cast<Function>(&earlyTag) || extra || config->attributeCount != 1 ||
+      config->attributes->id != launchOverlapsPrevious || config->attributes->allowed != 1 ||
+      config->gridY * config->gridZ * config->blockX * config->blockY * config->blockZ != 1 ||
+      static_cast<int>(config->shared) != shared || config->stream || withContext())
+    return invalidValue;
+  return runTwice(config->gridX, parameters);
+}
+int attnFakeHostWork() { return hostWork; }
 Result cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *address, const uint64_t *sizes,
                               const uint64_t *strides, const unsigned *box, const unsigned *elementStrides,
                               int interleave, int swizzle, int promotion, int fill) {
