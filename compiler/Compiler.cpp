@@ -75,6 +75,7 @@ const PipelineEntry kPipeline[] = {
     {"choose-schedule", Stage::Attn, addPass<createChooseSchedule>},
     {"add-fallback", Stage::Attn, addPass<createAddFallback>},
     {"convert-attn-to-tile", Stage::Tile, addPass<createConvertAttnToTile>},
+    {"expand-sources", Stage::Tile, addFunctionPass<createExpandSources>},
     {"trim-walks", Stage::Tile, addPass<createTrimWalks>},
     {"overlap-products", Stage::Tile, addFunctionPass<createOverlapProducts>},
     {"assign-roles", Stage::Tile, addFunctionPass<createAssignRoles>},

@@ -140,14 +140,14 @@ LogicalResult WalkOp::verify() {
   return success();
 }
 
-/// What a list that a view looks its rows up in has to be: integers, in a tensor of one of these ranks.
-static LogicalResult verifyList(ViewOp op, StringRef name, Value list, ArrayRef<int64_t> ranks) {
+/// What a list that is looked up has to be: integers, in a tensor of one of these ranks.
+static LogicalResult verifyList(Operation *op, StringRef name, Value list, ArrayRef<int64_t> ranks) {
   if (!list)
     return success();
   auto type = cast<MemRefType>(list.getType());
   if (type.getElementType().isSignlessInteger() && llvm::is_contained(ranks, type.getRank()))
     return success();
-  return op.emitOpError("expects ") << name << " to be integers of rank " << llvm::interleaved(ranks, " or ")
+  return op->emitOpError("expects ") << name << " to be integers of rank " << llvm::interleaved(ranks, " or ")
                                     << ", got " << type;
 }
 
@@ -172,15 +172,39 @@ LogicalResult ViewOp::verify() {
     return emitOpError("expects sequences behind one another or in pages, got both");
   if (getTable() && base.isDynamicDim(1))
     return emitOpError("expects pages of a static size, got ") << base;
-  if (failed(verifyList(*this, "starts", getStarts(), {1})) || failed(verifyList(*this, "rows", getRowOf(), {2})) ||
-      failed(verifyList(*this, "positions", getPositions(), {getStarts() ? 1 : 2})) ||
-      failed(verifyList(*this, "the table of pages", getTable(), {2, 3})))
+  if (failed(verifyList(getOperation(), "starts", getStarts(), {1})) || failed(verifyList(getOperation(), "rows", getRowOf(), {2})) ||
+      failed(verifyList(getOperation(), "positions", getPositions(), {getStarts() ? 1 : 2})) ||
+      failed(verifyList(getOperation(), "the table of pages", getTable(), {2, 3})))
     return failure();
   if (!getTable())
     return success();
   auto table = cast<MemRefType>(getTable().getType());
   if (table.getRank() == 3 && table.getDimSize(2) != 2)
     return emitOpError("expects runs of pages to be pairs (first page, number of pages), got ") << table;
+  return success();
+}
+
+LogicalResult ConcatOp::verify() {
+  if (getParts().size() < 2)
+    return emitOpError("expects two parts or more, got ") << getParts().size();
+  for (Value part : getParts())
+    if (part.getType() != getView().getType())
+      return emitOpError("expects parts of one type, ") << getView().getType() << ", got " << part.getType();
+  return success();
+}
+
+LogicalResult LocateOp::verify() {
+  if (static_cast<int64_t>(getStep()) <= 0)
+    return emitOpError("expects a positive step, got ") << getStep();
+  return verifyList(getOperation(), "starts", getStarts(), {1});
+}
+
+LogicalResult HeldOp::verify() {
+  if (failed(verifyList(getOperation(), "runs", getRuns(), {3})))
+    return failure();
+  auto runs = cast<MemRefType>(getRuns().getType());
+  if (runs.getDimSize(2) != 2)
+    return emitOpError("expects runs of pages to be pairs (first page, number of pages), got ") << runs;
   return success();
 }
 

@@ -143,7 +143,8 @@ def Tile_ViewOp : Tile_Op<"view", [Pure, AttrSizedOperandSegments]> {
       stand for the pages of all runs one behind the other.
     - `index %i`: token 0 has index i in its sequence, which begins elsewhere; 0 without it.
     - `position %p`: token t stands at position p + t; at its index without it.
-    - `positions %list`: token t stands at `list[b, t]`, or at `list[starts[b] + t]` in a list of rank 1.
+    - `positions %list`: token t stands at `list[b, t]`, or at `list[starts[b] + t]` in a list of rank 1. A list of
+      another sequence than the one that memory is read from says so: with `positions %list[%c]` it is `list[c, t]`.
 
     Errors: the base must have rank 4, or rank 3 for a view of one column, one less with `starts`; its last dimension
     must be the view's columns and its element type the view's. Lists hold integers: starts of rank 1, rows of rank 2,
@@ -164,12 +165,13 @@ def Tile_ViewOp : Tile_Op<"view", [Pure, AttrSizedOperandSegments]> {
   }];
   let arguments = (ins AnyMemRef:$base, Index:$batch, Index:$head, Index:$length,
                        DefaultValuedAttr<I64Attr, "1">:$packed, Optional<Index>:$index, Optional<Index>:$position,
-                       Optional<AnyMemRef>:$positions, Optional<AnyMemRef>:$row_of, Optional<AnyMemRef>:$starts,
-                       Optional<AnyMemRef>:$table);
+                       Optional<AnyMemRef>:$positions, Optional<Index>:$positions_batch, Optional<AnyMemRef>:$row_of,
+                       Optional<AnyMemRef>:$starts, Optional<AnyMemRef>:$table);
   let results = (outs Tile_View:$view);
   let assemblyFormat = [{
     $base `[` $batch `,` $head `]` `length` $length (`packed` $packed^)? (`index` $index^)? (`position` $position^)?
-    (`positions` $positions^)? (`rows` $row_of^)? (`starts` $starts^)? (`through` $table^)? attr-dict
+    (`positions` $positions^ (`[` $positions_batch^ `]`)?)? (`rows` $row_of^)? (`starts` $starts^)?
+    (`through` $table^)? attr-dict
     `:` type($base) (`positions` type($positions)^)? (`rows` type($row_of)^)? (`starts` type($starts)^)?
     (`through` type($table)^)? `->` type($view)
   }];
@@ -594,5 +596,7 @@ def Tile_BlankOp : Tile_Op<"blank", [MemoryEffects<[MemRead, MemWrite]>]> {
   let arguments = (ins Tile_Ring:$ring, Index:$number, Tile_View:$view, Index:$at);
   let assemblyFormat = "$ring `[` $number `]` `from` $view `[` $at `]` attr-dict `:` type($ring) `,` type($view)";
 }
+
+include "dialect/TileSequences.td"
 
 #endif

@@ -107,11 +107,12 @@ struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
   }
 
   /// Nothing where products are done when they return.
-  static FailureOr<std::optional<Overlap>> chooseOverlap(KernelOp kernel, const Tiles &tiles, const Target &target) {
+  static FailureOr<std::optional<Overlap>> chooseOverlap(KernelOp kernel, const KernelShape &shape, const Tiles &tiles,
+                                                         const Target &target) {
     std::optional<Overlap> given;
     if (ScheduleAttr schedule = kernel.getScheduleAttr())
       given = schedule.getOverlap();
-    if (servesWarpgroups(tiles, target))
+    if (servesWarpgroups(shape, tiles, target))
       return std::optional(given.value_or(Overlap::OutputBehind));
     if (given.value_or(Overlap::None) == Overlap::None)
       return std::optional<Overlap>();
@@ -131,7 +132,7 @@ struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
       return failure();
     const Tiles &tiles = choice->tiles;
     MLIRContext *context = kernel.getContext();
-    FailureOr<std::optional<Overlap>> overlap = chooseOverlap(kernel, tiles, target);
+    FailureOr<std::optional<Overlap>> overlap = chooseOverlap(kernel, shape, tiles, target);
     if (failed(overlap))
       return failure();
     kernel.setScheduleAttr(ScheduleAttr::get(context, StringAttr::get(context, prefill), tiles.blockQ, tiles.blockKv,
@@ -206,11 +207,16 @@ KernelShape shapeOf(const Attention &attention) {
       work.visit(function);
   shape.scoreOperations = work.operations;
   shape.loadsByKey = work.loads;
-  shape.group = attention.query.getDimSize(2) / attention.keys.getDimSize(2);
   auto schedule = attention.scores->getParentOfType<KernelOp>().getScheduleAttr();
   shape.weightsStay = !schedule || schedule.getOverlap().value_or(Overlap::OutputBehind) == Overlap::OutputBehind;
-  shape.seqQ = staticSize(attention.query, 1);
-  shape.seqKv = staticSize(attention.keys, 1);
+  shape.group = headsOf(attention.query) / headsOf(attention.keys);
+  ScoresOp scores = attention.scores;
+  Value query = scores.getQuery(), keys = scores.getKeys();
+  shape.gathers = !isStrided(query) || !isStrided(keys);
+  if (isStrided(query))
+    shape.seqQ = staticSize(attention.query, 1);
+  if (isStrided(keys))
+    shape.seqKv = staticSize(attention.keys, 1);
   return shape;
 }
 

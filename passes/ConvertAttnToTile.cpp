@@ -50,7 +50,7 @@ private:
 
   /// Decides where the scale goes: into the exponent, or in front of the score functions.
   LogicalResult foldScale() {
-    int64_t headDim = attention.keys.getDimSize(3);
+    int64_t headDim = attention.keys.getShape().back();
     scale = 1.0 / std::sqrt(static_cast<double>(headDim));
     FloatAttr constant;
     if (Value given = attention.scores.getScale()) {
@@ -65,8 +65,8 @@ private:
 
   ScheduleTypes scheduleTypes() {
     ScheduleTypes types;
-    types.headDim = attention.query.getDimSize(3);
-    types.headDimV = attention.values.getDimSize(3);
+    types.headDim = attention.query.getShape().back();
+    types.headDimV = attention.values.getShape().back();
     types.blockQ = schedule.getBlockQ();
     types.blockKv = schedule.getBlockKv();
     types.operand = attention.query.getElementType();
@@ -77,20 +77,36 @@ private:
 
   //===-- wrapper --------------------------------------------------------------===//
 
-  /// Memory as a launch passes it: any strides, but head_dim contiguous in data of rank 4.
-  Type memoryType(Type type) {
+  /// Memory as a launch passes it: any strides, but head_dim contiguous in data.
+  Type memoryType(Type type, bool isData) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor)
       return type;
     SmallVector<int64_t> strides(tensor.getRank(), ShapedType::kDynamic);
-    if (isData(tensor))
+    if (isData)
       strides.back() = 1;
     auto layout = StridedLayoutAttr::get(kernel.getContext(), 0, strides);
     return MemRefType::get(tensor.getShape(), tensor.getElementType(), layout);
   }
 
-  bool isData(RankedTensorType type) {
-    return llvm::is_contained({attention.query, attention.keys, attention.values, attention.result}, type);
+  /// Arguments that hold queries, keys or values.
+  bool isData(BlockArgument argument) {
+    return llvm::any_of(argument.getUses(), [](OpOperand &use) {
+      Operation *user = use.getOwner();
+      if (auto dense = dyn_cast<DenseOp>(user))
+        return llvm::is_contained(dense.getTensors(), use.get());
+      if (auto ragged = dyn_cast<RaggedOp>(user))
+        return llvm::is_contained(ragged.getTensors(), use.get());
+      if (auto pages = dyn_cast<PagesOp>(user))
+        return llvm::is_contained(pages.getPools(), use.get());
+      if (auto at = dyn_cast<AtOp>(user))
+        return at.getOf() == use.get();
+      if (auto scores = dyn_cast<ScoresOp>(user))
+        return scores.getScale() != use.get();
+      if (auto output = dyn_cast<OutputOp>(user))
+        return output.getValues() == use.get();
+      return isa<ShareOp>(user) ? cast<ShareOp>(user).getOf() == use.get() : isa<ConcatOp>(user);
+    });
   }
 
   void createWrapper() {
@@ -100,8 +116,10 @@ private:
       if (llvm::none_of(values, [&](const NamedValue &value) { return value.name == result.name; }))
         values.push_back(result);
     SmallVector<Type> types;
-    for (const NamedValue &value : values)
-      types.push_back(memoryType(value.type));
+    std::string output = nameOfResult(attention.output.getOutput());
+    for (auto [i, value] : llvm::enumerate(values))
+      types.push_back(
+          memoryType(value.type, i < inputs ? isData(kernel.getBody().getArgument(i)) : value.name == output));
     builder.setInsertionPoint(kernel);
     wrapper = func::FuncOp::create(builder, (kernel.getSymName() + ".tiles").str(), builder.getFunctionType(types, {}));
     for (auto [i, value] : llvm::enumerate(values)) {
@@ -140,20 +158,18 @@ private:
     return {};
   }
 
-  /// Where a result of the chain goes; null if nobody asked for it.
-  Value resultMemory(Value value) {
+  /// The name of a result of the chain; empty if nobody asked for it.
+  std::string nameOfResult(Value value) {
     auto results = resultsOf(kernel);
-    if (!value)
-      return {};
     for (auto [i, returned] : llvm::enumerate(kernel.getBody().front().getTerminator()->getOperands()))
-      if (returned == value)
-        return memoryNamed(results[i].name);
+      if (value && returned == value)
+        return results[i].name.str();
     return {};
   }
 
-  Value resultView(Value chainValue, int64_t columns, Type element, Value batch, Value head, Value length) {
-    if (Value memory = resultMemory(chainValue))
-      return views.viewOfMemory(memory, batch, head, length, /*position=*/Value(), packed());
+  Value resultView(Value chainValue, int64_t columns, Type element, const SequencePart &query, Value head) {
+    if (std::string name = nameOfResult(chainValue); !name.empty())
+      return views.viewOfResult(memoryNamed(name), query, head, packed());
     return AbsentOp::create(builder, ViewType::get(kernel.getContext(), columns, element));
   }
 
@@ -201,39 +217,111 @@ private:
     return packed() == 1 ? tokens : arith::MulIOp::create(builder, tokens, views.index(packed())).getResult();
   }
 
+  /// Which rows a program has: the sequence, its number, and the first row.
+  struct Work {
+    Value head, batch, row;
+  };
+
+  /// Programs: row tiles vary fastest, so that programs that run together read the same keys; the rows with the most
+  /// keys under a causal mask come first. Sequences of a packed batch have blocks one behind the other.
+  Work writeProgram(Value queries, int64_t heads) {
+    auto ragged = raggedOf(queries);
+    Value blockQ = views.index(schedule.getBlockQ()), batches = views.countOf(queries);
+    // Tokens of a block, rounded down: blocks are never too few then.
+    int64_t tokens = std::max<int64_t>(1, schedule.getBlockQ() / packed());
+    SmallVector<Value> extents;
+    if (ragged) {
+      Value total = views.sizeOf(arguments.lookup(ragged.getTensors().front()), 0);
+      Value whole = arith::FloorDivSIOp::create(builder, total, views.index(tokens));
+      extents = {arith::AddIOp::create(builder, whole, batches), views.index(heads / packed())};
+    } else {
+      Value rows = rowsOf(views.sizeOf(arguments.lookup(tensorOf(queries, false)), 1));
+      extents = {arith::CeilDivUIOp::create(builder, rows, blockQ), views.index(heads / packed()), batches};
+    }
+    auto program = ProgramOp::create(builder, SmallVector<Type>(extents.size(), builder.getIndexType()), extents);
+    Value last = arith::SubIOp::create(builder, extents[0], views.index(1));
+    Value block = arith::SubIOp::create(builder, last, program.getIds()[0]), batch;
+    if (ragged) {
+      auto found = LocateOp::create(builder, builder.getIndexType(), builder.getIndexType(), block,
+                                    arguments.lookup(ragged.getIndptr()), tokens);
+      batch = found.getBatch();
+      block = found.getBlock();
+    } else {
+      batch = program.getIds()[2];
+    }
+    return {program.getIds()[1], batch, arith::MulIOp::create(builder, block, blockQ)};
+  }
+
+  static RaggedOp raggedOf(Value queries) {
+    while (auto at = queries.getDefiningOp<AtOp>())
+      queries = at.getOf();
+    return queries.getDefiningOp<RaggedOp>();
+  }
+
+  /// The parts of keys or values as one view.
+  Value viewOf(ArrayRef<SequencePart> parts, bool values, Value head) {
+    SmallVector<Value> all;
+    Value index;
+    for (const SequencePart &part : parts) {
+      all.push_back(views.viewOf(part, values, head, index));
+      index = index ? arith::AddIOp::create(builder, index, part.length).getResult() : part.length;
+    }
+    if (all.size() == 1)
+      return all[0];
+    return tile::ConcatOp::create(builder, all[0].getType(), all);
+  }
+
+  /// The values' own memory beside the keys' lengths.
+  SmallVector<SequencePart, 1> partsOfValues(ArrayRef<SequencePart> keys, Value batch, Value batches) {
+    Value values = attention.output.getValues();
+    if (values == attention.scores.getKeys())
+      return SmallVector<SequencePart, 1>(keys);
+    auto parts = views.partsOf(values, batch, batches);
+    for (auto [part, key] : llvm::zip(parts, keys))
+      part.length = key.length;
+    return parts;
+  }
+
+  /// A block without rows, of which a packed batch has some, walks no keys. Returns the number of keys.
+  Value hideKeysOfEmptyBlock(Value row, Value rows, MutableArrayRef<SequencePart> keys,
+                             MutableArrayRef<SequencePart> values) {
+    Value any = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, row, rows);
+    for (auto [key, value] : llvm::zip(keys, values))
+      key.length = value.length = arith::SelectOp::create(builder, any, key.length, views.index(0));
+    return keys.front().length;
+  }
+
   void writeBody() {
     Value queries = attention.scores.getQuery(), keys = attention.scores.getKeys();
-    int64_t heads = attention.query.getDimSize(2), kvHeads = attention.keys.getDimSize(2);
-
-    // Programs: row tiles vary fastest, so that programs that run together read the same keys; the rows with the most
-    // keys under a causal mask come first.
-    Value q = views.memoryOf(queries, false);
-    Value blockQ = views.index(schedule.getBlockQ());
-    Value blocks = arith::CeilDivUIOp::create(builder, rowsOf(views.sizeOf(q, 1)), blockQ);
-    auto program = ProgramOp::create(builder, SmallVector<Type>(3, builder.getIndexType()),
-                                     ValueRange{blocks, views.index(heads / packed()), views.sizeOf(q, 0)});
-    Value head = program.getIds()[1], batch = program.getIds()[2];
-    Value last = arith::SubIOp::create(builder, blocks, views.index(1));
-    Value block = arith::SubIOp::create(builder, last, program.getIds()[0]);
-    Value row = arith::MulIOp::create(builder, block, blockQ);
-    Value kvHead = head;
+    int64_t heads = headsOf(attention.query), kvHeads = headsOf(attention.keys);
+    Work work = writeProgram(queries, heads);
+    Value kvHead = work.head;
     if (int64_t programs = heads / kvHeads / packed(); programs > 1)
-      kvHead = arith::DivUIOp::create(builder, head, views.index(programs));
+      kvHead = arith::DivUIOp::create(builder, work.head, views.index(programs));
 
-    Value tokens = views.lengthOf(queries, batch), columns = views.lengthOf(keys, batch);
-    Value position, rows = rowsOf(tokens);
-    if (attention.scores.getAlign() == Align::End)
-      position = arith::SubIOp::create(builder, columns, tokens);
-    Value queryView = views.viewOf(queries, false, batch, head, rows, position, packed());
-    Value keyView = views.viewOf(keys, false, batch, kvHead, columns);
-    Value valueView = views.viewOf(attention.output.getValues(), true, batch, kvHead, columns);
-    Value outView = resultView(attention.output.getOutput(), attention.result.getDimSize(3),
-                               attention.result.getElementType(), batch, head, rows);
-    Value lseView = resultView(attention.softmax.getLse(), 1, builder.getF32Type(), batch, head, rows);
+    Value batches = views.countOf(queries);
+    SequencePart query = views.partsOf(queries, work.batch, batches).front();
+    auto keyParts = views.partsOf(keys, work.batch, batches);
+    auto valueParts = partsOfValues(keyParts, work.batch, batches);
+    Value columns = keyParts.front().length;
+    for (const SequencePart &part : ArrayRef(keyParts).drop_front())
+      columns = arith::AddIOp::create(builder, columns, part.length);
+    if (attention.scores.getAlign() == Align::End && !query.position && !query.positions)
+      query.position = arith::SubIOp::create(builder, columns, query.length);
+    if (raggedOf(queries))
+      columns = hideKeysOfEmptyBlock(work.row, rowsOf(query.length), keyParts, valueParts);
+    Value queryView = views.viewOfQuery(query, work.head, packed());
+    Value keyView = viewOf(keyParts, false, kvHead), valueView = viewOf(valueParts, true, kvHead);
+    Value outView = resultView(attention.output.getOutput(), attention.result.getShape().back(),
+                               attention.result.getElementType(), query, work.head);
+    Value lseView = resultView(attention.softmax.getLse(), 1, builder.getF32Type(), query, work.head);
+    if (keyParts.size() > 1)
+      columns = ExtentOp::create(builder, builder.getIndexType(), keyView);
     links.query = queryView;
-    links.row = row;
+    links.row = work.row;
     ScheduleInstance(*text, links, builder)
-        .inlineFunction("forward", {row, views.index(0), columns, queryView, keyView, valueView, outView, lseView});
+        .inlineFunction("forward",
+                        {work.row, views.index(0), columns, queryView, keyView, valueView, outView, lseView});
     func::ReturnOp::create(builder);
     if (lengthsAreData(kernel))
       wrapper->setAttr("attn.lengths", builder.getUnitAttr());

@@ -103,7 +103,9 @@ bool TileLowering::onlyCopiedByBoxes(Value memory) {
     return store && !store.getVia();
   };
   return roles && llvm::all_of(memory.getUsers(), [&](Operation *user) {
-           return isa<memref::DimOp>(user) || (isa<ViewOp>(user) && llvm::none_of(user->getUsers(), byAddress));
+           auto view = dyn_cast<ViewOp>(user);
+           return isa<memref::DimOp>(user) ||
+                  (view && view.getBase() == memory && llvm::none_of(user->getUsers(), byAddress));
          });
 }
 
@@ -127,13 +129,31 @@ void TileLowering::collectParameters() {
     if (isa<MemRefType>(argument.getType()) && !onlyCopiedByBoxes(argument))
       add("address " + argumentName(argument), pointer);
   source.walk([&](memref::DimOp op) { add("size " + describe(op.getResult()), builder.getI32Type()); });
+  auto addSize = [&](Value memory, int64_t dimension) {
+    if (cast<MemRefType>(memory.getType()).isDynamicDim(dimension))
+      add("size " + nameOfSize(memory, dimension), builder.getI32Type());
+  };
+  source.walk([&](LocateOp op) { addSize(op.getStarts(), 0); });
+  source.walk([&](HeldOp op) { addSize(op.getRuns(), 1); });
   auto addStrides = [&](Value memory, ArrayRef<int64_t> dimensions) {
     for (int64_t dimension : dimensions)
       add("stride " + argumentName(memory) + " " + Twine(dimension), wide);
   };
   source.walk([&](Operation *op) {
-    if (auto view = dyn_cast<ViewOp>(op); view && !onlyCopiedByBoxes(view.getBase()))
-      addStrides(view.getBase(), {0, 1, 2});
+    auto addAll = [&](Value memory) {
+      if (memory)
+        addStrides(memory, llvm::to_vector(llvm::seq<int64_t>(0, cast<MemRefType>(memory.getType()).getRank())));
+    };
+    if (auto view = dyn_cast<ViewOp>(op)) {
+      if (!onlyCopiedByBoxes(view.getBase()))
+        addStrides(view.getBase(), view.getStarts() ? ArrayRef<int64_t>{0, 1} : ArrayRef<int64_t>{0, 1, 2});
+      for (Value list : {view.getRowOf(), view.getStarts(), view.getTable(), view.getPositions()})
+        addAll(list);
+    }
+    if (auto locate = dyn_cast<LocateOp>(op))
+      addAll(locate.getStarts());
+    if (auto held = dyn_cast<HeldOp>(op))
+      addAll(held.getRuns());
     if (auto load = dyn_cast<memref::LoadOp>(op))
       addStrides(load.getMemref(), llvm::to_vector(llvm::seq<int64_t>(0, load.getMemRefType().getRank())));
     // Tensors that score and mask functions read.
@@ -167,7 +187,7 @@ ArrayAttr TileLowering::describeArguments() {
         sizes.push_back(ShapedType::isDynamic(size) ? -1 : size);
       add("dims", source.getArgAttr(number, "attn.dims"));
       add("sizes", builder.getI64ArrayAttr(sizes));
-      if (memory.getRank() == 4 && memory.getStridesAndOffset().first.back() == 1)
+      if (memory.getRank() >= 3 && memory.getStridesAndOffset().first.back() == 1)
         add("rows", builder.getUnitAttr());
     }
     all.push_back(builder.getDictionaryAttr(entry));
@@ -205,6 +225,20 @@ Value TileLowering::threadOnce() {
   return once("thread", [&] { return ptx("mov.u32 $0, %tid.x;", "=r", builder.getI32Type(), {}); });
 }
 
+/// The name of a size that only the launch knows.
+std::string TileLowering::nameOfSize(Value memory, int64_t dimension) {
+  auto names = source.getArgAttrOfType<ArrayAttr>(cast<BlockArgument>(memory).getArgNumber(), "attn.dims");
+  return cast<StringAttr>(names[dimension]).str();
+}
+
+/// A size of a tensor, which must be among the parameters where it is not static.
+Value TileLowering::sizeParameter(Value memory, int64_t dimension) {
+  auto type = cast<MemRefType>(memory.getType());
+  if (!type.isDynamicDim(dimension))
+    return i32(type.getDimSize(dimension));
+  return target.getArgument(parameterIndex.lookup("size " + nameOfSize(memory, dimension)));
+}
+
 /// A size as an expression of the kernel file.
 std::string TileLowering::describe(Value value) {
   IntegerAttr constant;
@@ -217,16 +251,16 @@ std::string TileLowering::describe(Value value) {
   auto call = [&](StringRef name) {
     return name.str() + "(" + describe(op->getOperand(0)) + ", " + describe(op->getOperand(1)) + ")";
   };
-  if (auto dim = dyn_cast_or_null<memref::DimOp>(op)) {
-    auto argument = cast<BlockArgument>(dim.getSource());
-    auto names = source.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "attn.dims");
-    return cast<StringAttr>(names[*dim.getConstantIndex()]).str();
-  }
+  if (auto dim = dyn_cast_or_null<memref::DimOp>(op))
+    return nameOfSize(dim.getSource(), *dim.getConstantIndex());
   return llvm::TypeSwitch<Operation *, std::string>(op)
       .Case<arith::AddIOp>([&](auto) { return operands(" + "); })
       .Case<arith::SubIOp>([&](auto) { return operands(" - "); })
       .Case<arith::MulIOp>([&](auto) { return operands(" * "); })
       .Case<arith::CeilDivUIOp, arith::CeilDivSIOp>([&](auto) { return call("ceildiv"); })
+      .Case<arith::FloorDivSIOp>([&](auto) { // of sizes: floor(a / b) = ceil((a + 1) / b) - 1
+        return "(ceildiv((" + describe(op->getOperand(0)) + " + 1), " + describe(op->getOperand(1)) + ") - 1)";
+      })
       .Case<arith::MinSIOp>([&](auto) { return call("min"); })
       .Case<arith::MaxSIOp>([&](auto) { return call("max"); })
       .Default([](Operation *) { return std::string(); });
@@ -342,6 +376,8 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
         return success();
       })
       .Case<ProgramOp>([&](auto op) { return lowerProgram(op); })
+      .Case<LocateOp>([&](auto op) { return lowerLocate(op); })
+      .Case<HeldOp>([&](auto op) { return lowerHeld(op); })
       .Case<ExtentOp>([&](auto op) { return scalars[op.getLength()] = view(op.getView()).length, success(); })
       .Case<RingOp>([&](auto op) { return lowerRing(op); })
       .Case<FillOp>([&](auto op) { return lowerFill(op); })

@@ -83,11 +83,11 @@ int64_t sharedOf(const KernelShape &shape, const Tiles &tiles) {
   return 2 * (tiles.blockQ * qk + tiles.numStages * tiles.blockKv * (qk + v));
 }
 
-int64_t programsOf(const Cost &cost, const Tiles &tiles, const Target &target) {
+int64_t programsOf(const KernelShape &shape, const Cost &cost, const Tiles &tiles, const Target &target) {
   if (!fitsShared(cost, target) || !fitsRegisters(cost, target, /*withSpills=*/true))
     return 0;
   // Registers move to the warpgroups that compute; what is left is none for a second program.
-  if (servesWarpgroups(tiles, target))
+  if (servesWarpgroups(shape, tiles, target))
     return cost.registers <= warpgroupRegisters(tiles.numWarps).compute ? 1 : 0;
   int64_t byShared = target.sharedPerSm / (cost.sharedBytes + Target::sharedReserved);
   int64_t perThread = llvm::alignTo(std::min(cost.registers, target.registersPerThread), registerGranule);
@@ -150,8 +150,9 @@ bool agrees(const Tiles &tiles, const Tiles &given) {
 }
 
 std::optional<Choice> tuned(const KernelShape &shape, const Tiles &given, const Target &target) {
+  MatrixGeneration generation = shape.gathers ? mmaSync : target.matrix;
   for (const TunedRow &row : tunedRows) {
-    if (row.generation != target.matrix || shape.headDimQk < row.minQk || shape.headDimQk > row.maxQk ||
+    if (row.generation != generation || shape.headDimQk < row.minQk || shape.headDimQk > row.maxQk ||
         shape.headDimV < row.minV || shape.headDimV > row.maxV || !agrees(row.tiles, given))
       continue;
     if (row.unmasked && shape.masks)
@@ -215,9 +216,9 @@ RoleRegisters warpgroupRegisters(int64_t computeWarps) {
   }
 }
 
-bool servesWarpgroups(const Tiles &tiles, const Target &target) {
-  return target.matrix == MatrixGeneration::Wgmma && tiles.numWarps % 4 == 0 && tiles.blockQ == 16 * tiles.numWarps &&
-         tiles.blockQ % std::max<int64_t>(1, tiles.packed) == 0;
+bool servesWarpgroups(const KernelShape &shape, const Tiles &tiles, const Target &target) {
+  return !shape.gathers && target.matrix == MatrixGeneration::Wgmma && tiles.numWarps % 4 == 0 &&
+         tiles.blockQ == 16 * tiles.numWarps && tiles.blockQ % std::max<int64_t>(1, tiles.packed) == 0;
 }
 
 bool fitsShared(const Cost &cost, const Target &target) { return cost.sharedBytes <= target.sharedPerProgram; }
@@ -240,9 +241,9 @@ bool fitsRegisters(const Cost &cost, const Target &target, bool withSpills) {
 Cost costOf(const KernelShape &shape, const Tiles &tiles, const Target &target) {
   Cost cost;
   cost.sharedBytes = sharedOf(shape, tiles);
-  bool warpgroups = servesWarpgroups(tiles, target);
+  bool warpgroups = servesWarpgroups(shape, tiles, target);
   cost.registers = warpgroups ? warpgroupRegistersOf(shape, tiles) : registersOf(shape, tiles);
-  cost.programsPerSm = programsOf(cost, tiles, target);
+  cost.programsPerSm = programsOf(shape, cost, tiles, target);
 
   double qk = paddedHeadDim(shape.headDimQk), v = paddedHeadDim(shape.headDimV);
   double rows = tiles.blockQ, keys = tiles.blockKv, scores = rows * keys;
@@ -281,7 +282,7 @@ static std::optional<Choice> choosePacked(const KernelShape &shape, const Tiles 
   if (!apart || !together)
     return apart ? apart : together;
   // Groups that no tile of warpgroups holds would take the older instructions.
-  if (servesWarpgroups(apart->tiles, target) && !servesWarpgroups(together->tiles, target))
+  if (servesWarpgroups(shape, apart->tiles, target) && !servesWarpgroups(shape, together->tiles, target))
     return apart;
   auto used = [&](const Tiles &tiles) { return 1 / waste(rowsOf(shape, tiles), tiles.blockQ); };
   return used(apart->tiles) < 0.9 * used(together->tiles) ? together : apart;

@@ -20,6 +20,7 @@ struct KernelShape {
   bool weightsStay = true;      ///< where products overlap: weights are read while the next scores are written
   int64_t group = 1;            ///< query heads to each key head
   std::optional<int64_t> seqQ;  ///< number of query tokens of a sequence where it is static
+  bool gathers = false;         ///< rows are not copied by boxes: their places are looked up, or there are several
   std::optional<int64_t> seqKv; ///< number of keys of a sequence where it is static
 };
 
@@ -55,9 +56,9 @@ struct RoleRegisters {
 };
 RoleRegisters warpgroupRegisters(int64_t computeWarps);
 
-/// Whether whole warpgroups can multiply these tiles: 64 rows for each four warps, on a target that has the
-/// instruction, and whole tokens, because boxes load them.
-bool servesWarpgroups(const Tiles &tiles, const Target &target);
+/// Whether whole warpgroups multiply these tiles: 64 rows for each four warps, on a target that has the instruction,
+/// and whole tokens, in rows that boxes can copy.
+bool servesWarpgroups(const KernelShape &shape, const Tiles &tiles, const Target &target);
 
 /// Bounds on what can be written in schedule<...>.
 struct TileLimits {

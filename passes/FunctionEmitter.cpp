@@ -45,6 +45,9 @@ FunctionEmitter::FunctionEmitter(TileLowering &lowering, func::FuncOp function, 
   narrow = indexFitsInt32(function, coordinates, count);
   unsigned loadsBy = kUniform;
   function.walk([&](memref::LoadOp load) { loadsBy |= dependence(load.getResult()); });
+  for (BlockArgument argument : function.getArguments())
+    if (isListedPosition(argument) && !argument.use_empty())
+      loadsBy |= dependence(argument);
   loadsByPlace = loadsBy != kUniform;
   loadsByColumn = loadsBy & kOnColumn;
 }
@@ -82,6 +85,8 @@ bool FunctionEmitter::isHeavy() {
 bool FunctionEmitter::isHeavy(const MaskTree &tree) {
   if (tree.kind == MaskTree::Kind::Opaque)
     return dependence(tree.condition) & kOnColumn;
+  if (tree.kind == MaskTree::Kind::Affine)
+    return tree.form.key && listsPositions(place.cols);
   return llvm::any_of(tree.children, [&](const MaskTree &child) { return isHeavy(child); });
 }
 
@@ -108,7 +113,8 @@ Value FunctionEmitter::viewRow(int64_t slot) {
 
 Value FunctionEmitter::rowIndex(int64_t slot) { return lowering.tokenOf(lowering.view(place.rows), viewRow(slot)); }
 
-Value FunctionEmitter::columnIndex(int64_t column) {
+/// The column's number in the view.
+Value FunctionEmitter::columnNumber(int64_t column) {
   Value base = arith::AddIOp::create(builder, lowering.scalar(place.col), lowering.quadColumn);
   Value index = arith::AddIOp::create(builder, base, lowering.i32(column));
   if (turn && byColumns())
@@ -119,9 +125,18 @@ Value FunctionEmitter::columnIndex(int64_t column) {
   return arith::MinSIOp::create(builder, index, last);
 }
 
-static Value positionOf(TileLowering &lowering, const LoweredView &view, Value index) {
-  return view.position ? arith::AddIOp::create(lowering.builder, index, view.position).getResult() : index;
+/// Whether an argument is a position that memory holds.
+bool FunctionEmitter::isListedPosition(BlockArgument argument) {
+  unsigned count = function.getNumArguments() - coordinates - parameters.size();
+  unsigned coordinate = argument.getArgNumber() - coordinates;
+  if (argument.getArgNumber() < coordinates || coordinate >= count)
+    return false;
+  if (count == 4)
+    return coordinate == 3 && listsPositions(place.rows);
+  return (coordinate == kQuery && listsPositions(place.rows)) || (coordinate == kKey && listsPositions(place.cols));
 }
+
+bool FunctionEmitter::listsPositions(Value viewValue) { return lowering.view(viewValue).positions != nullptr; }
 
 Value FunctionEmitter::argument(BlockArgument argument, ElementPlace at) {
   unsigned number = argument.getArgNumber();
@@ -143,11 +158,13 @@ Value FunctionEmitter::argument(BlockArgument argument, ElementPlace at) {
   case kRow:
     return rowIndex(at.slot);
   case kQuery:
-    return positionOf(lowering, rows, rowIndex(at.slot));
-  case kColumn:
-    return columnIndex(at.column);
+    return lowering.positionOf(rows, rowIndex(at.slot));
+  case kColumn: {
+    Value first = lowering.view(place.cols).index, column = columnNumber(at.column);
+    return first ? arith::AddIOp::create(builder, column, first).getResult() : column;
+  }
   default:
-    return positionOf(lowering, lowering.view(place.cols), columnIndex(at.column));
+    return lowering.positionOf(lowering.view(place.cols), columnNumber(at.column));
   }
 }
 
@@ -383,9 +400,11 @@ FailureOr<Value> FunctionEmitter::limit(const AffineForm &form, int64_t slot) {
   int64_t k = form.key + form.column;
   // The sum fits 32 bits if it is a position, give or take a constant.
   constexpr int64_t kSize = int64_t(1) << 30;
+  const LoweredView *cols = k ? &lowering.view(place.cols) : nullptr;
+  Value firstKey = form.key ? (cols->position ? cols->position : cols->index) : Value();
+  Value firstColumn = form.column ? cols->index : Value();
   bool small = form.symbols.empty() && std::abs(form.query) + std::abs(form.row) <= 1 &&
-               std::abs(form.constant) < kSize / 2 && std::abs(k) <= 1 &&
-               (form.key == 0 || !lowering.view(place.cols).position);
+               std::abs(form.constant) < kSize / 2 && std::abs(k) <= 1 && !firstKey && !firstColumn;
   Type type = small ? builder.getI32Type() : builder.getI64Type();
   auto constant = [&](int64_t c) -> Value {
     return arith::ConstantOp::create(builder, builder.getIntegerAttr(type, c));
@@ -401,9 +420,11 @@ FailureOr<Value> FunctionEmitter::limit(const AffineForm &form, int64_t slot) {
   if (form.row)
     add(form.row, rowIndex(slot));
   if (form.query)
-    add(form.query, positionOf(lowering, rows, rowIndex(slot)));
-  if (form.key && lowering.view(place.cols).position)
-    add(form.key, lowering.view(place.cols).position);
+    add(form.query, lowering.positionOf(rows, rowIndex(slot)));
+  if (firstKey)
+    add(form.key, firstKey);
+  if (firstColumn)
+    add(form.column, firstColumn);
   for (const AffineForm::Term &term : form.symbols) {
     auto symbol = value(term.symbol, {slot, -1});
     if (failed(symbol))
@@ -425,7 +446,43 @@ FailureOr<Value> FunctionEmitter::limit(const AffineForm &form, int64_t slot) {
   return resize(rest, builder.getI32Type());
 }
 
+/// Whether the form is not negative, where positions of keys come from a list: there is no limit among columns then.
+FailureOr<Value> FunctionEmitter::evaluate(const AffineForm &form, ElementPlace at) {
+  Type type = builder.getI64Type();
+  auto constant = [&](int64_t c) -> Value { return lowering.i64(c); };
+  Value &known = limits[{&form, at.slot}]; // what the row says: all but the key
+  if (!known) {
+    Value sum = constant(form.constant);
+    auto add = [&](int64_t coefficient, Value x) {
+      sum = arith::AddIOp::create(builder, sum, arith::MulIOp::create(builder, resize(x, type), constant(coefficient)));
+    };
+    if (form.row)
+      add(form.row, rowIndex(at.slot));
+    if (form.query)
+      add(form.query, lowering.positionOf(lowering.view(place.rows), rowIndex(at.slot)));
+    for (const AffineForm::Term &term : form.symbols) {
+      auto symbol = value(term.symbol, {at.slot, -1});
+      if (failed(symbol))
+        return failure();
+      add(term.coefficient, *symbol);
+    }
+    known = sum;
+  }
+  Value sum = known;
+  auto addOfColumn = [&](int64_t coefficient, unsigned coordinate) {
+    auto of = value(function.getArgument(coordinates + coordinate), at);
+    sum = arith::AddIOp::create(builder, sum, arith::MulIOp::create(builder, resize(*of, type), constant(coefficient)));
+  };
+  if (form.key)
+    addOfColumn(form.key, kKey);
+  if (form.column)
+    addOfColumn(form.column, kColumn);
+  return arith::CmpIOp::create(builder, arith::CmpIPredicate::sge, sum, constant(0)).getResult();
+}
+
 FailureOr<Value> FunctionEmitter::compareAffine(const AffineForm &form, ElementPlace at) {
+  if (form.key && listsPositions(place.cols))
+    return evaluate(form, at);
   bool byRow = form.query || form.row || llvm::any_of(form.symbols, [&](const AffineForm::Term &term) {
                  return dependence(term.symbol) & kOnRow;
                });

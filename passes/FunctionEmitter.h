@@ -61,7 +61,10 @@ private:
   /// Whether turns are waited for by columns; else by elements.
   bool byColumns() const { return coordinates == 0 || loadsByColumn; }
   mlir::Value argument(mlir::BlockArgument argument, ElementPlace place);
-  mlir::Value columnIndex(int64_t column);
+  mlir::Value columnNumber(int64_t column);
+  bool listsPositions(mlir::Value viewValue);
+  bool isListedPosition(mlir::BlockArgument argument);
+  mlir::FailureOr<mlir::Value> evaluate(const AffineForm &form, ElementPlace place);
   mlir::FailureOr<mlir::Value> limit(const AffineForm &form, int64_t slot);
   mlir::FailureOr<mlir::Value> compareAffine(const AffineForm &form, ElementPlace place);
   unsigned dependence(mlir::Value value);

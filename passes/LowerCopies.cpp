@@ -98,7 +98,7 @@ LogicalResult TileLowering::fillByElements(FillOp op) {
   Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, row, left);
   Value inside = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, chunk, i32(from.columns / 8));
   exists = arith::AndIOp::create(builder, exists, inside);
-  Value source = addressOf(from, arith::AddIOp::create(builder, row, scalar(op.getAt())));
+  Value source = addressOf(from, arith::AddIOp::create(builder, row, scalar(op.getAt())), exists);
   Value bytes = arith::ExtUIOp::create(builder, builder.getI64Type(), arith::MulIOp::create(builder, chunk, i32(16)));
   SmallVector<Value> words = loadElements(*this, byteOffset(source, bytes), exists);
 
@@ -124,11 +124,32 @@ Value TileLowering::copySource(Value viewValue, int64_t lanesPerRow) {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPoint(from.uniformPoint);
   Value row = arith::DivUIOp::create(builder, threadOnce(), i32(lanesPerRow));
-  Value column = arith::RemUIOp::create(builder, threadOnce(), i32(lanesPerRow));
   Value rowWide = arith::ExtUIOp::create(builder, builder.getI64Type(), row);
-  Value bytes = arith::ExtUIOp::create(builder, builder.getI64Type(), arith::MulIOp::create(builder, column, i32(16)));
+  Value bytes = laneBytes(lanesPerRow);
   bytes = arith::AddIOp::create(builder, bytes, arith::MulIOp::create(builder, rowWide, from.rowBytes));
   return known = byteOffset(from.address, bytes);
+}
+
+/// Where in a row this thread's first chunk is.
+Value TileLowering::laneBytes(int64_t lanesPerRow) {
+  Value column = arith::RemUIOp::create(builder, threadOnce(), i32(lanesPerRow));
+  return arith::ExtUIOp::create(builder, builder.getI64Type(), arith::MulIOp::create(builder, column, i32(16)));
+}
+
+/// Where this thread's first chunk of a tile is whose rows are a stride apart, `rowsLeft` (i32) of which exist.
+Value TileLowering::tileSource(FillOp op, int64_t lanesPerRow, Value rowBytes, Value rowsLeft) {
+  const LoweredView &from = view(op.getView());
+  if (!from.gathered) {
+    Value at = arith::ExtSIOp::create(builder, builder.getI64Type(), scalar(op.getAt()));
+    return byteOffset(copySource(op.getView(), lanesPerRow), arith::MulIOp::create(builder, at, rowBytes));
+  }
+  Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, rowsLeft, i32(0));
+  Value first = addressOf(from, scalar(op.getAt()), exists);
+  Value row = arith::DivUIOp::create(builder, threadOnce(), i32(lanesPerRow));
+  Value rowWide = arith::ExtUIOp::create(builder, builder.getI64Type(), row);
+  Value bytes =
+      arith::AddIOp::create(builder, laneBytes(lanesPerRow), arith::MulIOp::create(builder, rowWide, rowBytes));
+  return byteOffset(first, bytes);
 }
 
 LogicalResult TileLowering::lowerFill(FillOp op) {
@@ -151,27 +172,17 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
   Value column = once(laneKey("copy column"), [&] {
     return arith::RemUIOp::create(builder, threadOnce(), i32(shape.lanesPerRow)).getResult();
   });
-  Value source, passBytes;
-  if (from.packed == 1) {
-    Value at = arith::ExtSIOp::create(builder, builder.getI64Type(), scalar(op.getAt()));
-    Value own = copySource(op.getView(), shape.lanesPerRow);
-    // The distances of rows and of passes come from a launch argument, which costs no register, at the price of two
-    // instructions a fill: with effects, so that they are not computed early and kept over the loop.
-    Value rowBytes = ptx("shl.b64 $0, $1, 1;", "=l,l", builder.getI64Type(), from.rowStride, /*effects=*/true);
-    source = byteOffset(own, arith::MulIOp::create(builder, at, rowBytes));
-    passBytes = arith::MulIOp::create(builder, rowBytes, i64(shape.rowsPerPass));
-  }
-  // Rows of several heads are no fixed distance apart: each pass finds its own. They are queries, which are loaded
-  // once.
-  auto sourceOfHeads = [&](int64_t pass) {
-    Value at = arith::AddIOp::create(builder, scalar(op.getAt()), row);
-    Value begin = addressOf(from, arith::AddIOp::create(builder, at, i32(pass * shape.rowsPerPass)));
-    Value bytes = arith::MulIOp::create(builder, column, i32(16));
-    return byteOffset(begin, arith::ExtUIOp::create(builder, builder.getI64Type(), bytes));
-  };
   Value rowsLeft = arith::SubIOp::create(builder, from.length, scalar(op.getAt()));
   if (op.getWhen()) // A fill that does not happen is one of which no row exists.
     rowsLeft = arith::SelectOp::create(builder, scalar(op.getWhen()), rowsLeft, i32(0));
+  Value source, passBytes;
+  if (from.packed == 1 && (!from.gathered || tilesLieInPages(from, rows))) {
+    // The distances of rows and of passes come from a launch argument, which costs no register, at the price of two
+    // instructions a fill: with effects, so that they are not computed early and kept over the loop.
+    Value rowBytes = ptx("shl.b64 $0, $1, 1;", "=l,l", builder.getI64Type(), from.rowStride, /*effects=*/true);
+    source = tileSource(op, shape.lanesPerRow, rowBytes, rowsLeft);
+    passBytes = arith::MulIOp::create(builder, rowBytes, i64(shape.rowsPerPass));
+  }
   rowsLeft = arith::SubIOp::create(builder, rowsLeft, row);
 
   SharedBuffer buffer = bufferOf(op.getRing(), op.getNumber());
@@ -187,8 +198,11 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
       return arith::AddIOp::create(builder, place, sharedBase).getResult();
     });
   };
+  auto rowExists = [&](int64_t pass) -> Value {
+    return arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, rowsLeft, i32(pass * shape.rowsPerPass));
+  };
   auto copyChunk = [&](int64_t pass, int64_t step) {
-    Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, rowsLeft, i32(pass * shape.rowsPerPass));
+    Value exists = rowExists(pass);
     int64_t firstChunk = step * shape.lanesPerRow;
     if (firstChunk + shape.lanesPerRow > realChunks) {
       Value inside = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, column, i32(realChunks - firstChunk));
@@ -206,9 +220,7 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
     ptxEffect(text, "r,l,r", {place, source, size});
   };
   for (int64_t pass = 0; pass < shape.passes; ++pass) {
-    if (from.packed > 1)
-      source = sourceOfHeads(pass);
-    else if (pass)
+    if (pass && passBytes)
       source = byteOffset(source, passBytes);
     bool guarded = shape.ragged && pass + 1 == shape.passes;
     OpBuilder::InsertionGuard guard(builder);
@@ -217,6 +229,11 @@ LogicalResult TileLowering::lowerFill(FillOp op) {
           arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, row, i32(rows - pass * shape.rowsPerPass));
       auto branch = scf::IfOp::create(builder, inTile);
       builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+    }
+    if (!passBytes) { // rows that are no fixed distance apart: each pass finds its own
+      Value number = arith::AddIOp::create(builder, scalar(op.getAt()), i32(pass * shape.rowsPerPass));
+      number = arith::AddIOp::create(builder, number, row);
+      source = byteOffset(addressOf(from, number, rowExists(pass)), laneBytes(shape.lanesPerRow));
     }
     for (int64_t step = 0; step < shape.chunkSteps; ++step)
       copyChunk(pass, step);
@@ -263,7 +280,7 @@ LogicalResult TileLowering::lowerStore(StoreOp op) {
     auto branch = scf::IfOp::create(builder, writes);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(branch.thenBlock()->getTerminator());
-    Value address = addressOf(to, row);
+    Value address = addressOf(to, row, writes);
     if (perRow) {
       LLVM::StoreOp::create(builder, tile[slot], address, 4);
       continue;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Views: where the rows of a sequence lie, and what they are called.
+// Views: where rows lie, and what they are called.
 #include "passes/TileLowering.h"
 
 using namespace mlir;
@@ -13,9 +13,20 @@ LogicalResult TileLowering::lowerView(ViewOp op) {
   return success();
 }
 
+/// The bytes from one entry of a tensor to the one `index` (i32 or i64) further on in a dimension.
+Value TileLowering::scaled(Value index, Value memory, int64_t dimension) {
+  int64_t bytes = std::max<int64_t>(1, cast<MemRefType>(memory.getType()).getElementTypeBitWidth() / 8);
+  Value wide = index;
+  if (!wide.getType().isInteger(64))
+    wide = arith::ExtSIOp::create(builder, builder.getI64Type(), index);
+  Value elements = arith::MulIOp::create(builder, wide, strideParameter(memory, dimension));
+  return arith::MulIOp::create(builder, elements, i64(bytes));
+}
+
 LogicalResult TileLowering::makeView(ViewOp op) {
-  if (!op.isStrided() || op.getIndex() || op.getPositions())
-    return op.emitOpError("expects tokens a stride apart, each at its index: no other view is lowered yet");
+  bool gathered = op.getRowOf() || op.getTable();
+  if (op.getPacked() != 1 && gathered)
+    return op.emitOpError("expects rows of one head where a list says where they lie");
   auto base = cast<MemRefType>(op.getBase().getType());
   int64_t bytes = base.getElementTypeBitWidth() / 8;
   LoweredView view;
@@ -27,23 +38,28 @@ LogicalResult TileLowering::makeView(ViewOp op) {
   if (view.packed > 1)
     view.head = arith::MulIOp::create(builder, view.head, i32(view.packed));
   view.length = scalar(op.getLength());
+  view.index = op.getIndex() ? scalar(op.getIndex()) : Value();
   view.position = op.getPosition() ? scalar(op.getPosition()) : Value();
+  view.positions = op.getPositions();
+  view.gathered = gathered;
+  if (gathered || op.getPositions())
+    view.lists = op;
   if (onlyCopiedByBoxes(op.getBase())) {
     view.uniformPoint = i32(0).getDefiningOp();
     views[op.getView()] = view;
     return success();
   }
-  auto scaled = [&](Value index, int64_t dimension) -> Value {
-    Value wide = arith::ExtSIOp::create(builder, builder.getI64Type(), index);
-    Value elements = arith::MulIOp::create(builder, wide, strideParameter(op.getBase(), dimension));
-    return arith::MulIOp::create(builder, elements, i64(bytes));
-  };
-  Value offset = arith::AddIOp::create(builder, scaled(view.batch, 0), scaled(view.head, 2));
+  int64_t ofRow = op.getStarts() ? 0 : 1;
+  Value offset = scaled(view.head, op.getBase(), ofRow + 1);
+  if (op.getStarts() && !gathered)
+    offset = arith::AddIOp::create(builder, offset, scaled(lookUp(op.getStarts(), view.batch, {}), op.getBase(), 0));
+  else if (!gathered)
+    offset = arith::AddIOp::create(builder, offset, scaled(view.batch, op.getBase(), 0));
   view.address = byteOffset(pointerParameter(op.getBase()), offset);
-  view.rowStride = strideParameter(op.getBase(), 1);
+  view.rowStride = strideParameter(op.getBase(), ofRow);
   view.rowBytes = arith::MulIOp::create(builder, view.rowStride, i64(bytes));
   if (view.packed > 1)
-    view.headBytes = arith::MulIOp::create(builder, strideParameter(op.getBase(), 2), i64(bytes));
+    view.headBytes = arith::MulIOp::create(builder, strideParameter(op.getBase(), ofRow + 1), i64(bytes));
   view.uniformPoint = i32(0).getDefiningOp();
   views[op.getView()] = view;
   return success();
@@ -61,7 +77,9 @@ Value TileLowering::headOf(const LoweredView &view, Value row) {
   return arith::AddIOp::create(builder, view.head, arith::RemUIOp::create(builder, row, i32(view.packed)));
 }
 
-Value TileLowering::addressOf(const LoweredView &view, Value row) {
+Value TileLowering::addressOf(const LoweredView &view, Value row, Value exists) {
+  if (view.gathered)
+    return listedAddress(view, row, exists);
   auto step = [&](Value from, Value number, Value distance) {
     Value wide = arith::ExtSIOp::create(builder, builder.getI64Type(), number);
     return byteOffset(from, arith::MulIOp::create(builder, wide, distance));
@@ -70,6 +88,180 @@ Value TileLowering::addressOf(const LoweredView &view, Value row) {
   if (view.packed == 1)
     return token;
   return step(token, arith::RemUIOp::create(builder, row, i32(view.packed)), view.headBytes);
+}
+
+//===-- rows that are looked up ----------------------------------------------------===//
+
+/// An integer of a list as i32, or as i64 where the list has such; where `exists` (i1) does not hold, 0, and nothing is
+/// read. Null `exists` is true.
+Value TileLowering::lookUp(Value list, ValueRange place, Value exists) {
+  auto type = cast<MemRefType>(list.getType());
+  Value address = pointerParameter(list);
+  for (auto [dimension, index] : llvm::enumerate(place))
+    address = byteOffset(address, scaled(index, list, dimension));
+  bool wide = type.getElementTypeBitWidth() == 64;
+  if (!exists)
+    return LLVM::LoadOp::create(builder, type.getElementType(), address, wide ? 8 : 4);
+  Value flag = arith::ExtUIOp::create(builder, builder.getI32Type(), exists);
+  std::string width = wide ? "b64" : "b32";
+  return ptx("{\n\t.reg .pred exists;\n\tsetp.ne.b32 exists, $2, 0;\n\tmov." + width + " $0, 0;\n\t@exists ld.global." +
+                 width + " $0, [$1];\n\t}",
+             wide ? "=&l,l,r" : "=&r,l,r", type.getElementType(), {address, flag});
+}
+
+/// The page that entries number * page_size and the following of a sequence lie in.
+Value TileLowering::pageOf(const LoweredView &view, Value sequence, Value number, Value exists) {
+  ViewOp op = view.lists;
+  Value table = op.getTable();
+  if (cast<MemRefType>(table.getType()).getRank() == 2)
+    return lookUp(table, {sequence, number}, exists);
+  return findInRuns(table, sequence, number, exists);
+}
+
+/// Walks the runs of a sequence until it comes to the page of this number.
+Value TileLowering::findInRuns(Value runs, Value sequence, Value number, Value exists) {
+  Type type = builder.getI32Type();
+  auto narrow = [&](Value value) -> Value {
+    return value.getType() == type ? value : arith::TruncIOp::create(builder, type, value).getResult();
+  };
+  auto search = scf::WhileOp::create(builder, TypeRange{type, type, type}, ValueRange{i32(0), number, i32(0)});
+  OpBuilder::InsertionGuard guard(builder);
+  SmallVector<Type> types(3, type);
+  SmallVector<Location> places(3, builder.getLoc());
+  Block *before = builder.createBlock(&search.getBefore(), {}, types, places);
+  Value run = before->getArgument(0), left = before->getArgument(1);
+  Value first = narrow(lookUp(runs, {sequence, run, i32(0)}, exists));
+  Value pages = narrow(lookUp(runs, {sequence, run, i32(1)}, exists));
+  pages = arith::MaxSIOp::create(builder, pages, i32(0));
+  Value page = arith::AddIOp::create(builder, first, left);
+  Value further = arith::CmpIOp::create(builder, arith::CmpIPredicate::sge, left, pages);
+  further = arith::AndIOp::create(builder, further, exists);
+  Value next = arith::AddIOp::create(builder, run, i32(1));
+  Value rest = arith::SubIOp::create(builder, left, pages);
+  scf::ConditionOp::create(builder, further, ValueRange{next, rest, page});
+  Block *after = builder.createBlock(&search.getAfter(), {}, types, places);
+  scf::YieldOp::create(builder, after->getArguments());
+  return search.getResult(2);
+}
+
+/// Where a row (i32) of a view whose rows are looked up begins. Nothing is looked up for one that does not exist.
+Value TileLowering::listedAddress(const LoweredView &view, Value row, Value exists) {
+  ViewOp op = view.lists;
+  Value base = op.getBase(), sequence = view.batch;
+  if (op.getRowOf())
+    sequence = lookUp(op.getRowOf(), {view.batch, row}, exists);
+  if (op.getStarts()) {
+    Value start = lookUp(op.getStarts(), sequence, exists);
+    if (start.getType() != row.getType())
+      row = arith::ExtSIOp::create(builder, start.getType(), row);
+    return byteOffset(view.address, scaled(arith::AddIOp::create(builder, start, row), base, 0));
+  }
+  if (!op.getTable())
+    return byteOffset(byteOffset(view.address, scaled(sequence, base, 0)), scaled(row, base, 1));
+  Value size = i32(cast<MemRefType>(base.getType()).getDimSize(1));
+  Value number = arith::DivUIOp::create(builder, row, size), inPage = arith::RemUIOp::create(builder, row, size);
+  Value page = pageOf(view, sequence, number, exists);
+  return byteOffset(byteOffset(view.address, scaled(page, base, 0)), scaled(inPage, base, 1));
+}
+
+/// Whether each tile of so many rows lies in one page, where rows are a stride apart. Tiles begin at multiples of their
+/// rows.
+bool TileLowering::tilesLieInPages(const LoweredView &view, int64_t rows) {
+  ViewOp op = view.lists;
+  return !op.getRowOf() && op.getTable() && cast<MemRefType>(op.getBase().getType()).getDimSize(1) % rows == 0;
+}
+
+Value TileLowering::positionOf(const LoweredView &view, Value row) {
+  if (view.positions) {
+    ViewOp op = view.lists;
+    Value batch = op.getPositionsBatch() ? scalar(op.getPositionsBatch()) : view.batch;
+    if (op.getRowOf() && !op.getPositionsBatch())
+      batch = lookUp(op.getRowOf(), {view.batch, row}, {});
+    Value position;
+    if (op.getStarts()) {
+      Value start = lookUp(op.getStarts(), batch, {});
+      if (start.getType() != row.getType())
+        row = arith::ExtSIOp::create(builder, start.getType(), row);
+      position = lookUp(view.positions, arith::AddIOp::create(builder, start, row).getResult(), {});
+    } else {
+      position = lookUp(view.positions, {batch, row}, {});
+    }
+    return position.getType().isInteger(64)
+               ? arith::TruncIOp::create(builder, builder.getI32Type(), position).getResult()
+               : position;
+  }
+  Value first = view.position ? view.position : view.index;
+  return first ? arith::AddIOp::create(builder, row, first).getResult() : row;
+}
+
+//===-- scalars of sequences ---------------------------------------------------------===//
+
+/// The last sequence b with starts[b] div step + b <= number, by bisection; the blocks counted from there.
+LogicalResult TileLowering::lowerLocate(LocateOp op) {
+  Type type = builder.getI32Type();
+  Value number = scalar(op.getNumber());
+  auto firstBlock = [&](Value sequence) -> Value {
+    Value start = lookUp(op.getStarts(), sequence, {});
+    if (start.getType() != type)
+      start = arith::TruncIOp::create(builder, type, start);
+    Value blocks = arith::DivUIOp::create(builder, start, i32(op.getStep()));
+    return arith::AddIOp::create(builder, blocks, sequence);
+  };
+  Value ends = sizeParameter(op.getStarts(), 0);
+  Value sequences = arith::SubIOp::create(builder, ends, i32(1));
+  auto search = scf::WhileOp::create(builder, TypeRange{type, type}, ValueRange{i32(0), sequences});
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    SmallVector<Type> types(2, type);
+    SmallVector<Location> places(2, builder.getLoc());
+    Block *before = builder.createBlock(&search.getBefore(), {}, types, places);
+    Value low = before->getArgument(0), high = before->getArgument(1);
+    Value more =
+        arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, high, arith::AddIOp::create(builder, low, i32(1)));
+    scf::ConditionOp::create(builder, more, before->getArguments());
+    Block *after = builder.createBlock(&search.getAfter(), {}, types, places);
+    low = after->getArgument(0), high = after->getArgument(1);
+    Value middle = arith::ShRUIOp::create(builder, arith::AddIOp::create(builder, low, high), i32(1));
+    Value above = arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, firstBlock(middle), number);
+    Value newLow = arith::SelectOp::create(builder, above, low, middle);
+    Value newHigh = arith::SelectOp::create(builder, above, middle, high);
+    scf::YieldOp::create(builder, ValueRange{newLow, newHigh});
+  }
+  Value found = search.getResult(0);
+  // In front of the first sequence there are no rows: such a block lies far behind the end.
+  constexpr int64_t kMostRows = int64_t(1) << 30;
+  Value block = arith::SubIOp::create(builder, number, firstBlock(found));
+  scalars[op.getBatch()] = found;
+  scalars[op.getBlock()] = arith::MinUIOp::create(builder, block, i32(kMostRows / op.getStep()));
+  return success();
+}
+
+LogicalResult TileLowering::lowerHeld(HeldOp op) {
+  Type type = builder.getI32Type();
+  Value most = scalar(op.getMost()), runs = sizeParameter(op.getRuns(), 1);
+  auto count = scf::WhileOp::create(builder, TypeRange{type, type}, ValueRange{i32(0), i32(0)});
+  OpBuilder::InsertionGuard guard(builder);
+  SmallVector<Type> types(2, type);
+  SmallVector<Location> places(2, builder.getLoc());
+  Block *before = builder.createBlock(&count.getBefore(), {}, types, places);
+  Value more = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, before->getArgument(0), runs);
+  Value short_ = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, before->getArgument(1), most);
+  scf::ConditionOp::create(builder, arith::AndIOp::create(builder, more, short_), before->getArguments());
+  Block *after = builder.createBlock(&count.getAfter(), {}, types, places);
+  Value run = after->getArgument(0), pages = after->getArgument(1);
+  Value held = lookUp(op.getRuns(), {scalar(op.getBatch()), run, i32(1)}, {});
+  Value left = arith::SubIOp::create(builder, most, pages);
+  if (held.getType() != type) { // compared before it is narrowed
+    held = arith::MinSIOp::create(builder, held, arith::ExtSIOp::create(builder, held.getType(), left));
+    held = arith::MaxSIOp::create(builder, held, i64(0));
+    held = arith::TruncIOp::create(builder, type, held);
+  } else {
+    held = arith::MaxSIOp::create(builder, arith::MinSIOp::create(builder, held, left), i32(0));
+  }
+  scf::YieldOp::create(
+      builder, ValueRange{arith::AddIOp::create(builder, run, i32(1)), arith::AddIOp::create(builder, pages, held)});
+  scalars[op.getPages()] = count.getResult(1);
+  return success();
 }
 
 } // namespace attn::tile

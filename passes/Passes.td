@@ -84,7 +84,13 @@ def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
     is the composition of the kernel's score changes (gone when there are none), `@visible` becomes the list of its
     masks, `@finish` the ending with or without a sink. Their parameters are appended where they are used. The wrapper
     says which rows and keys a program owns and makes the views; only here do grouped heads, lengths and alignment
-    appear. A result that is not asked for is bound to an absent view.
+    appear. A result that is not asked for is bound to an absent view. Sequences in several places become a
+    `tile.concat`; a sequence shared by several is a view of another batch than the program's.
+
+    A packed batch of queries has a program for each `block_q` rows of all of them, and one more for each sequence: so
+    many that every sequence can begin a block of its own, whatever the lengths, which only the device knows. Each
+    program finds its sequence by bisection (`tile.locate`), some ten loads one after another for a batch of a thousand.
+    Programs without rows, at most one a sequence, walk no keys.
 
     A static positive scale is folded into the factor that turns scores into exponents of two, when no function sees
     the scores; otherwise, and for a scale that is an argument, it is a factor of its own, because for a scale of zero
@@ -109,6 +115,38 @@ def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
       %acc, %m, %l = tile.walk %col in %keys[%zero to %n] step 64 ... {
         ...
         %s = tile.mask %raw by [@causal, @in_bounds] rows %query[%row] cols %keys[%col] : ...
+    ```
+  }];
+}
+
+def ExpandSources : Pass<"expand-sources", "::mlir::func::FuncOp"> {
+  let summary = "One walk for each of several sequences that are walked as one";
+  let description = [{
+    A walk over a `tile.concat` becomes a walk over each of its parts, in order; each begins with what the one before
+    ended with, so there is one softmax over all of them. In the body, the keys' parts take the place of the keys and the
+    values' parts that of the values. Indices and positions are the parts' own and go on from part to part.
+
+    The loops that follow are drained one by one: their loads are different code. That is one bubble for each part.
+
+    Refuses a walk over less than all rows, and keys and values of different numbers of parts.
+
+    Before:
+    ```
+    %keys = tile.concat %past, %new : !view, !view -> !view
+    %n = tile.extent %keys : !view
+    %r = tile.walk %col in %keys[%zero to %n] step 64 iter_args(%a = %init) : !view -> (!acc) {
+      %k = tile.load %keys[%col] : !view -> !k
+      ...
+    ```
+    After:
+    ```
+    %r_past = tile.walk %col in %past[%zero to %n_past] step 64 iter_args(%a = %init) : !view -> (!acc) {
+      %k = tile.load %past[%col] : !view -> !k
+      ...
+    }
+    %r = tile.walk %col in %new[%zero to %n_new] step 64 iter_args(%a = %r_past) : !view -> (!acc) {
+      %k = tile.load %new[%col] : !view -> !k
+      ...
     ```
   }];
 }
@@ -265,6 +303,9 @@ def PipelineLoads : Pass<"pipeline-loads", "::mlir::func::FuncOp"> {
     the moment when every warp is known to have finished with the buffer it goes to. With one stage per ring this is
     the order of FlashAttention-2: await K, begin V, first product, await V, begin the next K, softmax, second product.
 
+    Loops behind the first one, over other sequences, use its rings if their tiles are alike. All fills are awaited in
+    between.
+
     Before:
     ```
     scf.for %t = %first to %end step %c1 ... {
@@ -376,6 +417,11 @@ def ConvertTileToGpu : Pass<"convert-tile-to-gpu", "::mlir::ModuleOp"> {
     scalar. Products become `ldmatrix` and `mma.sync`, fills 16-byte asynchronous copies, awaits a wait and a barrier.
     Score and mask functions are inlined: what depends on the head alone is computed once, what depends on the row once
     a row; where rows are the heads of a group, the head is part of the row. A mask that is affine is one comparison with a constant per element.
+
+    Rows of a view with lists (pages, runs of pages, a row for each entry) are looked up as they are copied, by the
+    threads that copy them: one load of the list a row and pass, or one a tile where whole tiles lie in a page. What
+    does not exist is not looked up. Boxes of tensor maps do not copy such rows, nor those of packed or joined sequences:
+    `choose-schedule` takes warps and their products for them on every target.
 
     The function's arguments become what the kernel is launched with, listed in `attn.parameters` in the terms of the
     kernel file; `attn.grid`, `attn.block` and `attn.shared` say how it is launched.

@@ -29,11 +29,22 @@ struct PipelinedLoad {
 
 class LoopPipeliner {
 public:
-  LoopPipeliner(scf::ForOp loop, int64_t stages, OpBuilder &ringBuilder)
+  /// `rings` are those of the loop before, or none: they are used again if they fit, and replaced if they do not.
+  LoopPipeliner(scf::ForOp loop, int64_t stages, OpBuilder &ringBuilder, SmallVectorImpl<Value> &rings)
       : loop(loop), stages(stages), builder(loop.getContext()) {
-    for (auto load : llvm::make_early_inc_range(loop.getBody()->getOps<LoadOp>()))
+    for (auto load : loop.getBody()->getOps<LoadOp>())
       if (feedsProduct(load))
-        loads.push_back({load, makeRing(ringBuilder, load, stages)});
+        loads.push_back({load, Value()});
+    if (loads.empty())
+      return;
+    bool alike =
+        loads.size() == rings.size() && llvm::all_of(llvm::zip(loads, rings), [](auto pair) {
+          return cast<RingType>(std::get<1>(pair).getType()).getTile() == std::get<0>(pair).load.getTile().getType();
+        });
+    if (!alike)
+      rings = llvm::map_to_vector(loads, [&](auto &entry) { return makeRing(ringBuilder, entry.load, stages); });
+    for (auto [entry, ring] : llvm::zip(loads, rings))
+      entry.ring = ring;
     ahead = static_cast<int64_t>(loads.size()) * stages - 1;
   }
 
@@ -125,8 +136,13 @@ struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
         if (!entry.first->isBeforeInBlock(function.getBody().findAncestorOpInRegion(*loops.front())))
           return void(entry.first.emitOpError("expects to stand before the loops that read it")), signalPassFailure();
 
+    SmallVector<Value> rings;
+    scf::ForOp before;
     for (auto [n, loop] : llvm::enumerate(loops)) {
-      LoopPipeliner pipeliner(loop, stages, ringBuilder);
+      if (before)
+        drain(before, rings, loop);
+      LoopPipeliner pipeliner(loop, stages, ringBuilder, rings);
+      before = pipeliner.empty() ? before : loop;
       if (n == 0)
         for (auto &[load, ring] : early) {
           OpBuilder builder(load);
@@ -140,6 +156,18 @@ struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
       if (!pipeliner.empty())
         pipeliner.rewriteBody();
     }
+  }
+
+  /// Behind a loop one fill is under way that it did not come to, of no rows: when it has landed, all have, and the
+  /// rings can be filled anew.
+  static void drain(scf::ForOp before, ArrayRef<Value> rings, scf::ForOp loop) {
+    OpBuilder builder(loop);
+    Location loc = loop.getLoc();
+    Value number =
+        arith::MaxSIOp::create(builder, loc, before.getLowerBound(), before.getUpperBound()); // it may not have run
+    Type tile = cast<RingType>(rings[0].getType()).getTile();
+    AwaitOp::create(builder, loc, tile, rings[0], number, /*leaving=*/0);
+    ReleaseOp::create(builder, loc, rings[0], number);
   }
 
   void awaitEarly(ArrayRef<std::pair<LoadOp, Value>> early, scf::ForOp loop, int64_t younger) {

@@ -4,7 +4,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "passes/Supported.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -19,37 +19,174 @@ Value SequenceViews::sizeOf(Value memory, int64_t dimension) {
   return memref::DimOp::create(builder, memory, dimension);
 }
 
-Value SequenceViews::memoryOf(Value sequence, bool values) { return arguments.lookup(tensorOf(sequence, values)); }
-
-Value SequenceViews::lengthOf(Value sequence, Value batch) {
-  Value most = sizeOf(memoryOf(sequence, false), 1);
-  auto dense = sequence.getDefiningOp<DenseOp>();
-  if (!dense || !dense.getLens())
-    return most;
-  Value loaded = memref::LoadOp::create(builder, arguments.lookup(dense.getLens()), batch);
-  Value length = loaded;
-  if (loaded.getType().isInteger(64)) { // compare before narrowing: a wild length must not wrap
+/// An integer of a list of the kernel's, as an index. With `most` it is clamped to [0, most]: before it is narrowed,
+/// because a wild number of 64 bits must not wrap.
+Value SequenceViews::load(Value list, ValueRange place, Value most) {
+  Value loaded = memref::LoadOp::create(builder, arguments.lookup(list), place);
+  bool wide = loaded.getType().isInteger(64);
+  if (!most)
+    return arith::IndexCastOp::create(builder, builder.getIndexType(), loaded);
+  if (wide) {
     Value wideMost = arith::IndexCastOp::create(builder, loaded.getType(), most);
-    length = arith::MinSIOp::create(builder, loaded, wideMost);
-    length = arith::MaxSIOp::create(builder, length, arith::ConstantIntOp::create(builder, loaded.getType(), 0));
-    return arith::IndexCastOp::create(builder, builder.getIndexType(), length);
+    loaded = arith::MinSIOp::create(builder, loaded, wideMost);
+    loaded = arith::MaxSIOp::create(builder, loaded, arith::ConstantIntOp::create(builder, loaded.getType(), 0));
+    return arith::IndexCastOp::create(builder, builder.getIndexType(), loaded);
   }
-  length = arith::IndexCastOp::create(builder, builder.getIndexType(), loaded);
-  length = arith::MinSIOp::create(builder, length, most);
-  return arith::MaxSIOp::create(builder, length, index(0));
+  Value number = arith::IndexCastOp::create(builder, builder.getIndexType(), loaded);
+  number = arith::MinSIOp::create(builder, number, most);
+  return arith::MaxSIOp::create(builder, number, index(0));
 }
 
-Value SequenceViews::viewOf(Value sequence, bool values, Value batch, Value head, Value length, Value position,
-                            int64_t packed) {
-  return viewOfMemory(memoryOf(sequence, values), batch, head, length, position, packed);
+Value SequenceViews::countOf(Value sequence) {
+  Operation *maker = sequence.getDefiningOp();
+  if (!maker)
+    return sizeOf(arguments.lookup(sequence), 0);
+  return TypeSwitch<Operation *, Value>(maker)
+      .Case([&](RaggedOp op) -> Value {
+        return arith::SubIOp::create(builder, sizeOf(arguments.lookup(op.getIndptr()), 0), index(1));
+      })
+      .Case([&](PagesOp op) { return sizeOf(arguments.lookup(op.getTable()), 0); })
+      .Case([&](DenseOp op) { return countOf(op.getTensors().front()); })
+      .Case([&](AtOp op) { return countOf(op.getOf()); })
+      .Case([&](ShareOp op) { return op.getRows() ? sizeOf(arguments.lookup(op.getRows()), 0) : countOf(op.getOf()); })
+      .Case([&](ConcatOp op) { return countOf(op.getParts().front()); });
 }
 
-Value SequenceViews::viewOfMemory(Value memory, Value batch, Value head, Value length, Value position, int64_t packed) {
+//===-- where entries lie ----------------------------------------------------===//
+
+SequenceViews::Parts SequenceViews::partsOf(Value sequence, Value batch, Value batches) {
+  Operation *maker = sequence.getDefiningOp();
+  if (!maker)
+    return partsOfDense(sequence, Value(), batch);
+  return TypeSwitch<Operation *, Parts>(maker)
+      .Case([&](DenseOp op) { return partsOfDense(op.getTensors(), op.getLens(), batch); })
+      .Case([&](RaggedOp op) { return partsOfRagged(op, batch); })
+      .Case([&](PagesOp op) { return partsOfPages(op, batch); })
+      .Case([&](ShareOp op) { return partsOfShare(op, batch, batches); })
+      .Case([&](AtOp op) { return partsOfAt(op, batch, batches); })
+      .Case([&](ConcatOp op) {
+        Parts all;
+        for (Value part : op.getParts())
+          llvm::append_range(all, partsOf(part, batch, batches));
+        return all;
+      });
+}
+
+SequenceViews::Parts SequenceViews::partsOfDense(ValueRange tensors, Value lens, Value batch) {
+  SequencePart part;
+  part.keys = arguments.lookup(tensors.front());
+  part.values = arguments.lookup(tensors.back());
+  part.batch = batch;
+  part.length = sizeOf(part.keys, 1);
+  if (lens)
+    part.length = load(lens, batch, part.length);
+  return {part};
+}
+
+/// From where it begins to where the next one does. What would begin outside the tensor is empty.
+SequenceViews::Parts SequenceViews::partsOfRagged(RaggedOp op, Value batch) {
+  SequencePart part;
+  part.keys = arguments.lookup(op.getTensors().front());
+  part.values = arguments.lookup(op.getTensors().back());
+  part.batch = batch;
+  part.starts = arguments.lookup(op.getIndptr());
+  Value total = sizeOf(part.keys, 0);
+  Value next = arith::AddIOp::create(builder, batch, index(1));
+  Value begin = load(op.getIndptr(), batch, total), end = load(op.getIndptr(), next, total);
+  part.length = arith::MaxSIOp::create(builder, arith::SubIOp::create(builder, end, begin), index(0));
+  return {part};
+}
+
+SequenceViews::Parts SequenceViews::partsOfPages(PagesOp op, Value batch) {
+  SequencePart part;
+  part.keys = arguments.lookup(op.getPools().front());
+  part.values = arguments.lookup(op.getPools().back());
+  part.batch = batch;
+  part.table = arguments.lookup(op.getTable());
+  int64_t pageSize = cast<MemRefType>(part.keys.getType()).getDimSize(1);
+  Value size = index(pageSize);
+  if (cast<MemRefType>(part.table.getType()).getRank() == 2) {
+    Value most = arith::MulIOp::create(builder, sizeOf(part.table, 1), size);
+    part.length = load(op.getLens(), batch, most);
+    return {part};
+  }
+  // Runs hold as many pages as they say: no more are counted than the length asks for.
+  constexpr int64_t kMostEntries = int64_t(1) << 30;
+  Value wanted = load(op.getLens(), batch, index(kMostEntries - 1));
+  Value pages = arith::CeilDivSIOp::create(builder, wanted, size);
+  Value held = tile::HeldOp::create(builder, builder.getIndexType(), part.table, batch, pages);
+  part.length = arith::MinSIOp::create(builder, wanted, arith::MulIOp::create(builder, held, size));
+  return {part};
+}
+
+SequenceViews::Parts SequenceViews::partsOfShare(ShareOp op, Value batch, Value batches) {
+  Value rows = op.getRows();
+  if (!rows) {
+    Value theirs = countOf(op.getOf());
+    Value sharing = arith::DivUIOp::create(builder, batches, theirs);
+    return partsOf(op.getOf(), arith::DivUIOp::create(builder, batch, sharing), theirs);
+  }
+  if (cast<RankedTensorType>(rows.getType()).getRank() == 1)
+    return partsOf(op.getOf(), load(rows, batch), countOf(op.getOf()));
+  Parts parts = partsOf(op.getOf(), batch, batches);
+  assert(parts.size() == 1 && !parts[0].rowOf && !parts[0].position && "anything else is refused");
+  parts[0].rowOf = arguments.lookup(rows);
+  parts[0].length = arith::MinSIOp::create(builder, parts[0].length, sizeOf(parts[0].rowOf, 1));
+  return parts;
+}
+
+SequenceViews::Parts SequenceViews::partsOfAt(AtOp op, Value batch, Value batches) {
+  Parts parts = partsOf(op.getOf(), batch, batches);
+  if (op.getFirst()) {
+    Value position = load(op.getFirst(), batch);
+    for (SequencePart &part : parts) {
+      part.position = position;
+      part.positions = part.positionsBatch = Value();
+      position = arith::AddIOp::create(builder, position, part.length);
+    }
+    return parts;
+  }
+  assert(parts.size() == 1 && "a list of positions belongs to one place");
+  SequencePart &part = parts[0];
+  part.position = Value();
+  part.positions = arguments.lookup(op.getPositions());
+  part.positionsBatch = Value();
+  if (part.starts)
+    return parts;
+  if (part.rowOf || part.batch != batch)
+    part.positionsBatch = batch;
+  part.length = arith::MinSIOp::create(builder, part.length, sizeOf(part.positions, 1));
+  return parts;
+}
+
+//===-- views ------------------------------------------------------------------===//
+
+Value SequenceViews::view(Value memory, const SequencePart &part, Value head, Value index, int64_t packed) {
   auto type = cast<MemRefType>(memory.getType());
-  int64_t columns = type.getRank() == 4 ? type.getDimSize(3) : 1;
+  int64_t withColumns = part.starts ? 3 : 4;
+  int64_t columns = type.getRank() == withColumns ? type.getShape().back() : 1;
   auto view = tile::ViewType::get(builder.getContext(), columns, type.getElementType());
-  return tile::ViewOp::create(builder, view, memory, batch, head, length, packed, /*index=*/Value(), position,
-                              /*positions=*/Value(), /*row_of=*/Value(), /*starts=*/Value(), /*table=*/Value());
+  Value rows = part.length;
+  if (packed != 1)
+    rows = arith::MulIOp::create(builder, rows, this->index(packed));
+  return tile::ViewOp::create(builder, view, memory, part.batch, head, rows, packed, index, part.position,
+                              part.positions, part.positionsBatch, part.rowOf, part.starts, part.table);
+}
+
+Value SequenceViews::viewOf(const SequencePart &part, bool values, Value head, Value index) {
+  return view(values ? part.values : part.keys, part, head, index, /*packed=*/1);
+}
+
+Value SequenceViews::viewOfQuery(const SequencePart &query, Value head, int64_t packed) {
+  return view(query.keys, query, head, Value(), packed);
+}
+
+Value SequenceViews::viewOfResult(Value memory, const SequencePart &query, Value head, int64_t packed) {
+  SequencePart rows;
+  rows.batch = query.batch;
+  rows.length = query.length;
+  rows.starts = query.starts;
+  return view(memory, rows, head, Value(), packed);
 }
 
 } // namespace attn

@@ -9,30 +9,55 @@
 
 namespace attn {
 
+/// Where the entries of one sequence, or of one part of it, lie and stand. Memory and lists are arguments of the
+/// function that is written, the rest are values in it; null is what does not apply.
+struct SequencePart {
+  mlir::Value keys, values;   ///< memory; the same for a sequence whose keys are its values
+  mlir::Value batch;          ///< the number of the sequence in memory (index)
+  mlir::Value length;         ///< entries (index)
+  mlir::Value rowOf;          ///< memory: in which sequence each entry lies
+  mlir::Value starts, table;  ///< memory: where packed sequences begin; pages, or runs of them
+  mlir::Value position;       ///< of the first entry (index)
+  mlir::Value positions;      ///< memory: of each entry
+  mlir::Value positionsBatch; ///< the list's own batch, where it is not that of memory
+};
+
 /// Makes lengths and views of sequences at the builder's place. `arguments` maps those of the kernel to memory.
 class SequenceViews {
 public:
   SequenceViews(mlir::ImplicitLocOpBuilder &builder, const mlir::IRMapping &arguments)
       : builder(builder), arguments(arguments) {}
 
-  /// Entries of sequence `batch` (index): what its tensor holds, or its length, clamped to that.
-  mlir::Value lengthOf(mlir::Value sequence, mlir::Value batch);
+  /// The parts of sequence `batch` (index) of `batches`, one behind the other: as many as were joined by attn.concat.
+  /// Lengths are clamped to what tensors, tables and lists hold.
+  llvm::SmallVector<SequencePart, 1> partsOf(mlir::Value sequence, mlir::Value batch, mlir::Value batches);
 
-  /// The keys, or with `values` the values, of a sequence as one head sees them, or as `packed` heads do.
-  mlir::Value viewOf(mlir::Value sequence, bool values, mlir::Value batch, mlir::Value head, mlir::Value length,
-                     mlir::Value position = {}, int64_t packed = 1);
+  /// How many sequences a query, or keys, are (index).
+  mlir::Value countOf(mlir::Value sequence);
 
-  /// Rows of a tensor of results, (batch, seq, heads, size) or (batch, seq, heads), that lie as a query's do.
-  mlir::Value viewOfMemory(mlir::Value memory, mlir::Value batch, mlir::Value head, mlir::Value length,
-                           mlir::Value position = {}, int64_t packed = 1);
+  /// The keys, or with `values` the values, of a part as one head sees them. `index` is that of its first entry.
+  mlir::Value viewOf(const SequencePart &part, bool values, mlir::Value head, mlir::Value index = {});
+
+  /// The rows of a query: those of a head, or of a group of `packed` heads, by its number.
+  mlir::Value viewOfQuery(const SequencePart &query, mlir::Value head, int64_t packed);
+
+  /// Rows of a tensor of results that lie as those of a query do; without the last dimension, one column.
+  mlir::Value viewOfResult(mlir::Value memory, const SequencePart &query, mlir::Value head, int64_t packed);
 
   /// Size of a dimension of memory: a constant where it is static.
   mlir::Value sizeOf(mlir::Value memory, int64_t dimension);
-  /// The memory of a sequence's keys, or with `values` of its values.
-  mlir::Value memoryOf(mlir::Value sequence, bool values);
   mlir::Value index(int64_t value);
 
 private:
+  using Parts = llvm::SmallVector<SequencePart, 1>;
+  Parts partsOfDense(mlir::ValueRange tensors, mlir::Value lens, mlir::Value batch);
+  Parts partsOfRagged(RaggedOp op, mlir::Value batch);
+  Parts partsOfPages(PagesOp op, mlir::Value batch);
+  Parts partsOfShare(ShareOp op, mlir::Value batch, mlir::Value batches);
+  Parts partsOfAt(AtOp op, mlir::Value batch, mlir::Value batches);
+  mlir::Value load(mlir::Value memory, mlir::ValueRange place, mlir::Value most = {});
+  mlir::Value view(mlir::Value memory, const SequencePart &part, mlir::Value head, mlir::Value index, int64_t packed);
+
   mlir::ImplicitLocOpBuilder &builder;
   const mlir::IRMapping &arguments;
 };

@@ -6,6 +6,8 @@
 #include "passes/CostModel.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/InterleavedRange.h"
 
 using namespace mlir;
 
@@ -27,6 +29,7 @@ public:
       found.values = typeOf(found.output.getValues(), true);
       found.result = cast<RankedTensorType>(found.output.getOutput().getType());
       if (found.query && found.keys && found.values) {
+        checkPlaces();
         checkHeadDims();
         checkElementTypes();
         checkPacked();
@@ -63,18 +66,58 @@ private:
     } else if (auto mask = dyn_cast<MaskOp>(op)) {
       found.masks.push_back(mask);
       checkFunction(mask.getByAttr());
-    } else if (!isa<DenseOp, ReturnOp>(op) && op->getName().getDialectNamespace() != "arith") {
+    } else if (isa<DenseOp, RaggedOp, PagesOp, ShareOp, AtOp, ConcatOp>(op)) {
+      checkSequence(op);
+    } else if (!isa<ReturnOp>(op) && op->getName().getDialectNamespace() != "arith") {
       refuse(op);
     }
   }
 
   void refuse(Operation *op) {
     failedOnce = true;
-    InFlightDiagnostic fault = op->emitOpError("has no lowering yet: expects ");
-    if (op->getNumResults() == 1 && isa<SeqType>(op->getResult(0).getType()))
-      fault << "queries, keys and values that are tensors or attn.dense";
-    else
-      fault << "attn.scores, attn.modify, attn.mask, attn.softmax and attn.output";
+    op->emitOpError("has no lowering yet: expects ")
+        << "attn.scores, attn.modify, attn.mask, attn.softmax and attn.output";
+  }
+
+  /// Sequences within sequences, as far as one list or one table can describe where their entries lie.
+  void checkSequence(Operation *op) {
+    if (auto share = dyn_cast<ShareOp>(op); share && share.getRows()) {
+      if (cast<RankedTensorType>(share.getRows().getType()).getRank() != 2)
+        return;
+      Operation *inner = share.getOf().getDefiningOp();
+      if (auto at = dyn_cast_or_null<AtOp>(inner); at && at.getPositions())
+        inner = at.getOf().getDefiningOp();
+      if (inner && !isa<DenseOp, RaggedOp, PagesOp>(inner))
+        fail(op) << "entries of attn.dense, attn.ragged or attn.pages, or of these at a list of positions, where each "
+                    "has a row of its own: nothing else is lowered yet";
+    } else if (auto at = dyn_cast<AtOp>(op); at && at.getPositions() && partsOf(at.getOf()) > 1) {
+      fail(op) << "a list of positions for each part of attn.concat: one for all of them is not lowered yet";
+    }
+  }
+
+  static unsigned partsOf(Value sequence) {
+    Operation *maker = sequence.getDefiningOp();
+    if (auto concat = dyn_cast_or_null<ConcatOp>(maker)) {
+      unsigned all = 0;
+      for (Value part : concat.getParts())
+        all += partsOf(part);
+      return all;
+    }
+    return isa_and_nonnull<ShareOp, AtOp>(maker) ? partsOf(maker->getOperand(0)) : 1;
+  }
+
+  /// Queries are where results are written; keys bring their values along.
+  void checkPlaces() {
+    Value query = found.scores.getQuery();
+    while (auto at = query.getDefiningOp<AtOp>())
+      query = at.getOf();
+    if (Operation *maker = query.getDefiningOp(); maker && !isa<DenseOp, RaggedOp>(maker))
+      fail(found.scores) << "a query that is a tensor, attn.dense or attn.ragged, or these through attn.at, got '"
+                         << maker->getName().getStringRef() << "'";
+    Value keys = found.scores.getKeys(), values = found.output.getValues();
+    auto isPlain = [](Value value) { return !value.getDefiningOp() || value.getDefiningOp<DenseOp>(); };
+    if (keys != values && !(isPlain(keys) && isPlain(values)))
+      fail(found.output) << "the sequence of the keys, which their values belong to";
   }
 
   /// A function that is missing is not our business: linking the library reports it.
@@ -109,19 +152,35 @@ private:
       fail(found.output) << "an output of the head_dim of the values, " << values << ", got " << result;
   }
 
+  /// Element types of the keys, or of the values, of all parts.
+  static void collectElements(Value sequence, bool last, SmallVectorImpl<Type> &types) {
+    Operation *maker = sequence.getDefiningOp();
+    if (auto concat = dyn_cast_or_null<ConcatOp>(maker)) {
+      for (Value part : concat.getParts())
+        collectElements(part, last, types);
+    } else if (isa_and_nonnull<ShareOp, AtOp>(maker)) {
+      collectElements(maker->getOperand(0), last, types);
+    } else {
+      types.push_back(cast<RankedTensorType>(tensorOf(sequence, last).getType()).getElementType());
+    }
+  }
+
   void checkElementTypes() {
-    Type query = found.query.getElementType(), keys = found.keys.getElementType();
-    Type values = found.values.getElementType(), result = found.result.getElementType();
-    if (!(query.isF16() || query.isBF16()) || keys != query || values != query)
-      fail(found.scores) << "query, keys and values of one type, f16 or bf16, got " << query << ", " << keys << " and "
-                         << values;
+    Type query = found.query.getElementType(), result = found.result.getElementType();
+    SmallVector<Type> others;
+    collectElements(found.scores.getKeys(), false, others);
+    collectElements(found.output.getValues(), true, others);
+    bool same = llvm::all_of(others, [&](Type type) { return type == query; });
+    if (!(query.isF16() || query.isBF16()) || !same)
+      fail(found.scores) << "query, keys and values of one type, f16 or bf16, got " << query << ", "
+                         << llvm::interleaved(ArrayRef(others).drop_back()) << " and " << others.back();
     if (!result.isF16() && !result.isBF16() && !result.isF32())
       fail(found.output) << "an output of f16, bf16 or f32, got " << result;
   }
 
   void checkPacked() {
     int64_t packed = kernel.getScheduleAttr() ? kernel.getScheduleAttr().getPacked() : 0;
-    int64_t group = found.query.getDimSize(2) / found.keys.getDimSize(2);
+    int64_t group = headsOf(found.query) / headsOf(found.keys);
     if (packed && group % packed)
       fail(kernel) << "packed to divide the query heads of a key head, " << group << ", got " << packed;
   }
@@ -152,9 +211,28 @@ private:
 } // namespace
 
 Value tensorOf(Value value, bool last) {
-  if (auto dense = value.getDefiningOp<DenseOp>())
-    return last ? dense.getTensors().back() : dense.getTensors().front();
-  return isa<RankedTensorType>(value.getType()) ? value : Value();
+  Operation *maker = value.getDefiningOp();
+  if (!maker)
+    return isa<RankedTensorType>(value.getType()) ? value : Value();
+  return llvm::TypeSwitch<Operation *, Value>(maker)
+      .Case([&](DenseOp op) { return last ? op.getTensors().back() : op.getTensors().front(); })
+      .Case([&](RaggedOp op) { return last ? op.getTensors().back() : op.getTensors().front(); })
+      .Case([&](PagesOp op) { return last ? op.getPools().back() : op.getPools().front(); })
+      .Case([&](ShareOp op) { return tensorOf(op.getOf(), last); })
+      .Case([&](AtOp op) { return tensorOf(op.getOf(), last); })
+      .Case([&](ConcatOp op) { return tensorOf(op.getParts().front(), last); })
+      .Default([](Operation *) { return Value(); });
+}
+
+bool isStrided(Value value) {
+  Operation *maker = value.getDefiningOp();
+  if (auto share = dyn_cast_or_null<ShareOp>(maker)) {
+    bool byEntry = share.getRows() && cast<RankedTensorType>(share.getRows().getType()).getRank() == 2;
+    return !byEntry && isStrided(share.getOf());
+  }
+  if (auto at = dyn_cast_or_null<AtOp>(maker))
+    return isStrided(at.getOf());
+  return !maker || isa<DenseOp>(maker);
 }
 
 FailureOr<Attention> findAttention(KernelOp kernel) { return Finder(kernel).find(); }

@@ -12,7 +12,7 @@ struct Attention {
   ScoresOp scores;
   SoftmaxOp softmax;
   OutputOp output;
-  mlir::RankedTensorType query, keys, values, result; ///< (batch, seq, heads, head_dim) each
+  mlir::RankedTensorType query, keys, values, result; ///< (..., heads, head_dim) each
   llvm::SmallVector<ModifyOp> modifies;
   llvm::SmallVector<MaskOp> masks;
 };
@@ -21,7 +21,14 @@ struct Attention {
 /// with what is supported instead.
 mlir::FailureOr<Attention> findAttention(KernelOp kernel);
 
-/// The tensor that a query, keys (`number` 0) or values (the last tensor) are: itself, or the operand of attn.dense.
+/// The tensor that a query, keys or (`last`) values lie in: itself, or that of a sequence, of its first part if it has
+/// several.
 mlir::Value tensorOf(mlir::Value tensorOrSequence, bool last);
+
+/// Heads of a tensor of queries, keys or values.
+inline int64_t headsOf(mlir::RankedTensorType type) { return type.getDimSize(type.getRank() - 2); }
+
+/// Whether neighbouring entries of a sequence are the same distance apart in memory, all of it in one dense tensor.
+bool isStrided(mlir::Value tensorOrSequence);
 
 } // namespace attn

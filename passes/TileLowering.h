@@ -22,14 +22,19 @@ using Registers = llvm::SmallVector<mlir::Value, 0>;
 
 /// What a tile.view became: the address of row 0 of its sequence and head, and what its rows are called.
 struct LoweredView {
-  mlir::Value address;     ///< ptr<1>, row 0; null, as what follows, where rows are only copied by boxes
-  mlir::Value rowBytes;    ///< i64, distance of tokens
-  mlir::Value rowStride;   ///< i64, the same in elements, as launched with
-  mlir::Value headBytes;   ///< i64, distance of heads; null where rows are tokens
-  mlir::Value length;      ///< i32, rows that exist
-  mlir::Value position;    ///< i32, position of token 0; null for 0
+  mlir::Value address;   ///< ptr<1>, row 0; null, as what follows, where rows are only copied by boxes. Where rows are
+                         ///< looked up, entry 0 of row or page 0 of the tensor
+  mlir::Value rowBytes;  ///< i64, distance of tokens
+  mlir::Value rowStride; ///< i64, the same in elements, as launched with
+  mlir::Value length;    ///< i32, rows that exist
+  mlir::Value index;     ///< i32, index of token 0; null for 0
+  mlir::Value position;  ///< i32, position of token 0; null for its index
   mlir::Value batch, head; ///< i32; the head of row 0
+  mlir::Value headBytes;   ///< i64, distance of heads; null where rows are tokens
   int64_t packed = 1;      ///< neighbouring rows that are heads of one token
+  ViewOp lists;            ///< the operation, if it has lists that rows are looked up in
+  bool gathered = false;   ///< each row lies where a list says; else rows are a stride apart
+  mlir::Value positions;   ///< memory of the scheduled function with a position for each row; null without
   int64_t columns;
   mlir::Type element;
   mlir::Operation *uniformPoint = nullptr; ///< what depends on batch and head alone is computed before this operation
@@ -74,6 +79,8 @@ private:
   mlir::LogicalResult lowerProgram(ProgramOp op);
   mlir::LogicalResult lowerScalarLoad(mlir::memref::LoadOp op);
   std::string describe(mlir::Value value);
+  std::string nameOfSize(mlir::Value memory, int64_t dimension);
+  mlir::Value sizeParameter(mlir::Value memory, int64_t dimension);
   mlir::Type scalarType(mlir::Type type);
 
   // LowerElementwise.cpp: arith and math on tiles, reductions, broadcasts, conversions.
@@ -125,10 +132,18 @@ private:
   // LowerViews.cpp: where rows lie.
   mlir::LogicalResult lowerView(ViewOp op);
   mlir::LogicalResult makeView(ViewOp op);
-  /// Token and head of a row, i32, and where the row begins.
+  /// Token and head of a row, i32, and where the row begins; nothing is looked up for one that does not exist (i1).
   mlir::Value tokenOf(const LoweredView &view, mlir::Value row);
   mlir::Value headOf(const LoweredView &view, mlir::Value row);
-  mlir::Value addressOf(const LoweredView &view, mlir::Value row);
+  mlir::Value addressOf(const LoweredView &view, mlir::Value row, mlir::Value exists);
+  mlir::Value scaled(mlir::Value index, mlir::Value memory, int64_t dimension);
+  mlir::Value lookUp(mlir::Value list, mlir::ValueRange place, mlir::Value exists);
+  mlir::Value pageOf(const LoweredView &view, mlir::Value sequence, mlir::Value number, mlir::Value exists);
+  mlir::Value findInRuns(mlir::Value runs, mlir::Value sequence, mlir::Value number, mlir::Value exists);
+  mlir::Value listedAddress(const LoweredView &view, mlir::Value row, mlir::Value exists);
+  bool tilesLieInPages(const LoweredView &view, int64_t rows);
+  mlir::LogicalResult lowerLocate(LocateOp op);
+  mlir::LogicalResult lowerHeld(HeldOp op);
 
   // LowerCopies.cpp: rings, global memory.
   mlir::LogicalResult lowerRing(RingOp op);
@@ -138,6 +153,8 @@ private:
   mlir::LogicalResult lowerStore(StoreOp op);
   SharedBuffer bufferOf(mlir::Value ring, mlir::Value number);
   mlir::Value copySource(mlir::Value view, int64_t lanesPerRow);
+  mlir::Value laneBytes(int64_t lanesPerRow);
+  mlir::Value tileSource(FillOp op, int64_t lanesPerRow, mlir::Value rowBytes, mlir::Value rowsLeft);
 
   // LowerFunctions.cpp: score and mask functions.
   mlir::LogicalResult lowerApply(ApplyOp op);
@@ -164,6 +181,9 @@ public:
   mlir::Value scalar(mlir::Value value) { return scalars.lookup(value); }
   const LoweredView &view(mlir::Value value) { return views.find(value)->second; }
   mlir::Value byteOffset(mlir::Value pointer, mlir::Value bytes);
+  /// Position of a row of a view, given as a number within it (i32). A list is read at rows that exist only: the number
+  /// must be that of one.
+  mlir::Value positionOf(const LoweredView &view, mlir::Value row);
   mlir::Value pointerParameter(mlir::Value argument);
   mlir::Value strideParameter(mlir::Value argument, int64_t dimension);
   /// A value that is the same in all loops: computed once, before anything else of the function.

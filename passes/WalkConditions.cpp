@@ -50,14 +50,21 @@ Linear WalkConditions::length(Value view) {
 }
 
 void WalkConditions::position(tile::ViewOp view, std::optional<Linear> &linear) {
-  if (view)
-    linear = view.getPosition() ? moderate(view.getPosition(), -kFarAway) : Linear(0);
+  if (!view || view.getPositions())
+    return;
+  if (Value first = view.getPosition() ? view.getPosition() : view.getIndex())
+    linear = moderate(first, -kFarAway);
+  else
+    linear = Linear(0);
 }
 
 void WalkConditions::readColumns() {
   if (mask) {
     extent = length(walk.getView());
-    position(walk.getView().getDefiningOp<tile::ViewOp>(), columnPosition);
+    auto view = walk.getView().getDefiningOp<tile::ViewOp>();
+    position(view, columnPosition);
+    if (view && view.getIndex())
+      columnIndex = moderate(view.getIndex(), 0);
   }
   from = moderate(walk.getFrom(), 0);
   to = moderate(walk.getTo(), 0);
@@ -257,6 +264,8 @@ std::optional<Linear> WalkConditions::translate(Conjunct &conjunct, const Affine
   };
   bool small = add(Linear::variable(row), form.row) && add(Linear::variable(column), form.column) &&
                add(Linear::variable(row), form.query) && add(Linear::variable(column), form.key);
+  if (form.column)
+    small = small && add(columnIndex, form.column);
   if (form.query)
     small = small && add(*rowPosition, form.query);
   if (form.key)

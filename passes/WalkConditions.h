@@ -73,6 +73,7 @@ private:
   tile::ViewOp rowsView;
   Clause always;
   std::optional<Linear> rowPosition, columnPosition;
+  Linear columnIndex; ///< of the view's first column
   Linear extent, firstRow, lastOfTile, rowCount;
   llvm::DenseSet<mlir::Value> moderates; // lengths, positions and indices
 };

@@ -48,6 +48,8 @@ void PlacedTensor::set(int64_t place, double value) {
     return store(toBF16(static_cast<float>(value)));
   case DType::F32:
     return store(static_cast<float>(value));
+  case DType::I64:
+    return store(static_cast<int64_t>(value));
   default:
     return store(static_cast<int32_t>(value)); // I32: the cases have no other type
   }
@@ -66,6 +68,8 @@ double PlacedTensor::get(int64_t place) const {
     return fromBF16(load(uint16_t()));
   case DType::F32:
     return load(float());
+  case DType::I64:
+    return static_cast<double>(load(int64_t()));
   default:
     return load(int32_t());
   }
@@ -107,10 +111,12 @@ private:
   uint64_t state;
 };
 
-/// Strides for (batch, length, heads, dim), or without dim; `Shared` is the dimension that broadcasts.
+/// Strides for (batch, length, heads, dim), or without batch or dim; `Shared` is the dimension that broadcasts.
 PlacedTensor makeTensor(const Case &c, const char *name, DType type, std::vector<int64_t> shape, int shared) {
-  bool hasDim = shape.size() == 4;
-  int64_t dim = hasDim ? shape[3] : 1, Heads = shape[2], length = shape[1];
+  bool hasDim = std::string_view(name) != "lse";
+  bool hasBatch = shape.size() == (hasDim ? 4 : 3);
+  size_t first = hasBatch ? 1 : 0;
+  int64_t dim = hasDim ? shape.back() : 1, Heads = shape[first + 1], length = shape[first];
   std::vector<int64_t> strides;
   int64_t offset = 0;
   if (c.is(Layout, "head_major")) {
@@ -122,6 +128,8 @@ PlacedTensor makeTensor(const Case &c, const char *name, DType type, std::vector
     strides = {length * token + gap, token, row};
     offset = c.is(Layout, "odd") ? 1 : 0;
   }
+  if (!hasBatch)
+    strides.erase(strides.begin());
   if (hasDim)
     strides.push_back(1);
   if (c.is(Layout, "broadcast") && shared >= 0)
@@ -145,8 +153,9 @@ double rounded(double value) {
 struct Maker {
   const Case &c;
   Arguments all;
-  std::vector<int64_t> Lengths; ///< of keys, per batch, clamped
-  double magnitude = 0;         ///< of the scale
+  std::vector<int64_t> Lengths;    ///< of keys, per sequence in memory, clamped
+  std::vector<int64_t> queryShape; ///< of queries and results, heads and what follows left out
+  double magnitude = 0;            ///< of the scale
 
   PlacedTensor &input(PlacedTensor tensor) {
     all.inputs.push_back(std::move(tensor));
@@ -165,20 +174,39 @@ struct Maker {
       magnitude = std::fabs(all.scaleValue);
   }
 
+  static bool oneOf(std::string_view value, std::initializer_list<std::string_view> all) {
+    return std::find(all.begin(), all.end(), value) != all.end();
+  }
+
+  /// Sequences whose keys are held: fewer than there are where several share them.
+  int64_t sequencesInMemory() const {
+    if (oneOf(c.value(KeyPlace), {"shared", "shared_listed"}))
+      return std::max<int64_t>(1, c.batch() / 2);
+    return oneOf(c.value(KeyPlace), {"rows", "listed_shared"}) ? 3 : c.batch();
+  }
+
   void lengths() {
-    Lengths.assign(static_cast<size_t>(c.batch()), c.keys());
-    if (!c.on(Lens))
-      return;
     Noise random(c.seed(), 1);
+    Lengths.assign(static_cast<size_t>(sequencesInMemory()), c.keys());
+    bool takesLens =
+        oneOf(c.value(KeyPlace), {"dense", "shared", "rows", "from", "listed", "listed_shared", "shared_listed"});
+    if (!takesLens && c.batch() > 1) { // around a page, and around nothing
+      int64_t page = c.pageSize(), near[] = {0, 1, page - 1, page, page + 1, c.keys()};
+      for (size_t b = 0; b != Lengths.size(); ++b)
+        Lengths[b] = std::min(c.keys(), near[(b + static_cast<size_t>(c.seed() % 6)) % 6]);
+    }
+    if (!c.on(Lens) || !takesLens)
+      return;
     std::vector<int64_t> given;
-    for (int64_t b = 0; b != c.batch(); ++b)
+    int64_t sequences = static_cast<int64_t>(Lengths.size());
+    for (int64_t b = 0; b != sequences; ++b)
       given.push_back(random.below(c.keys() + 1));
     // One of two sequences is an extreme: empty, full, or a number that must be clamped.
     int64_t extremes[] = {0, c.keys(), c.keys() + 7, -3};
-    if (c.batch() > 1)
-      given[static_cast<size_t>(random.below(c.batch()))] = extremes[random.below(4)];
-    PlacedTensor &tensor = input(makeVector(c, "kv_lens", DType::I32, c.batch()));
-    for (int64_t b = 0; b != c.batch(); ++b) {
+    if (sequences > 1)
+      given[static_cast<size_t>(random.below(sequences))] = extremes[random.below(4)];
+    PlacedTensor &tensor = input(makeVector(c, "kv_lens", DType::I32, sequences));
+    for (int64_t b = 0; b != sequences; ++b) {
       tensor.set(tensor.place({b}), static_cast<double>(given[static_cast<size_t>(b)]));
       Lengths[static_cast<size_t>(b)] = std::clamp<int64_t>(given[static_cast<size_t>(b)], 0, c.keys());
     }
@@ -210,27 +238,193 @@ struct Maker {
     return std::popcount(static_cast<uint64_t>(key & (1 + column % 7))) % 2 ? -1.0 : 1.0;
   }
 
+  /// The elements of a tensor of keys or values in memory: those that `used` admits, by their index in it and the
+  /// number of the entry in its sequence.
+  template <typename Used> void fill(PlacedTensor &tensor, bool isValue, Used &&used) {
+    Noise random(c.seed(), isValue ? 4 : 3);
+    forEachIndex(tensor.shape, [&](const std::vector<int64_t> &at) {
+      int64_t column = at.back();
+      double drawn = isValue && !c.is(Data, "index") ? random.normal()
+                     : isValue                       ? 0
+                                                     : queryOrKey(false, column, random);
+      int64_t entry = used(at);
+      if (entry >= 0)
+        tensor.set(tensor.place(at), isValue && c.is(Data, "index") ? indexCode(entry, column) : drawn);
+    });
+  }
+
+  /// Keys and values of a shape without heads and columns.
+  template <typename Used> void keysAndValues(const std::string &suffix, std::vector<int64_t> shape, Used &&used) {
+    DType type = *typeNamed(c.value(ElementType));
+    for (bool isValue : {false, true}) {
+      std::vector<int64_t> whole = shape;
+      whole.push_back(c.keyHeads());
+      whole.push_back(isValue ? c.valueDim() : c.headDim());
+      fill(input(makeTensor(c, ((isValue ? "v" : "k") + suffix).c_str(), type, whole, isValue ? 0 : 2)), isValue, used);
+    }
+  }
+
+  PlacedTensor &integers(const char *name, std::vector<int64_t> shape, DType type = DType::I32) {
+    std::vector<int64_t> strides(shape.size(), 1);
+    for (size_t i = shape.size(); i-- > 1;)
+      strides[i - 1] = strides[i] * std::max<int64_t>(shape[i], 1);
+    return input(PlacedTensor(name, type, shape, strides));
+  }
+
+  /// Where packed sequences of these lengths begin, and where the last one ends.
+  void ends(const char *name, const std::vector<int64_t> &lengthsOf, DType type) {
+    PlacedTensor &tensor = integers(name, {static_cast<int64_t>(lengthsOf.size()) + 1}, type);
+    int64_t end = 0;
+    for (size_t b = 0; b <= lengthsOf.size(); ++b) {
+      tensor.set(tensor.place({static_cast<int64_t>(b)}), static_cast<double>(end));
+      end += b < lengthsOf.size() ? lengthsOf[b] : 0;
+    }
+  }
+
+  /// Positions that increase from a random one on: by one, or by up to three.
+  void positions(const char *name, int64_t sequences, int64_t entries) {
+    Noise random(c.seed(), 6);
+    PlacedTensor &tensor = integers(name, {sequences, entries});
+    for (int64_t b = 0; b != sequences; ++b)
+      for (int64_t j = 0, at = random.below(40) - 10; j != entries; ++j, at += 1 + random.below(3))
+        tensor.set(tensor.place({b, j}), static_cast<double>(at));
+  }
+
+  /// The same for sequences one behind the other.
+  void packedPositions(const char *name, const std::vector<int64_t> &lengthsOf) {
+    Noise random(c.seed(), 6);
+    int64_t total = 0, place = 0;
+    for (int64_t length : lengthsOf)
+      total += length;
+    PlacedTensor &tensor = integers(name, {total});
+    for (int64_t length : lengthsOf)
+      for (int64_t j = 0, at = random.below(40) - 10; j != length; ++j, at += 1 + random.below(3))
+        tensor.set(tensor.place({place++}), static_cast<double>(at));
+  }
+
+  void perSequence(const char *name, int64_t sequences, int64_t below) {
+    Noise random(c.seed(), 7);
+    PlacedTensor &tensor = integers(name, {sequences});
+    for (int64_t b = 0; b != sequences; ++b)
+      tensor.set(tensor.place({b}), static_cast<double>(random.below(below)));
+  }
+
+  /// Pages of the sequences in a random order of all pages of the pool, a few of which belong to nobody. Slots that no
+  /// sequence uses hold a number that is no page. Some sequences share their first page.
+  void pages(const std::vector<int64_t> &used) {
+    int64_t size = c.pageSize(), most = (c.keys() + size - 1) / size + 1, needed = 2;
+    for (int64_t length : used)
+      needed += (length + size - 1) / size;
+    std::vector<int64_t> order(static_cast<size_t>(needed));
+    for (int64_t page = 0; page != needed; ++page)
+      order[static_cast<size_t>(page)] = page;
+    Noise random(c.seed(), 8);
+    bool runs = c.is(KeyPlace, "runs16");
+    for (size_t i = order.size(); !runs && i-- > 1;)
+      std::swap(order[i], order[static_cast<size_t>(random.below(static_cast<int64_t>(i) + 1))]);
+    int64_t sequences = static_cast<int64_t>(used.size());
+    std::vector<int64_t> shape{sequences, most};
+    if (runs)
+      shape.push_back(2);
+    PlacedTensor &table = integers("pages", shape);
+    forEachIndex(shape, [&](const std::vector<int64_t> &at) { table.set(table.place(at), 2147480000); });
+    std::vector<int64_t> entryOf(static_cast<size_t>(needed * size), -1);
+    int64_t next = 1;
+    for (int64_t b = 0; b != sequences; ++b) {
+      int64_t length = used[static_cast<size_t>(b)], count = (length + size - 1) / size, run = 0;
+      for (int64_t n = 0; n < count;) {
+        int64_t together = runs ? std::min(count - n, 1 + random.below(3)) : 1;
+        int64_t first = order[static_cast<size_t>(next)];
+        table.set(table.place(runs ? std::vector<int64_t>{b, run, 0} : std::vector<int64_t>{b, run}),
+                  static_cast<double>(first));
+        if (runs)
+          table.set(table.place({b, run, 1}), static_cast<double>(together));
+        for (int64_t slot = 0; slot != together * size && n * size + slot < length; ++slot)
+          entryOf[static_cast<size_t>(first * size + slot)] = n * size + slot;
+        next += together, n += together, ++run;
+      }
+    }
+    PlacedTensor &lens = integers("used", {sequences});
+    for (int64_t b = 0; b != sequences; ++b)
+      lens.set(lens.place({b}), static_cast<double>(used[static_cast<size_t>(b)]));
+    keysAndValues("", {needed, size},
+                  [&](const std::vector<int64_t> &at) { return entryOf[static_cast<size_t>(at[0] * size + at[1])]; });
+  }
+
+  /// For each entry a sequence that has it.
+  void rowOfEntries() {
+    Noise random(c.seed(), 9);
+    PlacedTensor &tensor = integers("row_of", {c.batch(), c.keys()});
+    forEachIndex(tensor.shape, [&](const std::vector<int64_t> &at) {
+      if (at[1] >= Lengths[static_cast<size_t>(at[0])])
+        return tensor.set(tensor.place(at), 2147480000);
+      int64_t row = at[0], other = random.below(c.batch());
+      if (at[1] < Lengths[static_cast<size_t>(other)])
+        row = other;
+      tensor.set(tensor.place(at), static_cast<double>(row));
+    });
+  }
+
+  void keyPlaces() {
+    std::string_view place = c.value(KeyPlace);
+    if (oneOf(place, {"pages1", "pages16", "pages64", "runs16", "page_entries"})) {
+      pages(Lengths);
+    } else if (place == "joined") {
+      // A third of the keys before the pages, and five behind them.
+      keysAndValues("_prefix", {1, c.keys() / 3}, [](const std::vector<int64_t> &at) { return at[1]; });
+      pages(Lengths);
+      keysAndValues("_new", {c.batch(), 5}, [](const std::vector<int64_t> &at) { return at[1]; });
+    } else if (oneOf(place, {"ragged", "packed_listed"})) {
+      ends("kv_ends", Lengths, DType::I32);
+      int64_t total = 0;
+      for (int64_t length : Lengths)
+        total += length;
+      keysAndValues("", {total}, [](const std::vector<int64_t> &at) { return at[0]; });
+    } else {
+      if (oneOf(place, {"entries", "listed_entries"})) // no lengths: all entries of all rows exist
+        Lengths.assign(Lengths.size(), c.keys());
+      keysAndValues("", {static_cast<int64_t>(Lengths.size()), c.keys()}, [&](const std::vector<int64_t> &at) {
+        return at[1] < Lengths[static_cast<size_t>(at[0])] ? at[1] : -1;
+      });
+    }
+    if (oneOf(place, {"rows", "listed_shared"}))
+      perSequence("row_of", c.batch(), 3);
+    if (oneOf(place, {"entries", "page_entries", "listed_entries"}))
+      rowOfEntries();
+    if (place == "from")
+      perSequence("kv_first", c.batch(), 50);
+    if (place == "packed_listed")
+      packedPositions("kv_positions", Lengths);
+    else if (place.find("listed") != place.npos)
+      positions("kv_positions", place == "listed_shared" ? 3 : c.batch(), c.keys());
+  }
+
   void sequences() {
     DType type = *typeNamed(c.value(ElementType));
-    PlacedTensor &query = input(makeTensor(c, "q", type, {c.batch(), c.queries(), c.heads(), c.headDim()}, 2));
+    queryShape = {c.batch(), c.queries()};
+    std::vector<int64_t> lengthsOf;
+    if (oneOf(c.value(QueryPlace), {"ragged", "packed_from", "packed_listed"})) {
+      for (int64_t b = 0; b != c.batch(); ++b) // none, one, all, and something between
+        lengthsOf.push_back(c.batch() == 1 || b % 4 == 2 ? c.queries() : b % 4 == 3 ? c.queries() / 2 + 1 : b % 4);
+      queryShape = {0};
+      for (int64_t length : lengthsOf)
+        queryShape[0] += length;
+      ends("q_ends", lengthsOf, DType::I64);
+    }
+    std::vector<int64_t> whole = queryShape;
+    whole.insert(whole.end(), {c.heads(), c.headDim()});
+    PlacedTensor &query = input(makeTensor(c, "q", type, whole, 2));
     Noise queryNoise(c.seed(), 2);
     forEachIndex(query.shape, [&](const std::vector<int64_t> &at) {
-      query.set(query.place(at), queryOrKey(true, at[3], queryNoise));
+      query.set(query.place(at), queryOrKey(true, at.back(), queryNoise));
     });
-    PlacedTensor &key = input(makeTensor(c, "k", type, {c.batch(), c.keys(), c.keyHeads(), c.headDim()}, 2));
-    Noise keyNoise(c.seed(), 3);
-    forEachIndex(key.shape, [&](const std::vector<int64_t> &at) {
-      double value = queryOrKey(false, at[3], keyNoise);
-      if (at[1] < Lengths[static_cast<size_t>(at[0])])
-        key.set(key.place(at), value);
-    });
-    PlacedTensor &values = input(makeTensor(c, "v", type, {c.batch(), c.keys(), c.keyHeads(), c.valueDim()}, 0));
-    Noise valueNoise(c.seed(), 4);
-    forEachIndex(values.shape, [&](const std::vector<int64_t> &at) {
-      double value = c.is(Data, "index") ? indexCode(at[1], at[3]) : valueNoise.normal();
-      if (at[1] < Lengths[static_cast<size_t>(at[0])])
-        values.set(values.place(at), value);
-    });
+    if (oneOf(c.value(QueryPlace), {"from", "packed_from"}))
+      perSequence("q_first", c.batch(), 90);
+    if (c.is(QueryPlace, "listed"))
+      positions("q_positions", c.batch(), c.queries());
+    if (c.is(QueryPlace, "packed_listed"))
+      packedPositions("q_positions", lengthsOf);
+    keyPlaces();
   }
 
   void parameters() {
@@ -256,16 +450,19 @@ struct Maker {
 
   void outputs() {
     DType type = *typeNamed(c.value(ElementType));
-    all.outputs.push_back(makeTensor(c, "o", type, {c.batch(), c.queries(), c.heads(), c.valueDim()}, -1));
+    std::vector<int64_t> output = queryShape, lse = queryShape;
+    output.insert(output.end(), {c.heads(), c.valueDim()});
+    lse.push_back(c.heads());
+    all.outputs.push_back(makeTensor(c, "o", type, output, -1));
     if (c.on(Lse))
-      all.outputs.push_back(makeTensor(c, "lse", DType::F32, {c.batch(), c.queries(), c.heads()}, -1));
+      all.outputs.push_back(makeTensor(c, "lse", DType::F32, lse, -1));
   }
 };
 
 } // namespace
 
 Arguments makeArguments(const Case &c) {
-  Maker m{c, {}, {}, 0};
+  Maker m{c, {}, {}, {}, 0};
   m.scale();
   m.lengths();
   m.sequences();

@@ -40,6 +40,12 @@ const std::array<AxisRow, AxisCount> &axes() {
       // Heads of a group in the rows of a tile: never, because the kernel says so, or where the number of tokens is
       // static and the compiler finds that it pays.
       {"packed", {"off", "packed", "static"}},
+      // `rows` and `entries` are attn.share by sequence and by entry; `joined` is a shared prefix, pages and new
+      // tokens.
+      {"keys",
+       {"dense", "ragged", "pages1", "pages16", "pages64", "runs16", "shared", "rows", "entries", "page_entries",
+        "joined", "from", "listed", "packed_listed", "listed_shared", "shared_listed", "listed_entries"}},
+      {"queries", {"dense", "ragged", "from", "listed", "packed_from", "packed_listed"}},
   }};
   return table;
 }
@@ -56,6 +62,9 @@ unsigned valueOf(Axis theAxis, std::string_view value) {
 }
 
 namespace {
+
+// Cases of sequences elsewhere than in dense tensors have lengths of their own, so several in one batch.
+constexpr int64_t kManySequences = 6;
 
 constexpr Axis Shapes[] = {ElementType, Lengths, HeadDim, Heads, Batch};
 bool isShape(unsigned theAxis) { return theAxis <= Batch; }
@@ -74,7 +83,13 @@ std::string Case::name() const {
   for (unsigned i = 0; i != AxisCount; ++i) {
     if (!isShape(i) && at[i] == 0)
       continue;
-    std::string prefix = i == HeadDim ? "d" : i == Heads ? "h" : i == Batch ? "b" : i == Scale ? "scale_" : "";
+    std::string prefix = i == KeyPlace     ? "kv_"
+                         : i == QueryPlace ? "q_"
+                         : i == HeadDim    ? "d"
+                         : i == Heads      ? "h"
+                         : i == Batch      ? "b"
+                         : i == Scale      ? "scale_"
+                                           : "";
     std::string value(axes()[i].values[at[i]]);
     std::replace(value.begin(), value.end(), '/', '_');
     name += "." + prefix + value;
@@ -84,8 +99,9 @@ std::string Case::name() const {
 
 uint64_t Case::seed() const {
   uint64_t hash = 0xcbf29ce484222325ull;
-  for (uint8_t value : at)
-    hash = (hash ^ value) * 0x100000001b3ull;
+  for (unsigned i = 0; i != AxisCount; ++i)
+    if (i < PlainCount || at[i] != 0)
+      hash = (hash ^ at[i]) * 0x100000001b3ull;
   return hash;
 }
 
@@ -95,7 +111,11 @@ int64_t Case::headDim() const { return numbers(value(HeadDim)).first; }
 int64_t Case::valueDim() const { return numbers(value(HeadDim)).second; }
 int64_t Case::heads() const { return numbers(value(Heads)).first; }
 int64_t Case::keyHeads() const { return numbers(value(Heads)).second; }
-int64_t Case::batch() const { return numbers(value(Batch)).first; }
+int64_t Case::batch() const {
+  int64_t given = numbers(value(Batch)).first;
+  return given > 1 && (on(KeyPlace) || on(QueryPlace)) ? kManySequences : given;
+}
+int64_t Case::pageSize() const { return is(KeyPlace, "pages1") ? 1 : is(KeyPlace, "pages64") ? 64 : 16; }
 
 double Case::cost() const {
   // Tiles are computed whole, so short lengths cost like a tile.
@@ -110,29 +130,29 @@ namespace {
 class OpenPairs {
 public:
   OpenPairs() {
-    for (unsigned i = 0; i != AxisCount; ++i)
+    for (unsigned i = 0; i != PlainCount; ++i)
       start[i + 1] = start[i] + static_cast<unsigned>(axes()[i].values.size());
-    open.assign(start[AxisCount] * start[AxisCount], 0);
-    for (unsigned i = 0; i != AxisCount; ++i)
-      for (unsigned j = i + 1; j != AxisCount; ++j)
+    open.assign(start[PlainCount] * start[PlainCount], 0);
+    for (unsigned i = 0; i != PlainCount; ++i)
+      for (unsigned j = i + 1; j != PlainCount; ++j)
         for (unsigned a = start[i]; a != start[i + 1]; ++a)
           for (unsigned b = start[j]; b != start[j + 1]; ++b)
-            open[a * start[AxisCount] + b] = 1, ++left;
+            open[a * start[PlainCount] + b] = 1, ++left;
   }
 
   /// How many open pairs the value at this axis closes with the axes that are set.
-  unsigned gain(const Case &c, unsigned i, unsigned value, const std::array<bool, AxisCount> &set) const {
+  unsigned gain(const Case &c, unsigned i, unsigned value, const std::array<bool, PlainCount> &set) const {
     unsigned gain = 0;
-    for (unsigned j = 0; j != AxisCount; ++j)
+    for (unsigned j = 0; j != PlainCount; ++j)
       if (set[j] && j != i)
         gain += flag(i, value, j, c.at[j]);
     return gain;
   }
 
   void close(const Case &c) {
-    for (unsigned i = 0; i != AxisCount; ++i)
-      for (unsigned j = i + 1; j != AxisCount; ++j) {
-        uint8_t &Flag = open[(start[i] + c.at[i]) * start[AxisCount] + start[j] + c.at[j]];
+    for (unsigned i = 0; i != PlainCount; ++i)
+      for (unsigned j = i + 1; j != PlainCount; ++j) {
+        uint8_t &Flag = open[(start[i] + c.at[i]) * start[PlainCount] + start[j] + c.at[j]];
         left -= Flag;
         Flag = 0;
       }
@@ -143,9 +163,9 @@ public:
   /// Some open pair, chosen by the number: (axis, value, axis, value).
   std::array<unsigned, 4> pick(uint64_t number) const {
     uint64_t skip = number % left;
-    for (unsigned i = 0; i != AxisCount; ++i)
+    for (unsigned i = 0; i != PlainCount; ++i)
       for (unsigned a = 0; a != axes()[i].values.size(); ++a)
-        for (unsigned j = i + 1; j != AxisCount; ++j)
+        for (unsigned j = i + 1; j != PlainCount; ++j)
           for (unsigned b = 0; b != axes()[j].values.size(); ++b)
             if (flag(i, a, j, b) && skip-- == 0)
               return {i, a, j, b};
@@ -156,10 +176,10 @@ private:
   unsigned flag(unsigned i, unsigned a, unsigned j, unsigned b) const {
     if (i > j)
       return flag(j, b, i, a);
-    return open[(start[i] + a) * start[AxisCount] + start[j] + b];
+    return open[(start[i] + a) * start[PlainCount] + start[j] + b];
   }
 
-  std::array<unsigned, AxisCount + 1> start{};
+  std::array<unsigned, PlainCount + 1> start{};
   std::vector<uint8_t> open;
   uint64_t left = 0;
 };
@@ -167,13 +187,13 @@ private:
 /// A case grown from one open pair: each further axis, in random order, takes the value that closes most.
 Case grow(const OpenPairs &pairs, std::mt19937_64 &random, unsigned &gain) {
   Case c;
-  std::array<bool, AxisCount> set{};
+  std::array<bool, PlainCount> set{};
   auto begin = pairs.pick(random());
   c.at[begin[0]] = static_cast<uint8_t>(begin[1]), set[begin[0]] = true;
   c.at[begin[2]] = static_cast<uint8_t>(begin[3]), set[begin[2]] = true;
   gain = 1;
   std::vector<unsigned> order;
-  for (unsigned i = 0; i != AxisCount; ++i)
+  for (unsigned i = 0; i != PlainCount; ++i)
     if (!set[i])
       order.push_back(i);
   std::shuffle(order.begin(), order.end(), random);
@@ -202,7 +222,7 @@ using Feature = std::vector<std::pair<Axis, unsigned>>;
 
 std::vector<Feature> features() {
   std::vector<Feature> all;
-  for (unsigned i = 0; i != AxisCount; ++i) {
+  for (unsigned i = 0; i != PlainCount; ++i) {
     // The alignment shows only through a mask: it is taken together with the causal one. Groups have a list of their
     // own.
     if (isShape(i) || i == Align || i == Packed)
@@ -300,11 +320,69 @@ std::vector<Case> groups() {
   return cases;
 }
 
+namespace {
+
+/// Where keys have positions of their own, queries must, too; and then nothing is aligned.
+void normalise(Case &c) {
+  std::string_view keys = c.value(KeyPlace);
+  bool placed = keys == "from" || keys.find("listed") != keys.npos;
+  if (placed && c.is(QueryPlace, "dense"))
+    c.at[QueryPlace] = static_cast<uint8_t>(valueOf(QueryPlace, "from"));
+  if (placed && c.is(QueryPlace, "ragged"))
+    c.at[QueryPlace] = static_cast<uint8_t>(valueOf(QueryPlace, "packed_listed"));
+  if (!c.is(QueryPlace, "dense") && !c.is(QueryPlace, "ragged"))
+    c.at[Align] = 0;
+  // A single lse near 1e5 may miss by chance what two roundings to f32 allow.
+  if (c.on(Lse) && !c.is(Data, "random"))
+    c.at[Data] = static_cast<uint8_t>(valueOf(Data, "index"));
+}
+
+} // namespace
+
+std::vector<Case> places() {
+  std::mt19937_64 random(3);
+  std::vector<Case> cases;
+  unsigned queries = static_cast<unsigned>(axes()[QueryPlace].values.size());
+  constexpr unsigned kVariants = 2;
+  for (unsigned place = 0; place != axes()[KeyPlace].values.size(); ++place) {
+    std::vector<Case> these(queries * kVariants);
+    // Each axis goes through its values in an order of its own, again and again.
+    for (unsigned i = 0; i != PlainCount; ++i) {
+      std::vector<uint8_t> order;
+      while (order.size() < these.size()) {
+        std::vector<uint8_t> once(axes()[i].values.size());
+        for (size_t value = 0; value != once.size(); ++value)
+          once[value] = static_cast<uint8_t>(value);
+        std::shuffle(once.begin(), once.end(), random);
+        order.insert(order.end(), once.begin(), once.end());
+      }
+      for (size_t n = 0; n != these.size(); ++n)
+        these[n].at[i] = order[n];
+    }
+    for (unsigned n = 0; n != these.size(); ++n) {
+      Case &c = these[n];
+      c.at[KeyPlace] = static_cast<uint8_t>(place);
+      c.at[QueryPlace] = static_cast<uint8_t>(n % queries);
+      if (!c.on(KeyPlace) && !c.on(QueryPlace))
+        continue;
+      normalise(c);
+      // Strides for heads in front, and of 0, are the dense tensors' own.
+      if (c.is(Layout, "head_major") || c.is(Layout, "broadcast"))
+        c.at[Layout] = 0;
+      c.list = numbered("place", cases.size());
+      cases.push_back(c);
+    }
+  }
+  return cases;
+}
+
 std::vector<Case> standard() {
   std::vector<Case> cases = pairwise();
   for (Case &c : alone())
     cases.push_back(std::move(c));
   for (Case &c : groups())
+    cases.push_back(std::move(c));
+  for (Case &c : places())
     cases.push_back(std::move(c));
   // One in eight; by position, so that every list and every axis has its share.
   for (size_t i = 0; i < cases.size(); i += 8)

@@ -31,6 +31,9 @@ enum Axis : unsigned {
   Layout,
   Data,
   Packed,
+  PlainCount,            ///< those above vary together in pairwise()
+  KeyPlace = PlainCount, ///< where keys and values live
+  QueryPlace,            ///< where queries live and stand
   AxisCount
 };
 
@@ -68,6 +71,8 @@ struct Case {
   int64_t heads() const;
   int64_t keyHeads() const;
   int64_t batch() const;
+  /// Entries of a page, where keys lie in pages.
+  int64_t pageSize() const;
   /// Roughly how many products of scores it takes; for an even split of the work.
   double cost() const;
 };
@@ -82,7 +87,10 @@ std::vector<Case> alone();
 /// what differs from head to head.
 std::vector<Case> groups();
 
-/// Everything that is run by default: pairwise(), alone() and groups(), every eighth of them in many orders.
+/// Each way to hold keys with each way to hold queries; every value of the other axes meets each way to hold keys.
+std::vector<Case> places();
+
+/// Everything that is run by default: pairwise(), alone(), groups() and places(), every eighth of them in many orders.
 std::vector<Case> standard();
 
 /// All shapes times no feature, each feature alone, and each two features together.

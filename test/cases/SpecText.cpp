@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace attn::cases {
 
 namespace {
@@ -53,28 +55,93 @@ struct Writer {
     current = next;
   }
 
+  static bool oneOf(std::string_view value, std::initializer_list<std::string_view> all) {
+    return std::find(all.begin(), all.end(), value) != all.end();
+  }
+  bool packedQueries() const { return oneOf(c.value(QueryPlace), {"ragged", "packed_from", "packed_listed"}); }
+  bool packedKeys() const { return oneOf(c.value(KeyPlace), {"ragged", "packed_listed"}); }
+  bool inPages() const {
+    return oneOf(c.value(KeyPlace), {"pages1", "pages16", "pages64", "runs16", "page_entries", "joined"});
+  }
+  bool hasLens() const {
+    return c.on(Lens) &&
+           oneOf(c.value(KeyPlace), {"dense", "shared", "rows", "from", "listed", "listed_shared", "shared_listed"});
+  }
+
+  void data(const std::string &alias, const std::string &shape, int64_t heads, int64_t dim, const std::string &names) {
+    line(fmt::format("!{} = tensor<{}x{}x{}x{}{}>", alias, shape, heads, dim, c.value(ElementType),
+                     names.empty()
+                         ? ""
+                         : fmt::format(", #attn.dims<{}, {}>", names,
+                                       alias.front() == 'v' && c.headDim() != dim ? "head_dim_v" : "head_dim")));
+  }
+
+  void keys(const std::string &suffix, const std::string &shape, const std::string &names = {}) {
+    std::string all = names.empty() ? "" : names + ", kv_heads";
+    data("k" + suffix, shape, c.keyHeads(), c.headDim(), all);
+    data("v" + suffix, shape, c.keyHeads(), c.valueDim(), all);
+  }
+
   void types() {
-    auto tensor = [&](const char *alias, const std::string &tokens, int64_t Heads, int64_t dim) {
-      line(fmt::format("!{} = tensor<?x{}x{}x{}x{}>", alias, tokens, Heads, dim, c.value(ElementType)));
-    };
+    std::string_view place = c.value(KeyPlace);
     // A static size is at least 1.
-    std::string tokens = c.is(Packed, "static") && c.queries() ? std::to_string(c.queries()) : "?";
-    tensor("q", tokens, c.heads(), c.headDim());
-    tensor("k", "?", c.keyHeads(), c.headDim());
-    tensor("v", "?", c.keyHeads(), c.valueDim());
-    tensor("o", tokens, c.heads(), c.valueDim());
-    line("!lens = tensor<?xi32>");
+    bool isStatic = c.is(Packed, "static") && c.queries() && !packedQueries();
+    std::string rows = packedQueries() ? "?" : "?x" + (isStatic ? std::to_string(c.queries()) : "?");
+    data("q", rows, c.heads(), c.headDim(), "");
+    data("o", rows, c.heads(), c.valueDim(), "");
+    bool other = oneOf(place, {"shared", "rows", "listed_shared", "shared_listed"}); // batches of their own
+    if (packedKeys())
+      keys("", "?");
+    else if (inPages())
+      keys("", fmt::format("?x{}", c.pageSize()));
+    else
+      keys("", "?x?", other ? "groups, seq_kv" : "");
+    if (place == "joined") {
+      keys("_prefix", "1x?", "one, seq_prefix");
+      keys("_new", "?x?", "batch, seq_new");
+    }
+    line(fmt::format("!lens = tensor<?xi32{}>", other ? ", #attn.dims<groups>" : ""));
+    line("!each = tensor<?xi32>");
+    line("!ends = tensor<?xi64>");
+    line("!table_of = tensor<?x?xi32>");
+    line("!of_groups = tensor<?x?xi32, #attn.dims<groups, seq_kv>>");
+    line("!in_batch = tensor<?x?xi32, #attn.dims<batch, seq_kv>>");
+    line("!runs = tensor<?x?x2xi32>");
+    line("!row_of = tensor<?x?xi32, #attn.dims<batch, seq_kv>>");
     line(fmt::format("!per_head = tensor<{}xf32>", c.heads()));
     line(fmt::format("!table = tensor<{}x{}xf32>", c.heads(), TableSize));
-    line(fmt::format("!lse = tensor<?x{}x{}xf32>", tokens, c.heads()));
+    line(fmt::format("!lse = tensor<{}x{}xf32>", rows, c.heads()));
   }
 
   bool runTimeScale() const { return c.on(Scale) && !c.is(Scale, "static"); }
 
   void signature() {
     std::string Arguments = "%q: !q, %k: !k, %v: !v";
-    if (c.on(Lens))
+    std::string_view place = c.value(KeyPlace);
+    if (hasLens())
       Arguments += ", %kv_lens: !lens";
+    if (packedKeys())
+      Arguments += ", %kv_ends: !each";
+    if (inPages())
+      Arguments += fmt::format(", %pages: {}, %used: !each", place == "runs16" ? "!runs" : "!table_of");
+    if (place == "joined")
+      Arguments += ", %k_prefix: !k_prefix, %v_prefix: !v_prefix, %k_new: !k_new, %v_new: !v_new";
+    if (oneOf(place, {"rows", "listed_shared"}))
+      Arguments += ", %row_of: !each";
+    if (oneOf(place, {"entries", "page_entries", "listed_entries"}))
+      Arguments += ", %row_of: !row_of";
+    if (place == "from")
+      Arguments += ", %kv_first: !each";
+    if (place.find("listed") != place.npos)
+      Arguments += ", %kv_positions: " + positionsType();
+    if (packedQueries())
+      Arguments += ", %q_ends: !ends";
+    if (oneOf(c.value(QueryPlace), {"from", "packed_from"}))
+      Arguments += ", %q_first: !each";
+    if (c.is(QueryPlace, "listed"))
+      Arguments += ", %q_positions: !table_of";
+    if (c.is(QueryPlace, "packed_listed"))
+      Arguments += ", %q_positions: !each";
     if (runTimeScale())
       Arguments += ", %scale: f32";
     if (c.on(Alibi))
@@ -93,13 +160,83 @@ struct Writer {
   void scores() {
     if (c.is(Scale, "static"))
       line(fmt::format("  %scale = arith.constant {} : f32", StaticScale));
+    std::string query = "%q", queryType = "!q";
+    auto placeQuery = [&](const std::string &how) {
+      line("  %queries = attn." + how);
+      query = "%queries", queryType = "!attn.seq";
+    };
+    if (packedQueries())
+      placeQuery("ragged %q[%q_ends] : !q [!ends]");
+    if (c.is(QueryPlace, "from"))
+      placeQuery("at %q from %q_first : !q from !each");
+    if (c.is(QueryPlace, "listed"))
+      placeQuery("at %q[%q_positions] : !q [!table_of]");
+    if (c.is(QueryPlace, "packed_from")) {
+      line("  %placed = attn.at %queries from %q_first : !attn.seq from !each");
+      query = "%placed";
+    }
+    if (c.is(QueryPlace, "packed_listed")) {
+      line("  %placed = attn.at %queries[%q_positions] : !attn.seq [!each]");
+      query = "%placed";
+    }
     std::string keys = "%k", keysType = "!k";
-    if (c.on(Lens)) {
-      line("  %kv = attn.dense %k, %v[%kv_lens] : !k, !v [!lens]");
+    if (isSequence()) {
+      placeKeys();
       keys = "%kv", keysType = "!attn.seq";
     }
-    chain("s", fmt::format("scores %q, {}{}{} : !q, {}", keys, c.on(Scale) ? " scale %scale" : "",
-                           c.is(Align, "start") ? " align start" : "", keysType));
+    chain("s", fmt::format("scores {}, {}{}{} : {}, {}", query, keys, c.on(Scale) ? " scale %scale" : "",
+                           c.is(Align, "start") ? " align start" : "", queryType, keysType));
+  }
+
+  std::string positionsType() const {
+    std::string_view place = c.value(KeyPlace);
+    return place == "packed_listed"   ? "!each"
+           : place == "listed_shared" ? "!of_groups"
+           : place == "shared_listed" ? "!in_batch"
+                                      : "!table_of";
+  }
+
+  bool isSequence() const { return c.on(KeyPlace) || hasLens(); }
+
+  /// Defines %kv.
+  void placeKeys() {
+    std::string_view place = c.value(KeyPlace);
+    std::string dense = hasLens() ? "attn.dense %k, %v[%kv_lens] : !k, !v [!lens]" : "attn.dense %k, %v : !k, !v";
+    std::string pages =
+        fmt::format("attn.pages %k, %v[%pages, %used] : !k, !v [{}, !each]", place == "runs16" ? "!runs" : "!table_of");
+    std::string listed = "[%kv_positions] : !attn.seq [" + positionsType() + "]";
+    if (place == "ragged")
+      return line("  %kv = attn.ragged %k, %v[%kv_ends] : !k, !v [!each]");
+    if (place == "packed_listed") {
+      line("  %held = attn.ragged %k, %v[%kv_ends] : !k, !v [!each]");
+      return line("  %kv = attn.at %held" + listed);
+    }
+    if (place == "dense")
+      return line("  %kv = " + dense);
+    if (place == "joined") {
+      line("  %prompt = attn.dense %k_prefix, %v_prefix : !k_prefix, !v_prefix");
+      line("  %prefix = attn.share %prompt");
+      line("  %cache = " + pages);
+      line("  %new = attn.dense %k_new, %v_new : !k_new, !v_new");
+      return line("  %kv = attn.concat %prefix, %cache, %new");
+    }
+    if (inPages() && place != "page_entries")
+      return line("  %kv = " + pages);
+    line("  %held = " + (place == "page_entries" ? pages : dense));
+    if (oneOf(place, {"listed_shared", "listed_entries"})) {
+      line("  %placed_keys = attn.at %held" + listed);
+      return line(place == "listed_shared" ? "  %kv = attn.share %placed_keys[%row_of] : [!each]"
+                                           : "  %kv = attn.share %placed_keys[%row_of] : [!row_of]");
+    }
+    if (place == "shared_listed") {
+      line("  %ours = attn.share %held");
+      return line("  %kv = attn.at %ours" + listed);
+    }
+    line(place == "shared"   ? "  %kv = attn.share %held"
+         : place == "rows"   ? "  %kv = attn.share %held[%row_of] : [!each]"
+         : place == "from"   ? "  %kv = attn.at %held from %kv_first : !attn.seq from !each"
+         : place == "listed" ? "  %kv = attn.at %held" + listed
+                             : "  %kv = attn.share %held[%row_of] : [!row_of]");
   }
 
   /// One function follows the masks: what is hidden must stay hidden whatever becomes of its score.
@@ -125,7 +262,7 @@ struct Writer {
   void rest() {
     line(fmt::format("  %p{} = attn.softmax {}{}{}", c.on(Lse) ? ", %lse" : "", current,
                      c.on(Sink) ? " sink %sink : !per_head" : "", c.on(Lse) ? " -> !lse" : ""));
-    bool sequence = c.on(Lens);
+    bool sequence = isSequence();
     line(fmt::format("  %o = attn.output %p, {} : {} -> !o", sequence ? "%kv" : "%v", sequence ? "!attn.seq" : "!v"));
     line(c.on(Lse) ? "  attn.return %o, %lse : !o, !lse" : "  attn.return %o : !o");
     line("}");

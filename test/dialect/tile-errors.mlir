@@ -392,3 +392,51 @@ func.func @view_runs(%q: memref<?x16x4x64xf16>, %t: memref<?x?x3xi32>, %n: index
   %v = tile.view %q[%n, %n] length %n through %t : memref<?x16x4x64xf16> through memref<?x?x3xi32> -> !tile.view<64 x f16>
   return
 }
+
+// -----
+
+func.func @concat_one(%a: !tile.view<64 x f16>) {
+  // expected-error @below {{'tile.concat' op expects two parts or more, got 1}}
+  %v = tile.concat %a : !tile.view<64 x f16> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @concat_types(%a: !tile.view<64 x f16>, %b: !tile.view<32 x f16>) {
+  // expected-error @below {{'tile.concat' op expects parts of one type, '!tile.view<64 x f16>', got '!tile.view<32 x f16>'}}
+  %v = tile.concat %a, %b : !tile.view<64 x f16>, !tile.view<32 x f16> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @locate_step(%n: index, %s: memref<?xi32>) {
+  // expected-error @below {{'tile.locate' op expects a positive step, got 0}}
+  %b, %r = tile.locate %n in %s step 0 : memref<?xi32>
+  return
+}
+
+// -----
+
+func.func @locate_rank(%n: index, %s: memref<?x?xi32>) {
+  // expected-error @below {{'tile.locate' op expects starts to be integers of rank 1, got 'memref<?x?xi32>'}}
+  %b, %r = tile.locate %n in %s step 64 : memref<?x?xi32>
+  return
+}
+
+// -----
+
+func.func @held_rank(%n: index, %s: memref<?x?xi32>) {
+  // expected-error @below {{'tile.held' op expects runs to be integers of rank 3, got 'memref<?x?xi32>'}}
+  %p = tile.held %s[%n] most %n : memref<?x?xi32>
+  return
+}
+
+// -----
+
+func.func @held_pairs(%n: index, %s: memref<?x?x3xi32>) {
+  // expected-error @below {{'tile.held' op expects runs of pages to be pairs (first page, number of pages), got 'memref<?x?x3xi32>'}}
+  %p = tile.held %s[%n] most %n : memref<?x?x3xi32>
+  return
+}

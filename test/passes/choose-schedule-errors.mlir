@@ -160,35 +160,50 @@ attn.kernel @latent(%q: !q, %kv: !kv) -> (o: !o) {
 
 // -----
 
-!q = tensor<?x32x128xbf16>
-!kv = tensor<?x8x128xbf16>
-module attributes {attn.target = {chip = "sm_80"}} {
-attn.kernel @ragged(%q: !q, %k: !kv, %v: !kv, %qo: tensor<?xi32>, %kvi: tensor<?xi32>) -> (o: !q) {
-  // expected-error @below {{'attn.ragged' op has no lowering yet: expects queries, keys and values that are tensors or attn.dense}}
-  %qs = attn.ragged %q[%qo] : !q [tensor<?xi32>]
-  // expected-error @below {{'attn.ragged' op has no lowering yet}}
-  %ks = attn.ragged %k, %v[%kvi] : !kv, !kv [tensor<?xi32>]
-  %s = attn.scores %qs, %ks : !attn.seq, !attn.seq
-  %p = attn.softmax %s
-  %o = attn.output %p, %ks : !attn.seq -> !q
-  attn.return %o : !q
-}
-}
-
-// -----
-
+// What several lists would have to say together.
 !q = tensor<?x?x32x128xbf16>
 !pool = tensor<?x16x8x128xbf16>
+!pos = tensor<?x?xi32>
 module attributes {attn.target = {chip = "sm_80"}} {
-attn.kernel @paged(%q: !q, %k: !pool, %v: !pool, %table: tensor<?x?xi32>, %lens: tensor<?xi32>,
-                   %first: tensor<?xi32>) -> (o: !q) {
-  // expected-error @below {{'attn.pages' op has no lowering yet: expects queries, keys and values that are tensors or attn.dense}}
-  %c = attn.pages %k, %v[%table, %lens] : !pool, !pool [tensor<?x?xi32>, tensor<?xi32>]
-  // expected-error @below {{'attn.at' op has no lowering yet}}
+attn.kernel @joined_entries(%q: !q, %k: !pool, %v: !pool, %table: tensor<?x?xi32>, %lens: tensor<?xi32>, %k2: !q, %v2: !q,
+                            %row_of: tensor<?x?xi32>) -> (o: !q) {
+  %pages = attn.pages %k, %v[%table, %lens] : !pool, !pool [tensor<?x?xi32>, tensor<?xi32>]
+  %shared = attn.share %pages
+  // expected-error @below {{'attn.share' op expects entries of attn.dense, attn.ragged or attn.pages, or of these at a list of positions, where each has a row of its own: nothing else is lowered yet}}
+  %c = attn.share %shared[%row_of] : [tensor<?x?xi32>]
+  %s = attn.scores %q, %c : !q, !attn.seq
+  %p = attn.softmax %s
+  %o = attn.output %p, %c : !attn.seq -> !q
+  attn.return %o : !q
+}
+attn.kernel @joined_list(%q: !q, %k: !pool, %v: !pool, %table: tensor<?x?xi32>, %lens: tensor<?xi32>, %first: tensor<?xi32>,
+                         %pos: !pos) -> (o: !q) {
+  %pages = attn.pages %k, %v[%table, %lens] : !pool, !pool [tensor<?x?xi32>, tensor<?xi32>]
+  %both = attn.concat %pages, %pages
+  // expected-error @below {{'attn.at' op expects a list of positions for each part of attn.concat: one for all of them is not lowered yet}}
+  %c = attn.at %both[%pos] : !attn.seq [!pos]
   %qs = attn.at %q from %first : !q from tensor<?xi32>
   %s = attn.scores %qs, %c : !attn.seq, !attn.seq
   %p = attn.softmax %s
   %o = attn.output %p, %c : !attn.seq -> !q
+  attn.return %o : !q
+}
+attn.kernel @query_in_pages(%k: !pool, %v: !pool, %table: tensor<?x?xi32>, %lens: tensor<?xi32>) -> (o: !pool) {
+  %queries = attn.pages %k[%table, %lens] : !pool [tensor<?x?xi32>, tensor<?xi32>]
+  %c = attn.pages %k, %v[%table, %lens] : !pool, !pool [tensor<?x?xi32>, tensor<?xi32>]
+  // expected-error @below {{expects a query that is a tensor, attn.dense or attn.ragged, or these through attn.at, got 'attn.pages'}}
+  %s = attn.scores %queries, %c : !attn.seq, !attn.seq
+  %p = attn.softmax %s
+  %o = attn.output %p, %c : !attn.seq -> !pool
+  attn.return %o : !pool
+}
+attn.kernel @other_values(%q: !q, %k: !pool, %v: !pool, %table: tensor<?x?xi32>, %other: tensor<?x?xi32>, %lens: tensor<?xi32>) -> (o: !q) {
+  %c = attn.pages %k[%table, %lens] : !pool [tensor<?x?xi32>, tensor<?xi32>]
+  %d = attn.pages %v[%other, %lens] : !pool [tensor<?x?xi32>, tensor<?xi32>]
+  %s = attn.scores %q, %c : !q, !attn.seq
+  %p = attn.softmax %s
+  // expected-error @below {{expects the sequence of the keys, which their values belong to}}
+  %o = attn.output %p, %d : !attn.seq -> !q
   attn.return %o : !q
 }
 }

@@ -139,17 +139,6 @@ func.func @call(%q: !mem {attn.name = "q", attn.dims = ["b", "s", "h", "d"]}) at
 
 // -----
 
-func.func @view_in_pages(%pool: memref<?x16x8x64xf16, strided<[?, ?, ?, 1]>> {attn.name = "pool", attn.dims = ["pages", "page", "h", "d"]},
-    %table: memref<?x?xi32, strided<[?, ?]>> {attn.name = "table", attn.dims = ["b", "slots"]}) attributes {tile.warps = 1 : i64} {
-  %n = arith.constant 0 : index
-  // expected-error @below {{expects tokens a stride apart, each at its index: no other view is lowered yet}}
-  %keys = tile.view %pool[%n, %n] length %n through %table : memref<?x16x8x64xf16, strided<[?, ?, ?, 1]>> through memref<?x?xi32, strided<[?, ?]>> -> !tile.view<64 x f16>
-  %rows = tile.extent %keys : !tile.view<64 x f16>
-  return
-}
-
-// -----
-
 !tile = tensor<64x64xf16, #tile.shared<swizzle = 128, slab = 64>>
 func.func @part_of_a_token(%q: memref<?x?x14x64xf16, strided<[?, ?, ?, 1]>> {attn.name = "q", attn.dims = ["b", "seq", "h", "d"]})
     attributes {tile.warps = 4 : i64} {
@@ -161,5 +150,16 @@ func.func @part_of_a_token(%q: memref<?x?x14x64xf16, strided<[?, ?, ?, 1]>> {att
     tile.fill %ring[%c0] from %rows[%c0] : !tile.ring<1 x !tile>, !tile.view<64 x f16>
   } compute warps = 4 registers = 256 {
   }
+  return
+}
+
+// -----
+
+func.func @packed_pages(%pool: memref<?x16x8x64xf16, strided<[?, ?, ?, 1]>> {attn.name = "pool", attn.dims = ["pages", "page", "h", "d"]},
+    %table: memref<?x?xi32, strided<[?, ?]>> {attn.name = "table", attn.dims = ["b", "slots"]}) attributes {tile.warps = 1 : i64} {
+  %n = arith.constant 0 : index
+  // expected-error @below {{expects rows of one head where a list says where they lie}}
+  %keys = tile.view %pool[%n, %n] length %n packed 4 through %table : memref<?x16x8x64xf16, strided<[?, ?, ?, 1]>> through memref<?x?xi32, strided<[?, ?]>> -> !tile.view<64 x f16>
+  %rows = tile.extent %keys : !tile.view<64 x f16>
   return
 }
