@@ -16,7 +16,7 @@ from reference import ROUND, Tensor, difference, dot, exact_row, f32, read_npy, 
 
 NAN = math.nan
 GARBAGE = 2147480000
-HEADS, KV_HEADS = 4, 2
+HEADS = 4
 
 
 class Entry(NamedTuple):
@@ -55,27 +55,27 @@ def ints(rows, dtype="i32"):
     return Tensor(shape, rows, dtype)
 
 
-def attend(shape, places, queries, keys, *, modify=None, mask=None, align="end", width=8):
+def attend(shape, places, queries, keys, *, modify=None, mask=None, align="end", width=8, heads=HEADS, group=2):
     """Output and lse of the shape (..., heads): the queries of sequence b, vectors for each head with a position or
     None, see the entries keys[b]; the i-th has its result at the index places(b, i)."""
-    o = Tensor((*shape, HEADS, width), [NAN] * (math.prod(shape) * HEADS * width))
-    lse = Tensor((*shape, HEADS), [NAN] * (math.prod(shape) * HEADS))
+    o = Tensor((*shape, heads, width), [NAN] * (math.prod(shape) * heads * width))
+    lse = Tensor((*shape, heads), [NAN] * (math.prod(shape) * heads))
     for b, tokens in enumerate(queries):
         for i, (query, own, position) in enumerate(tokens):
             if position is None:
                 position = i + len(keys[b]) - len(tokens) if align == "end" else i
-            for h in range(HEADS):
+            for h in range(heads):
                 scores, values = [], []
                 for j, e in enumerate(keys[b]):
                     kv = j if e.position is None else e.position
-                    s = dot(query[h], e.key[h * KV_HEADS // HEADS], False) / math.sqrt(8)
+                    s = dot(query[h], e.key[h // group], False) / math.sqrt(len(query[h]))
                     s = modify(s, b, h, position, kv, i, j) if modify else s
                     if not mask or mask(position, kv):
                         scores.append(s)
-                        values.append(e.value[h * KV_HEADS // HEADS])
+                        values.append(e.value[h // group])
                 row, l = exact_row(scores, values, None, False)
                 at = 0
-                for size, n in zip((*shape, HEADS), (*places(b, i), h)):
+                for size, n in zip((*shape, heads), (*places(b, i), h)):
                     at = at * size + n
                 o.values[at * width:(at + 1) * width] = row or [0.0] * width
                 lse.values[at] = l
