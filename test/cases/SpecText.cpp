@@ -151,8 +151,11 @@ struct Writer {
     if (c.on(Sink))
       Arguments += ", %sink: !per_head";
     std::string given = schedule;
-    if (c.is(Packed, "packed"))
-      given += fmt::format("{}packed = {}", given.empty() ? "" : ", ", c.heads() / c.keyHeads());
+    if (c.is(Packed, "packed")) {
+      int64_t group = c.heads() / c.keyHeads();
+      // No warpgroups multiply tiles that a group does not divide: then nothing else can be asked for.
+      given = fmt::format("packed = {}{}", group, given.empty() || 64 % group ? "" : ", " + given);
+    }
     std::string with = given.empty() ? "" : fmt::format(" schedule<{}>", given);
     line(fmt::format("attn.kernel @case({}) -> (o: !o{}){} {{", Arguments, c.on(Lse) ? ", lse: !lse" : "", with));
   }
