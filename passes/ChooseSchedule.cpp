@@ -207,8 +207,6 @@ KernelShape shapeOf(const Attention &attention) {
       work.visit(function);
   shape.scoreOperations = work.operations;
   shape.loadsByKey = work.loads;
-  auto schedule = attention.scores->getParentOfType<KernelOp>().getScheduleAttr();
-  shape.weightsStay = !schedule || schedule.getOverlap().value_or(Overlap::OutputBehind) == Overlap::OutputBehind;
   shape.group = headsOf(attention.query) / headsOf(attention.keys);
   ScoresOp scores = attention.scores;
   Value query = scores.getQuery(), keys = scores.getKeys();

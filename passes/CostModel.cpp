@@ -66,14 +66,13 @@ int64_t registersOf(const KernelShape &shape, const Tiles &tiles) {
          fixedRegisters;
 }
 
-/// The same for whole warpgroups, where the weights of one tile may stay until its product is done, beside the scores
-/// of the next; else they take the place of their own scores. Addresses of operands are no registers here, so less
-/// comes on top. Fitted to the cases: 128x128 spills up to 64 bytes where functions read memory and the output has 128
-/// columns, 192x128x64 up to 332.
+/// The same for whole warpgroups, where the weights of one tile stay until its product is done, beside the scores of
+/// the next. Addresses of operands are no registers here, so less comes on top. Fitted to the cases: 128x128 spills up
+/// to 64 bytes where functions read memory and the output has 128 columns, 192x128x64 up to 332. Without weights that
+/// stay (`scores_ahead`) there is no more room: 192x144x64 is then serialised for want of registers.
 int64_t warpgroupRegistersOf(const KernelShape &shape, const Tiles &tiles) {
   constexpr int64_t besides = 20, threeLoads = 2;
-  int64_t scores = tiles.blockKv / 2, output = paddedHeadDim(shape.headDimV) / 2;
-  int64_t weights = shape.weightsStay ? tiles.blockKv / 4 : 0;
+  int64_t scores = tiles.blockKv / 2, weights = tiles.blockKv / 4, output = paddedHeadDim(shape.headDimV) / 2;
   return scores + weights + output + 4 + (shape.masks ? 2 : 0) +
          registersOfFunctions(shape, tiles, scores, threeLoads) + besides;
 }

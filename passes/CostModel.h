@@ -17,7 +17,6 @@ struct KernelShape {
   bool masks = false;           ///< the kernel has a mask function
   int64_t scoreOperations = 0;  ///< operations of score functions for each score
   bool loadsByKey = false;      ///< a score function reads memory for each key or each score
-  bool weightsStay = true;      ///< where products overlap: weights are read while the next scores are written
   int64_t group = 1;            ///< query heads to each key head
   std::optional<int64_t> seqQ;  ///< number of query tokens of a sequence where it is static
   bool gathers = false;         ///< rows are not copied by boxes: their places are looked up, or there are several

@@ -195,8 +195,7 @@ def OverlapProducts : Pass<"overlap-products", "::mlir::func::FuncOp"> {
     the loop, with all its masks, and the last product behind it.
 
     `scores_ahead`: the product of queries and keys runs one step early, right behind the output product. The loop carries
-    scores in addition and no weights, which leaves registers for wider tiles; its products run beside the softmax of
-    another warpgroup (see `take-turns`). The first score product stands in front of the loop, and the last step, with
+    scores in addition and no weights; its products run beside the softmax of another warpgroup (see `take-turns`). The first score product stands in front of the loop, and the last step, with
     all its masks, behind it, so that no keys beyond the range are loaded.
 
     `none` leaves the loop as it is, as do loops without products of their own, around others.
