@@ -60,8 +60,10 @@ private:
     for (const NamedDimension &dimension : dynamicDimensions())
       out << ", " << dimension.name << " = " << dimension.size;
     out << "\nschedule   prefill, block_q = " << tiles.blockQ << ", block_kv = " << tiles.blockKv
-        << ", num_stages = " << tiles.numStages << ", num_warps = " << tiles.numWarps << "\n           "
-        << describe(choice.origin) << "\n";
+        << ", num_stages = " << tiles.numStages << ", num_warps = " << tiles.numWarps;
+    if (tiles.packed > 1)
+      out << ", packed = " << tiles.packed;
+    out << "\n           " << describe(choice.origin) << "\n";
     out << "program    " << 32 * tiles.numWarps << " threads, " << cost.sharedBytes << " bytes of shared memory of "
         << target.sharedPerProgram << ", about " << cost.registers << " registers per thread of "
         << target.registersPerThread << ": " << cost.programsPerSm << " per SM\n";

@@ -25,6 +25,9 @@ constexpr int64_t fixedRegisters = 56;
 constexpr int64_t registersOfScoreFunction = 28;
 constexpr int64_t registersOfLongFunction = 40; // of more operations than this:
 constexpr int64_t longFunction = 5;
+// Where heads share a tile, what a function makes of the head is another one for each row. 128x64x64 on 4 warps spills
+// 12 to 184 bytes of what slopes take.
+constexpr int64_t registersOfHeadPerRow = 8;
 // Functions that read memory for each key: what a row keeps for them, and three registers and a third for each score,
 // because the assembler begins more loads than it needs. Fitted to the same aim: 64x32x192 on 4 warps spills 8 bytes
 // for some of them, 64x16x256 none.
@@ -47,11 +50,12 @@ int64_t rowsPerThread(const Tiles &tiles) {
 
 /// `threeLoads` registers for each three scores whose function reads memory.
 int64_t registersOfFunctions(const KernelShape &shape, const Tiles &tiles, int64_t scores, int64_t threeLoads) {
+  int64_t ofHeads = tiles.packed > 1 ? registersOfHeadPerRow * rowsPerThread(tiles) : 0;
   if (shape.loadsByKey)
-    return registersOfLoads + registersOfLoadsPerRow * rowsPerThread(tiles) + scores * threeLoads / 3;
+    return registersOfLoads + registersOfLoadsPerRow * rowsPerThread(tiles) + scores * threeLoads / 3 + ofHeads;
   if (shape.scoreOperations == 0)
     return 0;
-  return shape.scoreOperations > longFunction ? registersOfLongFunction : registersOfScoreFunction;
+  return (shape.scoreOperations > longFunction ? registersOfLongFunction : registersOfScoreFunction) + ofHeads;
 }
 
 /// The largest number of registers is alive between the products: all scores and the whole output. The weights take
@@ -280,11 +284,8 @@ static std::optional<Choice> choosePacked(const KernelShape &shape, const Tiles 
   std::optional<Choice> together = chooseTiles(shape, group, target);
   if (!apart || !together)
     return apart ? apart : together;
-  // Groups that no tile of warpgroups holds would take the older instructions.
-  if (servesWarpgroups(shape, apart->tiles, target) && !servesWarpgroups(shape, together->tiles, target))
-    return apart;
-  auto used = [&](const Tiles &tiles) { return 1 / waste(rowsOf(shape, tiles), tiles.blockQ); };
-  return used(apart->tiles) < 0.9 * used(together->tiles) ? together : apart;
+  // With the same tile this is FlashAttention-3's rule: rows that are used less than 0.9 times as well.
+  return together->cost.clocksPerScore < 0.9 * apart->cost.clocksPerScore ? together : apart;
 }
 
 std::optional<Choice> chooseTiles(const KernelShape &shape, const Tiles &given, const Target &target) {

@@ -41,9 +41,9 @@ def ChooseSchedule : Pass<"choose-schedule", "::mlir::ModuleOp"> {
     Nothing is spilled, unless the numbers that the kernel gives leave no other choice.
 
     Where key heads have several query heads, `packed` says whether those of a group share a tile's rows. They do where
-    the number of query tokens is static and tiles of tokens would be used less than 0.9 times as well. Warpgroups load
-    and store boxes of whole tokens, so a group that does not divide block_q has none: it stays apart where warpgroups
-    could compute its heads one by one, and goes by warps of their own if the kernel asks for it to be packed.
+    the number of query tokens is static and a score then costs less than 0.9 times as much: few tokens leave most of a
+    tile empty. Warpgroups load boxes of whole tokens, so a group that does not divide block_q goes by warps that copy
+    row by row and multiply by themselves; that they are slower is part of the cost.
 
     Refuses, with all faults of all kernels at once: operations that have no lowering yet, head dimensions and element
     types that the matrix instructions do not serve, schedules that do not exist or that nothing can run.

@@ -40,6 +40,8 @@ static std::string aliases(const ScheduleTypes &types) {
   char number[32];
   std::snprintf(number, sizeof(number), "%.9e", types.toExp2);
   os << "#to_exp2 = dense<" << number << "> : !scores\n#to_exp2_rows = dense<" << number << "> : !rows\n";
+  std::snprintf(number, sizeof(number), "%.9e", types.toExp2 * 0.6931471805599453);
+  os << "#to_exp_rows = dense<" << number << "> : !rows\n";
   return text;
 }
 

@@ -14,6 +14,7 @@
 #step         = 64                      // block_kv
 #to_exp2      = dense<0.127517432> : !scores    // what makes a score an exponent of two: scale * log2(e)
 #to_exp2_rows = dense<0.127517432> : !rows
+#to_exp_rows  = dense<0.0883883461> : !rows   // what makes it an exponent of e: scale
 
 // FlashAttention-2, Algorithm 1: this program owns rows of queries, walks the keys it may see once, and keeps for each
 // row a maximum m, a sum l and an output acc, which it rescales whenever the maximum grows. The maximum is subtracted
@@ -69,9 +70,10 @@ func.func private @shrink(%m_old: !rows, %m_new: !rows) -> !rows {
   return %alpha : !rows
 }
 
-// Output and natural-logarithm lse. A row that saw no key has l = 0 and acc = 0: it ends as 0 and -inf.
+// Output and natural-logarithm lse. A row that saw no key has l = 0 and acc = 0: it ends as 0 and -inf. A large maximum
+// is rounded as rarely as can be: its own scale, then the sum.
 func.func private @finish(%acc: !acc, %m: !rows, %l: !rows) -> (!acc, !rows) {
-  %to_exp2 = arith.constant #to_exp2_rows
+  %to_exp = arith.constant #to_exp_rows
   %one = arith.constant dense<1.0> : !rows
   %none = arith.constant dense<0.0> : !rows
   %ln2 = arith.constant dense<0.693147182> : !rows
@@ -80,29 +82,29 @@ func.func private @finish(%acc: !acc, %m: !rows, %l: !rows) -> (!acc, !rows) {
   %inverse = arith.divf %one, %l_1 : !rows
   %inverse_b = tile.broadcast %inverse : !rows -> !acc
   %o = arith.mulf %acc, %inverse_b : !acc
-  %m_2 = arith.mulf %m, %to_exp2 : !rows
+  %m_e = arith.mulf %m, %to_exp : !rows
   %l_2 = math.log2 %l : !rows
-  %lse_2 = arith.addf %m_2, %l_2 : !rows
-  %lse = arith.mulf %lse_2, %ln2 : !rows
+  %lse = math.fma %l_2, %ln2, %m_e : !rows
   return %o, %lse : !acc, !rows
 }
 
 // The same with a logit per row that takes weight from every key and has no value: a merge with (0, sink).
 func.func private @finish_with_sink(%acc: !acc, %m: !rows, %l: !rows, %sink: !rows) -> (!acc, !rows) {
-  %to_exp2 = arith.constant #to_exp2_rows
+  %to_exp = arith.constant #to_exp_rows
   %log2e = arith.constant dense<1.44269502> : !rows
   %lowest = arith.constant dense<-3.40282347E+38> : !rows
   %one = arith.constant dense<1.0> : !rows
   %none = arith.constant dense<0.0> : !rows
   %ln2 = arith.constant dense<0.693147182> : !rows
-  %m_2 = arith.mulf %m, %to_exp2 : !rows
-  %keys = arith.maximumf %m_2, %lowest : !rows
-  %sink_2 = arith.mulf %sink, %log2e : !rows
-  %max = arith.maximumf %keys, %sink_2 : !rows
+  %m_e = arith.mulf %m, %to_exp : !rows
+  %keys = arith.maximumf %m_e, %lowest : !rows
+  %max = arith.maximumf %keys, %sink : !rows
   %d_keys = arith.subf %keys, %max : !rows
-  %w_keys = math.exp2 %d_keys : !rows
-  %d_sink = arith.subf %sink_2, %max : !rows
-  %w_sink = math.exp2 %d_sink : !rows
+  %x_keys = arith.mulf %d_keys, %log2e : !rows
+  %w_keys = math.exp2 %x_keys : !rows
+  %d_sink = arith.subf %sink, %max : !rows
+  %x_sink = arith.mulf %d_sink, %log2e : !rows
+  %w_sink = math.exp2 %x_sink : !rows
   %l_keys = arith.mulf %l, %w_keys : !rows
   %l_all = arith.addf %l_keys, %w_sink : !rows
   %seen = arith.cmpf ogt, %l_all, %none : !rows
@@ -111,8 +113,7 @@ func.func private @finish_with_sink(%acc: !acc, %m: !rows, %l: !rows, %sink: !ro
   %factor_b = tile.broadcast %factor : !rows -> !acc
   %o = arith.mulf %acc, %factor_b : !acc
   %l_2 = math.log2 %l_all : !rows
-  %lse_2 = arith.addf %max, %l_2 : !rows
-  %lse = arith.mulf %lse_2, %ln2 : !rows
+  %lse = math.fma %l_2, %ln2, %max : !rows
   return %o, %lse : !acc, !rows
 }
 

@@ -10,14 +10,15 @@ import sys
 from pathlib import Path
 
 SPEC = """\
+!q = tensor<?x?x{heads}x64xf16>
 !x = tensor<?x?x1x64xf16>
-attn.kernel @{kernel}(%q: !x, %k: !x, %v: !x{arguments}) -> (o: !x) {{
+attn.kernel @{kernel}(%q: !q, %k: !x, %v: !x{arguments}) -> (o: !q) schedule<packed = {heads}> {{
 {constants}
-  %s = attn.scores %q, %k {align} : !x, !x
+  %s = attn.scores %q, %k {align} : !q, !x
 {mask}
   %p = attn.softmax {last}
-  %o = attn.output %p, %v : !x -> !x
-  attn.return %o : !x
+  %o = attn.output %p, %v : !x -> !q
+  attn.return %o : !q
 }}
 {function}
 """
@@ -62,8 +63,8 @@ def expect(fine, text):
         print(f"FAIL: {text}")
 
 
-def spec(function=None, align="", kernel="derived", at_launch=False):
-    """The text of a spec with that mask; its width is a constant or an argument."""
+def spec(function=None, align="", kernel="derived", at_launch=False, heads=1):
+    """The text of a spec with that mask; its width is a constant or an argument. Rows of a tile are all heads' tokens."""
     constants = mask = text = arguments = ""
     if function:
         name, more, body = function
@@ -75,7 +76,7 @@ def spec(function=None, align="", kernel="derived", at_launch=False):
                 arguments = ", %near: index"
             else:
                 constants = f"  %near = arith.constant {NEAR} : index"
-    return SPEC.format(kernel=kernel, arguments=arguments, constants=constants, align=align, mask=mask,
+    return SPEC.format(kernel=kernel, arguments=arguments, constants=constants, align=align, mask=mask, heads=heads,
                        last="%m" if function else "%s", function=text)
 
 
@@ -110,12 +111,12 @@ def tile_sizes(folder, text):
     return tuple(int(re.search(rf"{name} = (\d+)", kernel)[1]) for name in ("block_q", "block_kv"))
 
 
-def brute_force(visible, shift, queries, keys, block_q, block_kv):
+def brute_force(visible, shift, queries, keys, block_q, block_kv, heads, peels):
     """(full, partial) tiles in loops: every pair is seen and every key exists, or some pair is seen."""
     full = partial = 0
-    for row in range(0, queries, block_q):
-        rows = range(row, min(row + block_q, queries))
-        peeled = target == "sm_90a"
+    for row in range(0, queries * heads, block_q):
+        rows = {r // heads for r in range(row, min(row + block_q, queries * heads))}
+        peeled = peels
         for column in range(0, keys, block_kv):
             seen = sum(visible(q + shift, kv) for q in rows for kv in range(column, min(column + block_kv, keys)))
             if seen and peeled:
@@ -132,7 +133,7 @@ def counted(folder, queries, keys, scalars):
                f"batch=1,seq_q={queries},seq_kv={keys}", *scalars)
     counts = {"full_tiles": 0, "masked_tiles": 0}
     threads = int(re.search(r"^//! block (\d+)$", (folder / "spec.ptx").read_text(), flags=re.M)[1])
-    warps = threads // 32 - (4 if target == "sm_90a" else 0)
+    warps = threads // 32 - (4 if "param map" in (folder / "spec.ptx").read_text() else 0)
     for label, executions in re.findall(r"^count \S+ (\S+) (\d+) [\d.]+$", text, flags=re.M):
         if label in counts:
             counts[label] = int(executions) / warps
@@ -148,10 +149,21 @@ def check_bodies(what, ptx):
     return "full_tiles:" in ptx
 
 
-def check_counts(folder, what, visible, function=None, align="", widths=None):
-    text = spec(function, align, at_launch=widths is not None)
+def check_explained(folder, what, queries, keys, expected):
+    """What --explain counts of the same spec."""
+    said = run("attnc", folder / "spec.mlir", "--target", target, "--explain", "--sizes",
+               f"batch=1,seq_q={queries},seq_kv={keys}")
+    full, masked = map(int, re.search(r"^tiles +(\d+) full, (\d+) masked", said, flags=re.M).groups())
+    expect((full, masked) == expected, f"{what}: {queries} queries, {keys} keys: expected {expected} full and partial "
+                                       f"tiles, explained {full} and {masked}")
+
+
+def check_counts(folder, what, visible, function=None, align="", widths=None, heads=1):
+    text = spec(function, align, at_launch=widths is not None, heads=heads)
     block_q, block_kv = tile_sizes(folder, text)
     compile_spec(folder, text, "-o", folder / "spec.ptx")
+    # Programs of warpgroups take the first tile of each row of tiles out of their loops.
+    peels = "param map" in (folder / "spec.ptx").read_text()
     expect(check_bodies(what, (folder / "spec.ptx").read_text()), f"{what}: there is no body for full tiles")
     tried = some_full = some_partial = 0
     for queries in (1, block_q - 1, block_q, block_q + 1, 2 * block_q + 3):
@@ -159,13 +171,18 @@ def check_counts(folder, what, visible, function=None, align="", widths=None):
             for width in widths or [NEAR]:
                 scalars = ["--scalar", f"near={width}"] if widths else []
                 shift = 0 if align else keys - queries
-                expected = brute_force(lambda q, kv: visible(q, kv, width), shift, queries, keys, block_q, block_kv)
+                seen = lambda q, kv: visible(q, kv, width)
+                expected = brute_force(seen, shift, queries, keys, block_q, block_kv, heads, peels)
                 got = counted(folder, queries, keys, scalars)
                 tried += 1
                 some_full += expected[0] > 0
                 some_partial += expected[1] > 0
                 expect(got == expected, f"{what}: {queries} queries, {keys} keys, width {width}, tiles of {block_q} x "
                                         f"{block_kv}: expected {expected} full and partial tiles, counted {got}")
+    if heads > 1:
+        seen = lambda q, kv: visible(q, kv, NEAR)
+        expected = brute_force(seen, 0 if align else keys - queries, queries, keys, block_q, block_kv, heads, peels=False)
+        check_explained(folder, what, queries, keys, expected)
     # Tiles of either kind must have been there to be counted.
     expect(some_full and some_partial, f"{what}: {some_full} cases with full tiles, {some_partial} with partial ones")
     print(f"{what}: {tried} lengths")
@@ -189,6 +206,8 @@ def main(folder, chip):
     check_counts(folder, "window at launch", window, WINDOW[1], widths=(-1, 0, 63, 200))
     check_counts(folder, "the user's own", lambda q, kv, _: kv - q < 21 and kv >= 7, OWN)
     check_counts(folder, "no mask", lambda q, kv, _: True)
+    check_counts(folder, "four heads, causal", causal, CAUSAL[0], heads=4)
+    check_counts(folder, "seven heads, window, start", window, WINDOW[1], "align start", heads=7)
     print(f"{faults} faults")
     return 1 if faults else 0
 
