@@ -171,6 +171,7 @@ public:
     label = text;
     capability = attribute(attributeComputeMajor) * 10 + attribute(attributeComputeMinor);
     sharedMemory = attribute(attributeMaxSharedPerBlockOptin);
+    processors = attribute(attributeMultiprocessors);
     check(driver().contextRetain(&context, device), "cannot make a CUDA context");
   }
   ~CudaDevice() override { driver().contextRelease(device); }
@@ -178,6 +179,7 @@ public:
   std::string name() const override { return label; }
   std::string target() const override { return fmt::format("sm_{}", capability); }
   int64_t sharedLimit() const override { return sharedMemory; }
+  int64_t multiprocessors() const override { return processors; }
   std::string refusalOf(std::string_view target) const override { return refusalOn(target, capability); }
 
   void *allocate(size_t bytes, std::string_view) override {
@@ -312,7 +314,7 @@ private:
   Ordinal device = 0;
   Context context = nullptr;
   std::string label;
-  int capability = 0, sharedMemory = 0;
+  int capability = 0, sharedMemory = 0, processors = 1;
 };
 
 } // namespace

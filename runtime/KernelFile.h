@@ -29,6 +29,10 @@
 //   //! | attn.kernel @prefill(...)
 //   //! end
 //   .version 7.1
+//
+// A grid may also name `multiprocessors`: how many the device has. `min(ceildiv(seq_q, 128) * 32 * batch,
+// multiprocessors)` starts no more programs than run at once, each of which takes several blocks of work, and one file
+// serves boards of a chip that differ in that number.
 #ifndef ATTN_RUNTIME_KERNELFILE_H
 #define ATTN_RUNTIME_KERNELFILE_H
 
@@ -42,6 +46,9 @@
 #include <vector>
 
 namespace attn {
+
+/// The name by which a grid knows the number of multiprocessors of the device; no dimension has it.
+inline constexpr std::string_view multiprocessorsName = "multiprocessors";
 
 /// The format that this reader reads and this writer writes.
 inline constexpr int kernelFileVersion = 1;
@@ -96,7 +103,7 @@ struct KernelEntry {
   /// Tensors that must fit a tensor map: an address that is a multiple of 16, a contiguous innermost dimension, and all
   /// other strides positive multiples of 16 below 2^40, in bytes, where the dimension is longer than 1.
   std::vector<std::string> tensorMaps;
-  Expression grid;          ///< number of programs along x; 0 launches nothing and is success
+  Expression grid;          ///< programs along x, of sizes and `multiprocessors`; 0 launches nothing and is success
   int64_t block = 0;        ///< threads of a program
   int64_t shared = 0;       ///< bytes of dynamic shared memory
   bool cooperative = false; ///< programs wait for each other, so all must be resident

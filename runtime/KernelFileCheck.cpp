@@ -170,6 +170,9 @@ private:
         if (!own.insert(dimension.name).second)
           fault(kernel, "expects every dimension of '{}' to have its own name, got '{}' twice", argument.name,
                 dimension.name);
+        if (dimension.name == multiprocessorsName)
+          fault(kernel, "expects dimensions of '{}' without the name '{}', which is the device's", argument.name,
+                multiprocessorsName);
         checkAgreement(kernel, argument, dimension);
       }
     }
@@ -241,7 +244,9 @@ private:
     std::string where = fmt::format("entry '{}'", entry.name);
     if (entry.block == 0)
       fault(kernel, "expects a block in {}, got none", where);
+    dimensions.try_emplace(std::string(multiprocessorsName), Known{});
     checkNames(kernel, entry.grid, "the grid of " + where);
+    dimensions.erase(std::string(multiprocessorsName));
     for (const Alignment &alignment : entry.required) {
       tensor(kernel, alignment.tensor, where);
       if (!std::has_single_bit(static_cast<uint64_t>(alignment.bytes)))

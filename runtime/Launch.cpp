@@ -80,13 +80,24 @@ public:
       const KernelEntry *entry = choose(kernel.steps[i]);
       if (!entry)
         continue;
-      int64_t grid = evaluate(entry->grid, "the grid");
-      if (grid < 0 || grid > largestGrid)
-        fault("kernel '{}' needs {} programs for these sizes, expected at most {}", kernel.name, grid, largestGrid);
-      else if (grid > 0)
+      if (int64_t grid = programsOf(*entry); grid > 0)
         launches.push_back(pack(*entry, grid, !launches.empty(), space));
     }
     return launches;
+  }
+
+  /// Programs to start; 0 behind a fault. What they share out among them is what a device of any size would start: it
+  /// must be countable in 32 bits, also by a program that looks one turn ahead.
+  int64_t programsOf(const KernelEntry &entry) {
+    int64_t work = evaluate(entry.grid, "the grid", largestGrid);
+    if (!faults.empty())
+      return 0;
+    int64_t grid = evaluate(entry.grid, "the grid", device->multiprocessors());
+    int64_t most = largestGrid - (work > grid ? grid : 0);
+    if (work >= 0 && work <= most)
+      return grid;
+    fault("kernel '{}' needs {} programs for these sizes, expected at most {}", kernel.name, work, most);
+    return 0;
   }
 
   void throwFaults() {
@@ -231,9 +242,11 @@ private:
     return nullptr;
   }
 
-  int64_t evaluate(const Expression &expression, const char *what) {
+  int64_t evaluate(const Expression &expression, const char *what, int64_t multiprocessors = 0) {
     try {
       return expression.evaluate([&](std::string_view name) -> std::optional<int64_t> {
+        if (multiprocessors && name == multiprocessorsName)
+          return multiprocessors;
         Bound *known = find(name);
         return known ? std::optional(known->size) : std::nullopt;
       });

@@ -158,7 +158,7 @@ public:
   virtual ~Device() = default;
 
   /// "cuda:N", "sim", or "auto" (cuda:0 when there is one, else the simulator). The simulator takes options after a
-  /// colon: "sim:seed=1,resident=1,order=reversed,approx=worst,mma=truncate".
+  /// colon: "sim:seed=1,resident=1,order=reversed,approx=worst,mma=truncate,multiprocessors=8".
   static std::shared_ptr<Device> open(const std::string &name = "auto");
 
   /// Name for people ("NVIDIA H200", "simulator").
@@ -170,6 +170,9 @@ public:
 
   /// Bytes of dynamic shared memory that a program can ask for.
   virtual int64_t sharedLimit() const { return INT64_MAX; }
+
+  /// How many programs can run at the same time when each has a multiprocessor to itself; 1 or more.
+  virtual int64_t multiprocessors() const { return 1; }
 
   /// A sentence when code for this target cannot run here; empty when it can.
   virtual std::string refusalOf(std::string_view target) const { return {}; }

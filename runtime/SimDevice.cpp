@@ -17,7 +17,7 @@ class OptionReader {
 public:
   explicit OptionReader(std::string_view text) : text(text) {}
 
-  sim::LaunchOptions read() {
+  std::shared_ptr<SimDevice> read() {
     while (!text.empty()) {
       std::string_view option = text.substr(0, text.find(','));
       text.remove_prefix(std::min(option.size() + 1, text.size()));
@@ -28,7 +28,7 @@ public:
     }
     if (!faults.empty())
       throw Error(std::move(faults));
-    return result;
+    return std::make_shared<SimDevice>(std::move(result), multiprocessors);
   }
 
 private:
@@ -40,6 +40,8 @@ private:
       result.resident = static_cast<unsigned>(number(1 << 20));
     else if (key == "limit")
       result.instructionLimit = number(UINT64_MAX);
+    else if (key == "multiprocessors")
+      multiprocessors = std::max<int64_t>(1, static_cast<int64_t>(number(INT32_MAX)));
     else if (key == "trace")
       result.trace = std::string(value);
     else if (key == "order")
@@ -54,8 +56,8 @@ private:
       result.divergeRandom = choice({"first", "random"}) == 1;
     else
       faults.push_back(
-          fmt::format("expects a simulator option seed, resident, order, approx, mma, warp, diverge, trace "
-                      "or limit, got '{}'",
+          fmt::format("expects a simulator option seed, resident, order, approx, mma, warp, diverge, trace, "
+                      "limit or multiprocessors, got '{}'",
                       key));
   }
 
@@ -77,6 +79,7 @@ private:
 
   std::string_view text, key, value;
   sim::LaunchOptions result;
+  int64_t multiprocessors = SimDevice::fewMultiprocessors;
   std::vector<std::string> faults;
 };
 
@@ -95,7 +98,7 @@ private:
 } // namespace
 
 std::shared_ptr<SimDevice> SimDevice::open(const std::string &options) {
-  return std::make_shared<SimDevice>(OptionReader(options).read());
+  return OptionReader(options).read();
 }
 
 void *SimDevice::allocate(size_t bytes, std::string_view label) {

@@ -14,14 +14,20 @@ namespace attn {
 
 class SimDevice : public Device {
 public:
-  /// Options: `seed=1,resident=1,order=reversed,approx=worst,mma=truncate,warp=fine,diverge=random,trace=FILE,limit=N`.
+  /// What it says it has unless told otherwise: so few that programs have several blocks of work also in small tests.
+  static constexpr int64_t fewMultiprocessors = 3;
+
+  /// Options: `seed=1,resident=1,order=reversed,approx=worst,mma=truncate,warp=fine,diverge=random,trace=FILE,limit=N,
+  /// multiprocessors=N`.
   /// Throws Error with every option that is wrong.
   static std::shared_ptr<SimDevice> open(const std::string &options);
-  explicit SimDevice(sim::LaunchOptions options) : options(std::move(options)) {}
+  explicit SimDevice(sim::LaunchOptions options, int64_t multiprocessors = fewMultiprocessors)
+      : options(std::move(options)), processors(multiprocessors) {}
 
   std::string name() const override { return "simulator"; }
   bool isSimulator() const override { return true; }
   std::string target() const override { return "sm_80"; }
+  int64_t multiprocessors() const override { return processors; }
 
   void *allocate(size_t bytes, std::string_view label) override;
   void release(void *data) override;
@@ -45,6 +51,7 @@ private:
   std::mutex lock; ///< the simulator runs one thing at a time
   sim::Simulator machine;
   sim::LaunchOptions options;
+  int64_t processors;
   std::vector<LabelCount> counts;
 };
 

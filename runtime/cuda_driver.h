@@ -42,6 +42,7 @@ inline constexpr Result noDevice = 100;
 inline constexpr Result unsupportedPtxVersion = 222;
 inline constexpr Result tooManyBlocksCooperative = 720;
 inline constexpr int attributeMaxSharedPerBlockOptin = 97;
+inline constexpr int attributeMultiprocessors = 16;
 inline constexpr int attributeComputeMajor = 75;
 inline constexpr int attributeComputeMinor = 76;
 inline constexpr int functionMaxThreadsPerBlock = 0;

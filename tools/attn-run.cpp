@@ -15,7 +15,8 @@ namespace {
 const std::vector<OptionSpec> options = {
     {"--kernel", "NAME", "which kernel of the file (not needed when it holds one)"},
     {"--device", "auto|sim|cuda:N", "where to run (default: auto)"},
-    {"--sim", "OPTION=VALUE,...", "of the simulator: seed, resident, order, approx, mma, warp, diverge, trace, limit"},
+    {"--sim", "OPTION=VALUE,...",
+     "of the simulator: seed, resident, order, approx, mma, warp, diverge, trace, limit, multiprocessors"},
     {"--input", "NAME=FILE.npy", "an argument from a file; the others are random"},
     {"--sizes", "DIMENSION=N,...", "sizes that no file gives"},
     {"--seed", "N", "of the random values (default: 1)"},

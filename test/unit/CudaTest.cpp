@@ -127,6 +127,7 @@ void useTheDriver() {
   std::shared_ptr<Device> device = Device::open("auto");
   EXPECT_EQ(device->name(), "fake device");
   EXPECT_EQ(device->target(), "sm_86");
+  EXPECT_EQ(device->multiprocessors(), 84);
   launchOn(*device, *device->loadText(twiceText()), 5);
   launchOn(*device, *device->loadText(twiceText("cooperative")), 2);
   launchOn(*device, *device->loadText(earlyText()), 5);

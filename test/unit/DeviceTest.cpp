@@ -42,8 +42,10 @@ TEST(simulatorOptions) {
   EXPECT_FAULTS(Device::open("sim:seed=x,order=up,speed=1"),
                 "simulator option seed expects a number up to 18446744073709551615, got 'x'",
                 "simulator option order expects linear or reversed or shuffled, got 'up'",
-                "expects a simulator option seed, resident, order, approx, mma, warp, diverge, trace or limit, got "
-                "'speed'");
+                "expects a simulator option seed, resident, order, approx, mma, warp, diverge, trace, limit or "
+                "multiprocessors, got 'speed'");
+  EXPECT_EQ(SimDevice::open("")->multiprocessors(), 3);
+  EXPECT_EQ(SimDevice::open("multiprocessors=1000")->multiprocessors(), 1000);
 }
 
 TEST(targetsThatRun) {

@@ -268,6 +268,31 @@ TEST(launchFaultsOfGrids) {
                             "divides by zero"));
 }
 
+TEST(launchSharesWorkOut) {
+  Fixture f;
+  const char *grid = "grid ceildiv(seq_q, 128) * 8 * batch";
+  auto programs = [&](const std::string &text, int64_t multiprocessors) {
+    f.kernel = f.device->loadText(sampleWith(grid, text));
+    f.device->processors = multiprocessors;
+    f.device->started.clear();
+    f.launch();
+    return f.device->started[0].grid;
+  };
+  // 32 blocks of work.
+  EXPECT_EQ(programs("grid min(ceildiv(seq_q, 128) * 8 * batch, multiprocessors)", 7), 7);
+  EXPECT_EQ(programs("grid min(ceildiv(seq_q, 128) * 8 * batch, multiprocessors)", 1), 1);
+  EXPECT_EQ(programs("grid min(ceildiv(seq_q, 128) * 8 * batch, multiprocessors)", 33), 32);
+  EXPECT_EQ(programs("grid min(ceildiv(seq_q, 128) * 8 * batch, 2 * multiprocessors)", 7), 14);
+  // The work is counted, however few programs do it; one turn of all programs more must not overflow.
+  f.device->processors = 7;
+  f.kernel = f.device->loadText(sampleWith(grid, "grid min(seq_q * 1073741824, multiprocessors)"));
+  EXPECT_EQ(f.faults(),
+            one("kernel 'prefill' needs 139586437120 programs for these sizes, expected at most 2147483640"));
+  f.kernel = f.device->loadText(sampleWith(grid, "grid min(2147483641, multiprocessors)"));
+  EXPECT_EQ(f.faults(), one("kernel 'prefill' needs 2147483641 programs for these sizes, expected at most 2147483640"));
+  EXPECT_EQ(programs("grid min(2147483640, multiprocessors)", 7), 7);
+}
+
 TEST(loadFaults) {
   auto device = std::make_shared<NoHostWorkDevice>();
   EXPECT_FAULTS(device->loadText(sampleWith(), "decode", "K.ptx"), "K.ptx has no kernel 'decode', it has prefill");

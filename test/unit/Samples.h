@@ -132,7 +132,10 @@ public:
     return std::make_shared<Recorder>(*this);
   }
 
+  int64_t multiprocessors() const override { return processors; }
+
   bool launching = false;
+  int64_t processors = 1;
   std::vector<Started> started;
 
 private:

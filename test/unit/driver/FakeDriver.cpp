@@ -70,6 +70,7 @@ Result cuDeviceGetName(char *name, int length, Ordinal device) {
 Result cuDeviceGetAttribute(int *value, int attribute, Ordinal device) {
   *value = attribute == attributeComputeMajor   ? capability() / 10
            : attribute == attributeComputeMinor ? capability() % 10
+           : attribute == attributeMultiprocessors ? 84
                                                 : 101376;
   return device == 5 ? 0 : invalidValue;
 }
