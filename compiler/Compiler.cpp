@@ -78,6 +78,7 @@ const PipelineEntry kPipeline[] = {
     {"expand-sources", Stage::Tile, addFunctionPass<createExpandSources>},
     {"trim-walks", Stage::Tile, addPass<createTrimWalks>},
     {"overlap-products", Stage::Tile, addFunctionPass<createOverlapProducts>},
+    {"distribute-programs", Stage::Tile, addFunctionPass<createDistributePrograms>},
     {"assign-roles", Stage::Tile, addFunctionPass<createAssignRoles>},
     {"check-rings", Stage::Tile, addFunctionPass<createCheckRings>},
     {"pipeline-loads", Stage::Tile, addFunctionPass<createPipelineLoads>},

@@ -73,18 +73,33 @@ private:
           .Case<scf::ForOp>([&](scf::ForOp loop) { runLoop(loop); })
           .Case<scf::IfOp>([&](scf::IfOp branch) {
             Region &taken = value(branch.getCondition()) ? branch.getThenRegion() : branch.getElseRegion();
-            if (!taken.empty())
-              runBlock(taken.front());
+            if (taken.empty())
+              return;
+            runBlock(taken.front());
+            bind(branch.getResults(), taken.front().getTerminator()->getOperands());
           })
           .Default([&](Operation *scalar) { evaluate(scalar); });
   }
 
   void runLoop(scf::ForOp loop) {
     int64_t step = std::max<int64_t>(1, value(loop.getStep()));
+    bind(loop.getRegionIterArgs(), loop.getInitArgs());
     for (int64_t t = value(loop.getLowerBound()); t < value(loop.getUpperBound()); t += step) {
       values[loop.getInductionVar()] = t;
       runBlock(*loop.getBody());
+      bind(loop.getRegionIterArgs(), loop.getYieldedValues());
     }
+    bind(loop.getResults(), loop.getRegionIterArgs());
+  }
+
+  /// Gives numbers on, all at once; tiles have no value here.
+  void bind(ValueRange to, ValueRange from) {
+    SmallVector<std::pair<Value, int64_t>> numbers;
+    for (auto [target, source] : llvm::zip(to, from))
+      if (target.getType().isIntOrIndex())
+        numbers.emplace_back(target, value(source));
+    for (auto [target, number] : numbers)
+      values[target] = number;
   }
 
   void evaluate(Operation *op) {
@@ -97,6 +112,13 @@ private:
     if (auto program = dyn_cast<ProgramOp>(op)) {
       for (auto [i, extent] : llvm::enumerate(program.getExtents()))
         values[program.getIds()[i]] = invent(1000 + i) % std::max<int64_t>(1, value(extent));
+      return;
+    }
+    if (auto worker = dyn_cast<WorkerOp>(op)) {
+      // Up to four items each, so that numbers have to go on from one to the next.
+      int64_t count = std::max<int64_t>(1, value(worker.getItems()) / (1 + int64_t(seed % 4)));
+      values[worker.getCount()] = count;
+      values[worker.getNumber()] = invent(1000) % count;
       return;
     }
     if (auto extent = dyn_cast<ExtentOp>(op)) {

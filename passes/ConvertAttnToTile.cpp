@@ -140,6 +140,7 @@ private:
     if (std::optional<Overlap> overlap = schedule.getOverlap()) {
       wrapper->setAttr("tile.atom", builder.getStringAttr(stringifyAtom(Atom::wgmma_m64k16)));
       wrapper->setAttr("tile.overlap", builder.getStringAttr(stringifyOverlap(*overlap)));
+      wrapper->setAttr("tile.distribution", builder.getStringAttr("persistent"));
     }
     Block *body = wrapper.addEntryBlock();
     for (auto [from, to] : llvm::zip(kernel.getBody().getArguments(), body->getArguments().take_front(inputs)))

@@ -100,7 +100,7 @@ StringRef TileLowering::argumentName(Value value) {
 bool TileLowering::onlyCopiedByBoxes(Value memory) {
   auto byAddress = [](Operation *user) {
     auto store = dyn_cast<StoreOp>(user);
-    return store && !store.getVia();
+    return store && (!store.getVia() || endsInside(store));
   };
   return roles && llvm::all_of(memory.getUsers(), [&](Operation *user) {
            auto view = dyn_cast<ViewOp>(user);
@@ -256,7 +256,13 @@ std::string TileLowering::describe(Value value) {
   return llvm::TypeSwitch<Operation *, std::string>(op)
       .Case<arith::AddIOp>([&](auto) { return operands(" + "); })
       .Case<arith::SubIOp>([&](auto) { return operands(" - "); })
-      .Case<arith::MulIOp>([&](auto) { return operands(" * "); })
+      .Case<arith::MulIOp>([&](auto) {
+        auto factor = [&](Value value) { // factors of factors need no parentheses of their own
+          std::string text = describe(value);
+          return value.getDefiningOp<arith::MulIOp>() ? text.substr(1, text.size() - 2) : text;
+        };
+        return "(" + factor(op->getOperand(0)) + " * " + factor(op->getOperand(1)) + ")";
+      })
       .Case<arith::CeilDivUIOp, arith::CeilDivSIOp>([&](auto) { return call("ceildiv"); })
       .Case<arith::FloorDivSIOp>([&](auto) { // of sizes: floor(a / b) = ceil((a + 1) / b) - 1
         return "(ceildiv((" + describe(op->getOperand(0)) + " + 1), " + describe(op->getOperand(1)) + ") - 1)";
@@ -378,6 +384,7 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
       .Case<ProgramOp>([&](auto op) { return lowerProgram(op); })
       .Case<LocateOp>([&](auto op) { return lowerLocate(op); })
       .Case<HeldOp>([&](auto op) { return lowerHeld(op); })
+      .Case<WorkerOp>([&](auto op) { return lowerWorker(op); })
       .Case<ExtentOp>([&](auto op) { return scalars[op.getLength()] = view(op.getView()).length, success(); })
       .Case<RingOp>([&](auto op) { return lowerRing(op); })
       .Case<FillOp>([&](auto op) { return lowerFill(op); })
@@ -472,6 +479,17 @@ LogicalResult TileLowering::lowerProgram(ProgramOp op) {
     rest = arith::DivUIOp::create(builder, rest, scalar(extent));
   }
   target->setAttr("attn.grid", builder.getStringAttr(grid));
+  return success();
+}
+
+/// Programs share out what would be a grid; as many are started as multiprocessors can take one each.
+LogicalResult TileLowering::lowerWorker(WorkerOp op) {
+  scalars[op.getNumber()] = NVVM::BlockIdXOp::create(builder, builder.getI32Type());
+  scalars[op.getCount()] = NVVM::GridDimXOp::create(builder, builder.getI32Type());
+  std::string text = describe(op.getItems());
+  if (StringRef inner(text); inner.starts_with("(") && inner.ends_with(")"))
+    text = inner.drop_front().drop_back();
+  target->setAttr("attn.grid", builder.getStringAttr("min(" + text + ", multiprocessors)"));
   return success();
 }
 

@@ -12,6 +12,8 @@ bool feedsProduct(LoadOp load) {
   return llvm::any_of(load->getUsers(), [](Operation *user) { return isa<DotOp, DotStartOp>(user); });
 }
 
+bool isOverItems(scf::ForOp loop) { return loop.getLowerBound().getDefiningOp<WorkerOp>() != nullptr; }
+
 Value cloneForStep(OpBuilder &builder, scf::ForOp loop, Value value, Value number) {
   if (value == loop.getInductionVar())
     return number;

@@ -257,11 +257,14 @@ LogicalResult TileLowering::lowerAwait(AwaitOp op) {
 LogicalResult TileLowering::lowerStore(StoreOp op) {
   if (op.getView().getDefiningOp<AbsentOp>())
     return success();
-  auto type = cast<RankedTensorType>(op.getTile().getType());
   if (!views.contains(op.getView()) && failed(makeView(op.getView().getDefiningOp<ViewOp>())))
     return failure();
-  if (op.getVia())
-    return storeByBoxes(op);
+  return op.getVia() ? storeByBoxes(op) : storeByRows(op);
+}
+
+/// Each thread writes what it holds of the rows that exist.
+LogicalResult TileLowering::storeByRows(StoreOp op) {
+  auto type = cast<RankedTensorType>(op.getTile().getType());
   const LoweredView &to = view(op.getView());
   Registers &tile = registers(op.getTile());
   bool perRow = type.getRank() == 1;

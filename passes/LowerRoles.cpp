@@ -71,6 +71,8 @@ void TileLowering::waitForBarrier(Value barrier, Value phase) {
 void TileLowering::createBarriers() {
   sharedBytes = llvm::alignTo(sharedBytes, 8);
   for (auto &[ring, offset] : ringOffsets) {
+    if (isOwnBuffer(ring))
+      continue; // nobody waits for its fills
     barrierOffsets[ring] = sharedBytes;
     sharedBytes += 16 * cast<RingType>(ring.getType()).getStages();
   }
@@ -123,6 +125,9 @@ LogicalResult TileLowering::lowerRole(Region &role) {
   LogicalResult result = lowerBlock(role.front());
   if (turns)
     closeTurns();
+  // Shared memory goes when the program's last thread does.
+  if (role.walk([](StoreOp store) { return WalkResult(failure(bool(store.getVia()))); }).wasInterrupted())
+    ptxEffect("cp.async.bulk.wait_group.read 0;", "~{memory}", {});
   computedOnce = std::move(outerOnce);
   topPoint = outerTop;
   return result;
@@ -162,14 +167,47 @@ LogicalResult TileLowering::fillByBoxes(FillOp op) {
   return success();
 }
 
-/// Each warpgroup writes its rows where it has read its rows of queries, and one of its threads copies them from there.
+bool endsInside(StoreOp store) {
+  auto view = store.getView().getDefiningOp<ViewOp>();
+  return view && !view.getLength().getDefiningOp<memref::DimOp>() && !matchPattern(view.getLength(), m_Constant());
+}
+
+/// Whether nothing but stores passes through a ring.
+bool TileLowering::isOwnBuffer(Value ring) { return llvm::all_of(ring.getUsers(), llvm::IsaPred<StoreOp>); }
+
+/// A box writes 64 rows, and ends only where the tensor does: rows of a warpgroup of which some do not exist, though
+/// the tensor has room for them, are written one by one.
 LogicalResult TileLowering::storeByBoxes(StoreOp op) {
+  readGeometry();
+  if (!endsInside(op))
+    return storeBox(op), success();
+  Value group = warpgroupNumber();
+  Value left = arith::SubIOp::create(builder, view(op.getView()).length, scalar(op.getAt()));
+  Value end = arith::AddIOp::create(builder, arith::MulIOp::create(builder, group, i32(64)), i32(64));
+  Value whole = arith::CmpIOp::create(builder, arith::CmpIPredicate::sge, left, end);
+  auto branch = scf::IfOp::create(builder, whole, /*withElse=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+  storeBox(op);
+  builder.setInsertionPoint(branch.elseBlock()->getTerminator());
+  return storeByRows(op);
+}
+
+/// Each warpgroup writes its rows into its part of the buffer, and one of its threads copies them from there.
+void TileLowering::storeBox(StoreOp op) {
   auto type = cast<RankedTensorType>(op.getTile().getType());
   const LoweredView &to = view(op.getView());
   if (failed(checkBox(op, 64, to)))
     return failure();
   SharedAttr layout = layoutOfStore(op);
   int64_t rows = type.getDimSize(0), groupBytes = 64 * layout.getSwizzle();
+  Value group = warpgroupNumber();
+  Value barrier = arith::AddIOp::create(builder, group, i32(kStoreBarrier));
+  bool own = isOwnBuffer(op.getVia());
+  if (own) { // the last item's rows have left; the thread that began their copy waits for it
+    ptxEffect("cp.async.bulk.wait_group.read 0;", "~{memory}", {});
+    ptxEffect("bar.sync $0, 128;", "r,~{memory}", barrier);
+  }
   SharedBuffer buffer{sharedBase, ringOffsets[op.getVia()]};
   SharedFragments fragments(*this, buffer, rows, layout, Second::Below, /*rowsPerWarp=*/16);
   Registers &tile = registers(op.getTile());
@@ -180,8 +218,6 @@ LogicalResult TileLowering::storeByBoxes(StoreOp op) {
     fragments.write(0, n * 8, four);
   }
   ptxEffect("fence.proxy.async.shared::cta;", "~{memory}", {});
-  Value group = warpgroupNumber();
-  Value barrier = arith::AddIOp::create(builder, group, i32(kStoreBarrier));
   ptxEffect("bar.sync $0, 128;", "r,~{memory}", barrier);
   Value inGroup = arith::AndIOp::create(builder, thread, i32(127));
   Value first = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, inGroup, i32(0));
@@ -198,9 +234,8 @@ LogicalResult TileLowering::storeByBoxes(StoreOp op) {
                   .str(),
               "l,r,r,r,r,~{memory}", {map, to.head, tokenOf(to, row), to.batch, base});
   ptxEffect("cp.async.bulk.commit_group;", "~{memory}", {});
-  // Shared memory goes when the program's last thread does.
-  ptxEffect("cp.async.bulk.wait_group.read 0;", "~{memory}", {});
-  return success();
+  if (!own) // the next fill overwrites it
+    ptxEffect("cp.async.bulk.wait_group.read 0;", "~{memory}", {});
 }
 
 /// Barrier of the turn of a warpgroup: it waits there itself, the one before arrives.

@@ -241,17 +241,63 @@ def OverlapProducts : Pass<"overlap-products", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::attn::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 
+def DistributePrograms : Pass<"distribute-programs", "::mlir::func::FuncOp"> {
+  let summary = "Let as many programs as run at once take the work item by item";
+  let description = [{
+    A function that says `tile.distribution = "persistent"` is started once for each multiprocessor, not once for each
+    block of rows: a program takes items number, number + count, ... of the box that `tile.program` had for a grid. It
+    stands in front of `assign-roles`, so that both roles get the same loop: the loading warps run ahead into the next
+    item while the others still finish this one, and nothing is started, and no barrier made, a second time.
+
+    Items are numbered so that those with the most keys under a causal mask come first: the first coordinate of the
+    box varies slowest, the others faster. The last items are then short, and programs end at about the same time. Heads
+    are taken in groups whose keys and values fill at most half of the second cache: all blocks of rows of a group come
+    before the next group, so its keys are read from memory once. Query heads that share their keys are neighbours and
+    stay together. How many keys there are may be known only at launch; the size of a group is then computed with them.
+
+    Alternatives: one item a program, what is left when the attribute is missing or another word. It costs the start of a program per
+    item and leaves the multiprocessor idle while the first tiles of the next item arrive, but a program that ends
+    early is replaced at once, which a fixed share of items cannot do. Items handed out by a counter in memory would
+    join both; it needs a counter that every launch sets back, and a result that no longer says who computed it.
+
+    Refuses a function with another number of `tile.program` than one.
+
+    Before:
+    ```
+    %block, %head, %batch = tile.program %blocks, %heads, %batches
+    ...
+    ```
+    After:
+    ```
+    %number, %count = tile.worker %items
+    scf.for %item = %number to %items step %count {
+      %group = arith.divui %item, %items_of_group
+      ...
+      %block = arith.divui %item_in_group, %heads_of_group
+      ...
+    }
+    ```
+  }];
+  let dependentDialects = ["::attn::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def AssignRoles : Pass<"assign-roles", "::mlir::func::FuncOp"> {
   let summary = "Give the loads to warps of their own";
   let description = [{
     For functions with `tile.atom`, the matrix instruction of whole warpgroups. A load that feeds a product becomes a fill
     of a ring in the loading role, an await and a release in the computing one. The loading role is the function with
     everything left out that fills do not need, so it fills in the order in which the other awaits, and cannot lag in a
-    way that blocks. Fills are numbered from 0 by arithmetic on loop counters; nothing is counted at run time.
+    way that blocks. Fills are numbered from 0 by arithmetic on loop counters. A loop whose steps load unequally often,
+    as that over items of work, carries the next number of each ring: numbers go on from item to item.
 
     Values of sequences whose lengths are data (`attn.lengths`) get a `tile.blank` behind the await. Results of 16 bits
     leave by boxes, through the buffer of the queries, where lengths are not data and a warpgroup's 64 rows are whole
     tokens.
+
+    Results of 16 bits leave through a buffer of their own where shared memory has room for it: the store may then still
+    read it while the next item is computed. Where there is no room they pass through the buffer of the queries, if it
+    lies there in the same rows of bytes, and the queries are released behind the store.
 
     Refuses a load whose row depends on a computed tile.
 

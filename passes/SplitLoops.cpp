@@ -7,6 +7,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Pass/Pass.h"
+#include "passes/LoopSteps.h"
 
 using namespace mlir;
 
@@ -151,7 +152,10 @@ struct SplitLoops : impl::SplitLoopsBase<SplitLoops> {
 
   void runOnOperation() override {
     SmallVector<scf::ForOp> loops;
-    getOperation().walk([&](scf::ForOp loop) { loops.push_back(loop); });
+    getOperation().walk([&](scf::ForOp loop) {
+      if (!tile::isOverItems(loop))
+        loops.push_back(loop);
+    });
     bool oneBody = getOperation()->hasAttr("attn.unaligned");
     for (scf::ForOp loop : loops)
       if (failed(split(loop, oneBody)))

@@ -53,6 +53,9 @@ struct Parameter {
   bool isMap = false; ///< a tensor map, passed by value
 };
 
+/// Whether the sequence that a store writes may end before its tensor does: its length is none of the tensor's sizes.
+bool endsInside(StoreOp store);
+
 class TileLowering {
 public:
   TileLowering(mlir::func::FuncOp source, mlir::Operation *module);
@@ -77,6 +80,7 @@ private:
   llvm::StringRef argumentName(mlir::Value value);
   bool onlyCopiedByBoxes(mlir::Value memory);
   mlir::LogicalResult lowerProgram(ProgramOp op);
+  mlir::LogicalResult lowerWorker(WorkerOp op);
   mlir::LogicalResult lowerScalarLoad(mlir::memref::LoadOp op);
   std::string describe(mlir::Value value);
   std::string nameOfSize(mlir::Value memory, int64_t dimension);
@@ -118,6 +122,8 @@ private:
   mlir::Value barrierOf(mlir::Value ring, mlir::Value number, bool empty);
   mlir::Value phaseOf(mlir::Value ring, mlir::Value number);
   mlir::LogicalResult storeByBoxes(StoreOp op);
+  void storeBox(StoreOp op);
+  bool isOwnBuffer(mlir::Value ring);
   mlir::LogicalResult lowerTakeTurn(TakeTurnOp op);
   mlir::LogicalResult lowerPassTurn(PassTurnOp op);
   void openTurns();
@@ -151,6 +157,7 @@ private:
   mlir::LogicalResult fillByElements(FillOp op);
   mlir::LogicalResult lowerAwait(AwaitOp op);
   mlir::LogicalResult lowerStore(StoreOp op);
+  mlir::LogicalResult storeByRows(StoreOp op);
   SharedBuffer bufferOf(mlir::Value ring, mlir::Value number);
   mlir::Value copySource(mlir::Value view, int64_t lanesPerRow);
   mlir::Value laneBytes(int64_t lanesPerRow);

@@ -97,9 +97,7 @@ private:
 
 } // namespace
 
-std::shared_ptr<SimDevice> SimDevice::open(const std::string &options) {
-  return OptionReader(options).read();
-}
+std::shared_ptr<SimDevice> SimDevice::open(const std::string &options) { return OptionReader(options).read(); }
 
 void *SimDevice::allocate(size_t bytes, std::string_view label) {
   std::lock_guard guard(lock);

@@ -187,12 +187,13 @@ Outcome Runner::runSpecs(const Case &c, const std::string &compiledSpec, const s
     std::vector<PlacedTensor> first = launch(code, options.device, given);
     check(first);
 
-    // Another order of events, and a second run, must not change one bit.
+    // Another order of events, another share of the work for a program, and a second run, must not change one bit.
     std::vector<std::string> orders;
     if (c.manyOrders)
       orders.push_back(options.device);
     if (c.manyOrders && options.device == "sim")
-      for (const char *order : {"sim:resident=1", "sim:seed=1", "sim:seed=2"})
+      for (const char *order :
+           {"sim:resident=1", "sim:seed=1", "sim:seed=2", "sim:multiprocessors=1", "sim:multiprocessors=1000000"})
         orders.push_back(order);
     for (const std::string &order : orders) {
       where = order;

@@ -3,14 +3,11 @@
 
 !view = !tile.view<64 x f16>
 !mem = memref<?x?x4x64xf16, strided<[?, ?, ?, 1]>>
-func.func @row_of_tile(%m: !mem, %q: tensor<128x64xf16>, %from: index, %end: index)
+func.func @row_of_tile(%m: !mem, %q: tensor<128x64xf16>, %rows: tensor<4xindex>, %end: index)
     attributes {tile.atom = "wgmma_m64k16", tile.stages = 2 : i64, tile.warps = 8 : i64} {
   %c1 = arith.constant 1 : index
   %view = tile.view %m[%c1, %c1] length %end : !mem -> !view
-  %at = scf.for %t = %from to %end step %c1 iter_args(%i = %from) -> (index) {
-    %next = arith.addi %i, %t : index
-    scf.yield %next : index
-  }
+  %at = tensor.extract %rows[%c1] : tensor<4xindex>
   // expected-error @below {{'tile.fill' op expects a row that can be known without computing tiles}}
   %k = tile.load %view[%at] : !view -> tensor<32x64xf16>
   %s = tile.dot %q, trans_b %k : tensor<128x64xf16>, tensor<32x64xf16> -> tensor<128x32xf32>
@@ -21,7 +18,7 @@ func.func @row_of_tile(%m: !mem, %q: tensor<128x64xf16>, %from: index, %end: ind
 
 !view = !tile.view<64 x f16>
 !mem = memref<?x?x4x64xf16, strided<[?, ?, ?, 1]>>
-func.func @carried_row(%m: !mem, %q: tensor<128x64xf16>, %from: index, %end: index)
+func.func @carried_row(%m: !mem, %q: tensor<128x64xf16>, %rows: tensor<4xindex>, %from: index, %end: index)
     attributes {tile.atom = "wgmma_m64k16", tile.stages = 2 : i64, tile.warps = 8 : i64} {
   %c1 = arith.constant 1 : index
   %view = tile.view %m[%c1, %c1] length %end : !mem -> !view
@@ -29,26 +26,8 @@ func.func @carried_row(%m: !mem, %q: tensor<128x64xf16>, %from: index, %end: ind
     // expected-error @below {{'tile.fill' op expects a row that can be known without computing tiles}}
     %k = tile.load %view[%i] : !view -> tensor<32x64xf16>
     %s = tile.dot %q, trans_b %k : tensor<128x64xf16>, tensor<32x64xf16> -> tensor<128x32xf32>
-    %next = arith.addi %i, %t : index
+    %next = tensor.extract %rows[%t] : tensor<4xindex>
     scf.yield %next : index
   }
-  return
-}
-
-// -----
-
-!view = !tile.view<64 x f16>
-!mem = memref<?x?x4x64xf16, strided<[?, ?, ?, 1]>>
-func.func @behind_branch(%m: !mem, %q: tensor<128x64xf16>, %end: index, %any: i1)
-    attributes {tile.atom = "wgmma_m64k16", tile.stages = 2 : i64, tile.warps = 8 : i64} {
-  %c1 = arith.constant 1 : index
-  %view = tile.view %m[%c1, %c1] length %end : !mem -> !view
-  scf.if %any {
-    %k = tile.load %view[%c1] : !view -> tensor<32x64xf16>
-    %s = tile.dot %q, trans_b %k : tensor<128x64xf16>, tensor<32x64xf16> -> tensor<128x32xf32>
-  }
-  // expected-error @below {{'tile.load' op expects no load behind a branch with loads of the same view}}
-  %k = tile.load %view[%c1] : !view -> tensor<32x64xf16>
-  %s = tile.dot %q, trans_b %k : tensor<128x64xf16>, tensor<32x64xf16> -> tensor<128x32xf32>
   return
 }

@@ -14,6 +14,7 @@
 func.func @attention(%q_m: !mem, %k_m: !mem, %v_m: !mem, %o_m: !mem, %from: index, %end: index)
     attributes {tile.atom = "wgmma_m64k16", tile.stages = 2 : i64, tile.warps = 8 : i64} {
   // What the loop loads has two buffers, what is loaded once has one.
+  // CHECK-DAG: %[[OR:.*]] = tile.ring : <1 x tensor<128x64xf16>>
   // CHECK-DAG: %[[QR:.*]] = tile.ring : <1 x tensor<128x64xf16>>
   // CHECK-DAG: %[[VR:.*]] = tile.ring : <2 x tensor<32x64xf16>>
   // CHECK: tile.roles load warps = 4 registers = 24 {
@@ -44,7 +45,7 @@ func.func @attention(%q_m: !mem, %k_m: !mem, %v_m: !mem, %o_m: !mem, %from: inde
   // CHECK-NEXT: tile.release %[[VR]]
   // CHECK: scf.yield
   // CHECK: tile.release %[[QR]]
-  // CHECK: tile.store %[[LOOP]]
+  // CHECK: tile.store %[[LOOP]], %{{.*}} via %[[OR]]
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c32 = arith.constant 32 : index
@@ -120,5 +121,69 @@ func.func @groups(%q_m: !mem, %o_m: !mem, %p: tensor<128x64xf16>)
   %s = tile.dot %q, trans_b %q : !q, !q -> tensor<128x128xf32>
   tile.store %zero, %eight[%c0] : !acc, !view
   tile.store %zero, %three[%c0] : !acc, !view
+// A load behind a branch goes on with what the branch hands on, and what rows are computed with may be carried.
+// CHECK-LABEL: func.func @behind_branch(
+// CHECK: tile.roles load
+// CHECK: %[[TWO:.*]]:2 = scf.if %{{.*}} -> (index, index) {
+// CHECK: tile.fill %[[R:.*]][%[[ZERO:.*]]] from
+// CHECK: scf.yield %{{.*}}, %[[ONE:.*]] : index, index
+// CHECK: } else {
+// CHECK: scf.yield %{{.*}}, %[[ZERO]] : index, index
+// CHECK: tile.fill %[[R]][%[[TWO]]#1] from %{{.*}}[%[[TWO]]#0]
+// CHECK: } compute
+// CHECK: %[[N:.*]]:2 = scf.if %{{.*}} -> (index, index) {
+// CHECK: tile.await %[[R]][%[[NONE:.*]]] :
+// CHECK: tile.await %[[R]][%[[N]]#1] :
+func.func @behind_branch(%m: !mem, %end: index, %any: i1)
+    attributes {tile.atom = "wgmma_m64k16", tile.stages = 2 : i64, tile.warps = 8 : i64} {
+  %c1 = arith.constant 1 : index
+  %view = tile.view %m[%c1, %c1] length %end : !mem -> !view
+  %q = arith.constant dense<1.0> : tensor<128x64xf16>
+  %row = scf.if %any -> (index) {
+    %k = tile.load %view[%c1] : !view -> !k
+    %s = tile.dot %q, trans_b %k : tensor<128x64xf16>, !k -> !s
+    scf.yield %end : index
+  } else {
+    scf.yield %c1 : index
+  }
+  %k = tile.load %view[%row] : !view -> !k
+  %s = tile.dot %q, trans_b %k : tensor<128x64xf16>, !k -> !s
+  return
+}
+
+// Items of work load unequally often: the loop over them carries the numbers, in both roles.
+// CHECK-LABEL: func.func @items(
+// CHECK-DAG: %[[Q:.*]] = tile.ring : <1 x tensor<128x64xf16>>
+// CHECK-DAG: %[[K:.*]] = tile.ring : <2 x tensor<32x64xf16>>
+// CHECK: tile.roles load
+// CHECK: scf.for %[[W:.*]] = %{{.*}} iter_args(%[[QN:.*]] = %{{.*}}, %[[KN:.*]] = %{{.*}}) -> (index, index) {
+// CHECK: tile.fill %[[Q]][%[[QN]]]
+// CHECK: %[[QNEXT:.*]] = arith.addi %[[QN]]
+// CHECK: scf.for %[[T:.*]] = %[[FIRST:[^ ]*]] to %[[W]]
+// CHECK: %[[STEPS:.*]] = arith.subi %[[T]], %[[FIRST]]
+// CHECK: %[[N:.*]] = arith.addi %[[KN]], %[[STEPS]]
+// CHECK: tile.fill %[[K]][%[[N]]]
+// CHECK: %[[COUNT:.*]] = arith.maxsi
+// CHECK: %[[KNEXT:.*]] = arith.addi %[[KN]], %[[COUNT]]
+// CHECK: scf.yield %[[QNEXT]], %[[KNEXT]]
+// CHECK: } compute
+// CHECK: scf.for {{.*}} iter_args(%[[QN:.*]] = %{{.*}}, %[[KN:.*]] = %{{.*}}) -> (index, index) {
+// CHECK: tile.await %[[Q]][%[[QN]]]
+// CHECK: arith.addi %[[KN]]
+// CHECK: tile.release %[[Q]][%[[QN]]]
+// CHECK: scf.yield
+func.func @items(%q_m: !mem, %k_m: !mem, %items: index)
+    attributes {tile.atom = "wgmma_m64k16", tile.stages = 2 : i64, tile.warps = 8 : i64} {
+  %c1 = arith.constant 1 : index
+  %number, %count = tile.worker %items
+  scf.for %w = %number to %items step %count {
+    %query = tile.view %q_m[%w, %c1] length %items : !mem -> !view
+    %keys = tile.view %k_m[%w, %c1] length %items : !mem -> !view
+    %q = tile.load %query[%w] : !view -> !q
+    scf.for %t = %c1 to %w step %c1 {
+      %k = tile.load %keys[%t] : !view -> !k
+      %s = tile.dot %q, trans_b %k : !q, !k -> !s
+    }
+  }
   return
 }

@@ -115,3 +115,72 @@ func.func @release_first(%keys: !view) {
   }
   return
 }
+
+// -----
+
+// Numbers that begin anew with each item, of which a program has up to four.
+!view = !tile.view<64 x f16>
+!ring = !tile.ring<2 x tensor<32x64xf16>>
+!tile_ = tensor<32x64xf16>
+func.func @anew(%keys: !view, %items: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %ring = tile.ring : !ring
+  tile.roles load warps = 4 registers = 24 {
+    %number, %count = tile.worker %items
+    %end = scf.for %w = %number to %items step %count iter_args(%n = %c0) -> (index) {
+      tile.fill %ring[%n] from %keys[%w] : !ring, !view
+      %n_1 = arith.addi %n, %c1 : index
+      tile.fill %ring[%n_1] from %keys[%w] : !ring, !view
+      %n_2 = arith.addi %n, %c2 : index
+      scf.yield %n_2 : index
+    }
+  } compute warps = 8 registers = 240 {
+    %number, %count = tile.worker %items
+    scf.for %w = %number to %items step %count {
+      // expected-error @below {{'tile.await' op expects await number 2, got 0}}
+      %a = tile.await %ring[%c0] : !ring -> !tile_
+      tile.release %ring[%c0] : !ring
+      %b = tile.await %ring[%c1] : !ring -> !tile_
+      tile.release %ring[%c1] : !ring
+    }
+  }
+  return
+}
+
+// -----
+
+// The same, carried: nothing to find.
+!view = !tile.view<64 x f16>
+!ring = !tile.ring<2 x tensor<32x64xf16>>
+!tile_ = tensor<32x64xf16>
+func.func @goes_on(%keys: !view, %items: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %ring = tile.ring : !ring
+  tile.roles load warps = 4 registers = 24 {
+    %number, %count = tile.worker %items
+    %end = scf.for %w = %number to %items step %count iter_args(%n = %c0) -> (index) {
+      tile.fill %ring[%n] from %keys[%w] : !ring, !view
+      %n_1 = arith.addi %n, %c1 : index
+      scf.yield %n_1 : index
+    }
+  } compute warps = 8 registers = 240 {
+    %number, %count = tile.worker %items
+    %end = scf.for %w = %number to %items step %count iter_args(%n = %c0) -> (index) {
+      %even = arith.cmpi eq, %w, %c0 : index
+      %a = tile.await %ring[%n] : !ring -> !tile_
+      tile.release %ring[%n] : !ring
+      %n_1 = scf.if %even -> (index) {
+        %one = arith.addi %n, %c1 : index
+        scf.yield %one : index
+      } else {
+        %other = arith.addi %n, %c1 : index
+        scf.yield %other : index
+      }
+      scf.yield %n_1 : index
+    }
+  }
+  return
+}

@@ -68,10 +68,10 @@ Result cuDeviceGetName(char *name, int length, Ordinal device) {
   return device == 5 ? 0 : invalidValue;
 }
 Result cuDeviceGetAttribute(int *value, int attribute, Ordinal device) {
-  *value = attribute == attributeComputeMajor   ? capability() / 10
-           : attribute == attributeComputeMinor ? capability() % 10
+  *value = attribute == attributeComputeMajor      ? capability() / 10
+           : attribute == attributeComputeMinor    ? capability() % 10
            : attribute == attributeMultiprocessors ? 84
-                                                : 101376;
+                                                   : 101376;
   return device == 5 ? 0 : invalidValue;
 }
 Result cuDevicePrimaryCtxRetain(Context *context, Ordinal) {
