@@ -192,27 +192,35 @@ private:
     if (summedOver && function->hasAttr("attn.lengths"))
       BlankOp::create(builder, ring, n, load.getView(), load.getAt());
     next[ring] = builder.createOrFold<arith::AddIOp>(load.getLoc(), n, arith::ConstantIndexOp::create(builder, 1));
-    builder.setInsertionPointAfter(lastUse(load));
-    ReleaseOp::create(builder, ring, n);
+    SmallVector<Operation *> uses = usesOf(load);
+    release(ring, n, *load->getBlock(), load, uses);
     load.getTile().replaceAllUsesWith(await.getTile());
     load.erase();
   }
 
-  /// The last operation of the load's block in which the tile is still read: a product, or the wait that ends it.
-  Operation *lastUse(LoadOp load) {
-    Operation *last = load;
-    auto visit = [&](Operation *user) {
-      Operation *here = load->getBlock()->findAncestorOpInBlock(*user);
-      if (last->isBeforeInBlock(here))
-        last = here;
-    };
-    for (Operation *user : load->getUsers()) {
-      visit(user);
+  /// Where a tile is read: in products, until the waits that end them.
+  static SmallVector<Operation *> usesOf(LoadOp load) {
+    SmallVector<Operation *> uses(load->getUsers());
+    for (Operation *user : load->getUsers())
       if (auto start = dyn_cast<DotStartOp>(user))
-        for (Operation *end : start.getResult().getUsers())
-          visit(end);
+        llvm::append_range(uses, start->getUsers());
+    return uses;
+  }
+
+  /// Writes the release behind the last use in a block: where that is a branch, in both of its ways, so that what
+  /// follows the use there does not hold the buffer. Without a use, in front of `begin`.
+  void release(Ring ring, Value n, Block &block, Operation *begin, ArrayRef<Operation *> uses) {
+    Operation *last = nullptr;
+    for (Operation *use : uses)
+      if (Operation *here = block.findAncestorOpInBlock(*use); here && (!last || last->isBeforeInBlock(here)))
+        last = here;
+    if (auto branch = dyn_cast_or_null<scf::IfOp>(last); branch && branch.elseBlock()) {
+      for (Region &way : branch->getRegions())
+        release(ring, n, way.front(), &way.front().front(), uses);
+      return;
     }
-    return last;
+    last ? builder.setInsertionPointAfter(last) : builder.setInsertionPoint(begin);
+    ReleaseOp::create(builder, ring, n);
   }
 
   func::FuncOp function;
@@ -381,12 +389,18 @@ public:
 
 private:
   static void passThrough(StoreOp store, Value ring) {
-    for (Operation *user : llvm::make_early_inc_range(ring.getUsers()))
-      if (isa<ReleaseOp>(user)) {
-        if (user->getBlock() != store->getBlock())
-          return;
-        user->moveAfter(store);
-      }
+    SmallVector<ReleaseOp> releases;
+    for (Operation *user : ring.getUsers()) {
+      if (auto await = dyn_cast<AwaitOp>(user); await && await->getBlock() != store->getBlock())
+        return;
+      if (auto release = dyn_cast<ReleaseOp>(user))
+        releases.push_back(release);
+    }
+    OpBuilder builder(store->getContext());
+    builder.setInsertionPointAfter(store);
+    ReleaseOp::create(builder, store.getLoc(), ring, releases.front().getNumber());
+    for (ReleaseOp release : releases)
+      release.erase();
     store.getViaMutable().assign(ring);
   }
 

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "passes/FunctionEmitter.h"
+#include "passes/LoopSteps.h"
 #include "passes/TileLowering.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -573,16 +574,20 @@ LogicalResult TileLowering::lowerFor(scf::ForOp loop) {
   llvm::append_range(inits, flatten(loop.getInitArgs()));
   TypeRange types = ValueRange(inits).getTypes();
   Value to = scalar(loop.getUpperBound());
-  Value any = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, inits[0], to);
-  auto guarded = scf::IfOp::create(builder, types, any, /*withElse=*/true);
   OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(&guarded.getElseRegion().front());
-  scf::YieldOp::create(builder, inits);
-  builder.setInsertionPointToStart(&guarded.getThenRegion().front());
+  scf::IfOp guarded;
+  if (!isOverItems(loop)) { // a program that is started has an item
+    Value any = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, inits[0], to);
+    guarded = scf::IfOp::create(builder, types, any, /*withElse=*/true);
+    builder.setInsertionPointToStart(&guarded.getElseRegion().front());
+    scf::YieldOp::create(builder, inits);
+    builder.setInsertionPointToStart(&guarded.getThenRegion().front());
+  }
   Value outer[] = {thread, lane, warp, group, quadColumn};
   readGeometry();
   auto repeated = scf::WhileOp::create(builder, types, inits);
-  scf::YieldOp::create(builder, repeated.getResults());
+  if (guarded)
+    scf::YieldOp::create(builder, repeated.getResults());
 
   SmallVector<Location> places(types.size(), builder.getLoc());
   Block *body = builder.createBlock(&repeated.getBefore(), {}, types, places);
@@ -599,7 +604,7 @@ LogicalResult TileLowering::lowerFor(scf::ForOp loop) {
   scf::ConditionOp::create(builder, more, yielded);
   Block *after = builder.createBlock(&repeated.getAfter(), {}, types, places);
   scf::YieldOp::create(builder, after->getArguments());
-  bind(loop.getResults(), guarded.getResults().drop_front());
+  bind(loop.getResults(), (guarded ? guarded->getResults() : repeated->getResults()).drop_front());
   std::tie(thread, lane, warp, group, quadColumn) = std::tie(outer[0], outer[1], outer[2], outer[3], outer[4]);
   return success();
 }
