@@ -382,26 +382,31 @@ public:
     for (auto ring : function.getBody().front().getOps<RingOp>()) {
       RankedTensorType read = ring.getRing().getType().getTile();
       if (ring.getRing().getType().getStages() == 1 && read.getDimSize(0) == stored.getDimSize(0) &&
-          read.getDimSize(1) >= stored.getDimSize(1) && sharedLayoutOf(read) == sharedLayoutOf(stored))
-        return passThrough(store, ring);
+          read.getDimSize(1) >= stored.getDimSize(1) && sharedLayoutOf(read) == sharedLayoutOf(stored) &&
+          passThrough(store, ring))
+        return;
     }
   }
 
 private:
-  static void passThrough(StoreOp store, Value ring) {
+  /// Lets a store use the buffer of what is loaded once an item, and moves the release behind it.
+  static bool passThrough(StoreOp store, Value ring) {
     SmallVector<ReleaseOp> releases;
     for (Operation *user : ring.getUsers()) {
       if (auto await = dyn_cast<AwaitOp>(user); await && await->getBlock() != store->getBlock())
-        return;
+        return false;
       if (auto release = dyn_cast<ReleaseOp>(user))
         releases.push_back(release);
     }
+    if (releases.empty())
+      return false;
     OpBuilder builder(store->getContext());
     builder.setInsertionPointAfter(store);
     ReleaseOp::create(builder, store.getLoc(), ring, releases.front().getNumber());
     for (ReleaseOp release : releases)
       release.erase();
     store.getViaMutable().assign(ring);
+    return true;
   }
 
   /// Buffers of all rings, each at a multiple of what swizzles repeat after, and two barriers for each.

@@ -168,8 +168,13 @@ LogicalResult TileLowering::fillByBoxes(FillOp op) {
 }
 
 bool endsInside(StoreOp store) {
+  std::function<bool(Value)> isSize = [&](Value value) {
+    if (auto product = value.getDefiningOp<arith::MulIOp>()) // tokens and the heads of a group
+      return isSize(product.getLhs()) && isSize(product.getRhs());
+    return value.getDefiningOp<memref::DimOp>() || matchPattern(value, m_Constant());
+  };
   auto view = store.getView().getDefiningOp<ViewOp>();
-  return view && !view.getLength().getDefiningOp<memref::DimOp>() && !matchPattern(view.getLength(), m_Constant());
+  return view && !isSize(view.getLength());
 }
 
 /// Whether nothing but stores passes through a ring.
@@ -178,6 +183,8 @@ bool TileLowering::isOwnBuffer(Value ring) { return llvm::all_of(ring.getUsers()
 /// A box writes 64 rows, and ends only where the tensor does: rows of a warpgroup of which some do not exist, though
 /// the tensor has room for them, are written one by one.
 LogicalResult TileLowering::storeByBoxes(StoreOp op) {
+  if (failed(checkBox(op, 64, view(op.getView()))))
+    return failure();
   readGeometry();
   if (!endsInside(op))
     return storeBox(op), success();
@@ -197,8 +204,6 @@ LogicalResult TileLowering::storeByBoxes(StoreOp op) {
 void TileLowering::storeBox(StoreOp op) {
   auto type = cast<RankedTensorType>(op.getTile().getType());
   const LoweredView &to = view(op.getView());
-  if (failed(checkBox(op, 64, to)))
-    return failure();
   SharedAttr layout = layoutOfStore(op);
   int64_t rows = type.getDimSize(0), groupBytes = 64 * layout.getSwizzle();
   Value group = warpgroupNumber();

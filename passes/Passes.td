@@ -255,10 +255,10 @@ def DistributePrograms : Pass<"distribute-programs", "::mlir::func::FuncOp"> {
     before the next group, so its keys are read from memory once. Query heads that share their keys are neighbours and
     stay together. How many keys there are may be known only at launch; the size of a group is then computed with them.
 
-    Alternatives: one item a program, what is left when the attribute is missing or another word. It costs the start of a program per
-    item and leaves the multiprocessor idle while the first tiles of the next item arrive, but a program that ends
-    early is replaced at once, which a fixed share of items cannot do. Items handed out by a counter in memory would
-    join both; it needs a counter that every launch sets back, and a result that no longer says who computed it.
+    Alternatives: one item a program, what is left when the attribute is missing or another word. It costs the start of
+    a program per item and leaves the multiprocessor idle while the first tiles of the next item arrive, but a program
+    that ends early is replaced at once, which a fixed share of items cannot do. Items handed out by a counter in memory
+    would join both; that needs a counter which every launch sets back.
 
     Refuses a function with another number of `tile.program` than one.
 
@@ -436,7 +436,9 @@ def SplitLoops : Pass<"split-loops", "::mlir::func::FuncOp"> {
     A loop whose masks carry an `unless %t in [%a to %b]` clause becomes up to three loops in a row over the same tile
     numbers: before %a with the mask, from %a to %b without, from %b on with it. A part that is empty for every size is
     left out. Where masked tiles stand on both sides, as with a window, an outer loop of two rounds of (masked, full)
-    serves all three parts with two bodies. Each loop is named by the attribute `tile.part`; the name becomes its label.
+    serves all three parts with two bodies. Where lengths are data (`attn.lengths`) %a and %b are kept below %end, which
+    they are by themselves only for a row that exists. Each loop is named by the attribute `tile.part`; the name becomes
+    its label.
 
     It stands last among the passes on tiles, so that all others see one body.
 

@@ -114,6 +114,14 @@ ValueRange splitAroundMiddle(OpBuilder &builder, scf::ForOp loop, Value from, Va
   return rounds.getResults();
 }
 
+/// The bounds of the clause count on a row that exists. Where lengths are data a program may have none, and its tiles
+/// would not end where the loop does: warps that load would not bring what warps that compute wait for.
+void keepInside(OpBuilder &builder, scf::ForOp loop, Masks &masks) {
+  for (Value *bound : {&masks.from, &masks.to})
+    if (!sameNumber(*bound, loop.getLowerBound()) && !sameNumber(*bound, loop.getUpperBound()))
+      *bound = arith::MinSIOp::create(builder, loop.getLoc(), *bound, loop.getUpperBound());
+}
+
 /// With `oneBody` every tile is masked, for kernels whose code shall be small.
 LogicalResult split(scf::ForOp loop, bool oneBody) {
   FailureOr<Masks> masks = masksOf(loop);
@@ -129,6 +137,8 @@ LogicalResult split(scf::ForOp loop, bool oneBody) {
   APInt step;
   if (!matchPattern(loop.getStep(), m_ConstantInt(&step)) || !step.isOne())
     return masks->all.front().emitOpError("expects a loop over tile numbers, so a step of 1");
+  if (loop->getParentOfType<func::FuncOp>()->hasAttr("attn.lengths"))
+    keepInside(builder, loop, *masks);
   Value first = loop.getLowerBound(), end = loop.getUpperBound(), from = masks->from, to = masks->to;
   if (!sameNumber(first, from) && !sameNumber(to, end)) {
     loop.replaceAllUsesWith(splitAroundMiddle(builder, loop, from, to));
