@@ -121,6 +121,9 @@ func.func @groups(%q_m: !mem, %o_m: !mem, %p: tensor<128x64xf16>)
   %s = tile.dot %q, trans_b %q : !q, !q -> tensor<128x128xf32>
   tile.store %zero, %eight[%c0] : !acc, !view
   tile.store %zero, %three[%c0] : !acc, !view
+  return
+}
+
 // A load behind a branch goes on with what the branch hands on, and what rows are computed with may be carried.
 // CHECK-LABEL: func.func @behind_branch(
 // CHECK: tile.roles load
