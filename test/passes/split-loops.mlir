@@ -31,6 +31,28 @@ func.func @causal_parts(%free: index, %end: index, %query: !view, %keys: !view, 
   return %r#0, %r#1 : !scores, index
 }
 
+// Where lengths are data there may be no row that the bound was meant for: it is kept below the loop's own.
+
+// CHECK-LABEL: func.func @kept_inside
+// CHECK-SAME: %[[FREE:[a-z0-9]+]]: index, %[[END:[a-z0-9]+]]: index
+// CHECK: %[[INSIDE:.*]] = arith.minsi %[[FREE]], %[[END]]
+// CHECK: scf.for %{{.*}} = %c0 to %[[INSIDE]] step
+// CHECK: } {tile.part = "full"}
+// CHECK: scf.for %{{.*}} = %[[INSIDE]] to %[[END]] step
+// CHECK: } {tile.part = "masked"}
+func.func @kept_inside(%free: index, %end: index, %query: !view, %keys: !view, %row: index, %s: !scores) -> !scores
+    attributes {attn.lengths} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %r = scf.for %t = %c0 to %end step %c1 iter_args(%x = %s) -> (!scores) {
+    %col = arith.muli %t, %c64 : index
+    %m = tile.mask %x by [@causal] rows %query[%row] cols %keys[%col] unless %t in [%c0 to %free] : !scores, !view, !view
+    scf.yield %m : !scores
+  }
+  return %r : !scores
+}
+
 // Masked tiles on both sides of the full ones: two rounds of (masked, full) with two bodies, not three. In the second
 // round nothing is full.
 
