@@ -131,12 +131,9 @@ def Tile_WorkerOp : Tile_Op<"worker", [Pure]> {
   let description = [{
     The launch starts one program on each multiprocessor of the device, and not more than there are items. This one is
     number `number` of `count`, counted from 0; it takes the items number, number + count, and so on.
-
     ```mlir
     func.func @kernel(%items: index) {
       %number, %count = tile.worker %items
-      scf.for %item = %number to %items step %count {
-      }
       return
     }
     ```
@@ -293,8 +290,7 @@ def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
   let description = [{
     Elements are rounded once to the view's type. Columns beyond the view's are dropped. `via` names a ring whose buffer
     the tile passes through on its way, so that a copy by boxes writes whole rows. The buffer of a ring that fills also
-    go through must not be read any more, and is free when the store is done; one of the store's own may still be read
-    afterwards, until the next store through it.
+    go through must not be read any more, and is free afterwards; one of the store's own is read until the next store.
 
     ```mlir
     func.func @store(%o: tensor<128x128xf32>, %out: !tile.view<128 x bf16>, %row: index) {

@@ -483,17 +483,6 @@ LogicalResult TileLowering::lowerProgram(ProgramOp op) {
   return success();
 }
 
-/// Programs share out what would be a grid; as many are started as multiprocessors can take one each.
-LogicalResult TileLowering::lowerWorker(WorkerOp op) {
-  scalars[op.getNumber()] = NVVM::BlockIdXOp::create(builder, builder.getI32Type());
-  scalars[op.getCount()] = NVVM::GridDimXOp::create(builder, builder.getI32Type());
-  std::string text = describe(op.getItems());
-  if (StringRef inner(text); inner.starts_with("(") && inner.ends_with(")"))
-    text = inner.drop_front().drop_back();
-  target->setAttr("attn.grid", builder.getStringAttr("min(" + text + ", multiprocessors)"));
-  return success();
-}
-
 LogicalResult TileLowering::lowerScalarLoad(memref::LoadOp op) {
   Value address = pointerParameter(op.getMemref());
   int64_t bytes = std::max<int64_t>(1, op.getMemRefType().getElementTypeBitWidth() / 8);

@@ -7,6 +7,7 @@
 // `empty` with, which lets the first fills through a fresh barrier.
 #include "passes/SharedFragments.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -110,6 +111,17 @@ LogicalResult TileLowering::lowerRoles(RolesOp op) {
   builder.setInsertionPoint(roles.elseBlock()->getTerminator());
   ptxEffect(llvm::formatv("setmaxnreg.inc.sync.aligned.u32 {0};", op.getComputeRegisters()).str(), "", {});
   return lowerRole(op.getCompute());
+}
+
+/// Programs share out what would be a grid; as many are started as multiprocessors can take one each.
+LogicalResult TileLowering::lowerWorker(WorkerOp op) {
+  scalars[op.getNumber()] = NVVM::BlockIdXOp::create(builder, builder.getI32Type());
+  scalars[op.getCount()] = NVVM::GridDimXOp::create(builder, builder.getI32Type());
+  std::string text = describe(op.getItems());
+  if (StringRef inner(text); inner.starts_with("(") && inner.ends_with(")"))
+    text = inner.drop_front().drop_back().str();
+  target->setAttr("attn.grid", builder.getStringAttr("min(" + text + ", multiprocessors)"));
+  return success();
 }
 
 /// The body of a role. What is computed once is computed once in each, behind the branch to it.
