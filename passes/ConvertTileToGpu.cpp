@@ -110,6 +110,30 @@ bool TileLowering::onlyCopiedByBoxes(Value memory) {
          });
 }
 
+/// Tensors of which an operation reads elements by address, as function parameters or lists.
+static SmallVector<Value> elementsReadBy(Operation *op) {
+  auto read = llvm::TypeSwitch<Operation *, SmallVector<Value>>(op)
+                  .Case([](ViewOp op) -> SmallVector<Value> {
+                    return {op.getRowOf(), op.getStarts(), op.getTable(), op.getPositions()};
+                  })
+                  .Case([](LocateOp op) -> SmallVector<Value> { return {op.getStarts()}; })
+                  .Case([](HeldOp op) -> SmallVector<Value> { return {op.getRuns()}; })
+                  .Case([](memref::LoadOp op) -> SmallVector<Value> { return {op.getMemref()}; })
+                  .Case<ApplyOp, MaskOp>([](auto op) { return llvm::to_vector(op.getParams()); })
+                  .Default([](Operation *) { return SmallVector<Value>(); });
+  llvm::erase_if(read, [](Value value) { return !value || !isa<MemRefType>(value.getType()); });
+  return read;
+}
+
+/// Sizes that an operation's lowering looks at beside those that are values.
+static SmallVector<std::pair<Value, int64_t>> sizesReadBy(Operation *op) {
+  if (auto locate = dyn_cast<LocateOp>(op))
+    return {{locate.getStarts(), 0}};
+  if (auto held = dyn_cast<HeldOp>(op))
+    return {{held.getRuns(), 1}};
+  return {};
+}
+
 /// What the function is launched with: addresses, then sizes, then strides, then scalars, as far as they are used.
 void TileLowering::collectParameters() {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext(), 1), wide = builder.getI64Type();
@@ -130,40 +154,20 @@ void TileLowering::collectParameters() {
     if (isa<MemRefType>(argument.getType()) && !onlyCopiedByBoxes(argument))
       add("address " + argumentName(argument), pointer);
   source.walk([&](memref::DimOp op) { add("size " + describe(op.getResult()), builder.getI32Type()); });
-  auto addSize = [&](Value memory, int64_t dimension) {
-    if (cast<MemRefType>(memory.getType()).isDynamicDim(dimension))
-      add("size " + nameOfSize(memory, dimension), builder.getI32Type());
-  };
-  source.walk([&](LocateOp op) { addSize(op.getStarts(), 0); });
-  source.walk([&](HeldOp op) { addSize(op.getRuns(), 1); });
-  auto addStrides = [&](Value memory, ArrayRef<int64_t> dimensions) {
-    for (int64_t dimension : dimensions)
+  source.walk([&](Operation *op) {
+    for (auto [memory, dimension] : sizesReadBy(op))
+      if (cast<MemRefType>(memory.getType()).isDynamicDim(dimension))
+        add("size " + nameOfSize(memory, dimension), builder.getI32Type());
+  });
+  auto addStrides = [&](Value memory, int64_t dimensions) {
+    for (int64_t dimension = 0; dimension < dimensions; ++dimension)
       add("stride " + argumentName(memory) + " " + Twine(dimension), wide);
   };
   source.walk([&](Operation *op) {
-    auto addAll = [&](Value memory) {
-      if (memory)
-        addStrides(memory, llvm::to_vector(llvm::seq<int64_t>(0, cast<MemRefType>(memory.getType()).getRank())));
-    };
-    if (auto view = dyn_cast<ViewOp>(op)) {
-      if (!onlyCopiedByBoxes(view.getBase()))
-        addStrides(view.getBase(), view.getStarts() ? ArrayRef<int64_t>{0, 1} : ArrayRef<int64_t>{0, 1, 2});
-      for (Value list : {view.getRowOf(), view.getStarts(), view.getTable(), view.getPositions()})
-        addAll(list);
-    }
-    if (auto locate = dyn_cast<LocateOp>(op))
-      addAll(locate.getStarts());
-    if (auto held = dyn_cast<HeldOp>(op))
-      addAll(held.getRuns());
-    if (auto load = dyn_cast<memref::LoadOp>(op))
-      addStrides(load.getMemref(), llvm::to_vector(llvm::seq<int64_t>(0, load.getMemRefType().getRank())));
-    // Tensors that score and mask functions read.
-    ValueRange functionParameters = isa<ApplyOp>(op)  ? ValueRange(cast<ApplyOp>(op).getParams())
-                                    : isa<MaskOp>(op) ? ValueRange(cast<MaskOp>(op).getParams())
-                                                      : ValueRange();
-    for (Value parameter : functionParameters)
-      if (auto type = dyn_cast<MemRefType>(parameter.getType()))
-        addStrides(parameter, llvm::to_vector(llvm::seq<int64_t>(0, type.getRank())));
+    if (auto view = dyn_cast<ViewOp>(op); view && !onlyCopiedByBoxes(view.getBase()))
+      addStrides(view.getBase(), view.getStarts() ? 2 : 3);
+    for (Value memory : elementsReadBy(op))
+      addStrides(memory, cast<MemRefType>(memory.getType()).getRank());
   });
   for (BlockArgument argument : source.getArguments())
     if (!isa<MemRefType>(argument.getType()))

@@ -394,6 +394,30 @@ FailureOr<Value> FunctionEmitter::result(ElementPlace at, Value elementValue) {
 
 //===-- masks ------------------------------------------------------------------===//
 
+/// What a form comes to without its key: a sum of integers of `type`.
+FailureOr<Value> FunctionEmitter::sumOfRow(const AffineForm &form, int64_t slot, Type type) {
+  auto constant = [&](int64_t c) -> Value {
+    return arith::ConstantOp::create(builder, builder.getIntegerAttr(type, c));
+  };
+  Value sum = constant(form.constant);
+  auto add = [&](int64_t coefficient, Value x) {
+    Value term = arith::MulIOp::create(builder, resize(x, type), constant(coefficient));
+    sum = arith::AddIOp::create(builder, sum, term);
+  };
+  if (form.row)
+    add(form.row, rowIndex(slot));
+  if (form.query)
+    add(form.query, lowering.positionOf(lowering.view(place.rows), rowIndex(slot)));
+  for (const AffineForm::Term &term : form.symbols) {
+    auto symbol = value(term.symbol, {slot, -1});
+    if (failed(symbol))
+      return failure();
+    if (term.coefficient)
+      add(term.coefficient, *symbol);
+  }
+  return sum;
+}
+
 /// With the column's coefficient k, the largest (k < 0) or smallest (k > 0) constant part of a column for which the
 /// form holds in this row; for k = 0 whether it holds at all. i32, or i1 for k = 0.
 FailureOr<Value> FunctionEmitter::limit(const AffineForm &form, int64_t slot) {
@@ -409,28 +433,18 @@ FailureOr<Value> FunctionEmitter::limit(const AffineForm &form, int64_t slot) {
   auto constant = [&](int64_t c) -> Value {
     return arith::ConstantOp::create(builder, builder.getIntegerAttr(type, c));
   };
-  Value rest = constant(form.constant);
+  auto sum = sumOfRow(form, slot, type);
+  if (failed(sum))
+    return failure();
+  Value rest = *sum;
   auto add = [&](int64_t coefficient, Value x) {
-    if (!coefficient)
-      return;
     Value term = arith::MulIOp::create(builder, resize(x, type), constant(coefficient));
     rest = arith::AddIOp::create(builder, rest, term);
   };
-  const LoweredView &rows = lowering.view(place.rows);
-  if (form.row)
-    add(form.row, rowIndex(slot));
-  if (form.query)
-    add(form.query, lowering.positionOf(rows, rowIndex(slot)));
   if (firstKey)
     add(form.key, firstKey);
   if (firstColumn)
     add(form.column, firstColumn);
-  for (const AffineForm::Term &term : form.symbols) {
-    auto symbol = value(term.symbol, {slot, -1});
-    if (failed(symbol))
-      return failure();
-    add(term.coefficient, *symbol);
-  }
   if (k == 0)
     return arith::CmpIOp::create(builder, arith::CmpIPredicate::sge, rest, constant(0)).getResult();
   if (std::abs(k) > 1)
@@ -452,21 +466,10 @@ FailureOr<Value> FunctionEmitter::evaluate(const AffineForm &form, ElementPlace 
   auto constant = [&](int64_t c) -> Value { return lowering.i64(c); };
   Value &known = limits[{&form, at.slot}]; // what the row says: all but the key
   if (!known) {
-    Value sum = constant(form.constant);
-    auto add = [&](int64_t coefficient, Value x) {
-      sum = arith::AddIOp::create(builder, sum, arith::MulIOp::create(builder, resize(x, type), constant(coefficient)));
-    };
-    if (form.row)
-      add(form.row, rowIndex(at.slot));
-    if (form.query)
-      add(form.query, lowering.positionOf(lowering.view(place.rows), rowIndex(at.slot)));
-    for (const AffineForm::Term &term : form.symbols) {
-      auto symbol = value(term.symbol, {at.slot, -1});
-      if (failed(symbol))
-        return failure();
-      add(term.coefficient, *symbol);
-    }
-    known = sum;
+    auto ofRow = sumOfRow(form, at.slot, type);
+    if (failed(ofRow))
+      return failure();
+    known = *ofRow;
   }
   Value sum = known;
   auto addOfColumn = [&](int64_t coefficient, unsigned coordinate) {

@@ -64,6 +64,7 @@ private:
   mlir::Value columnNumber(int64_t column);
   bool listsPositions(mlir::Value viewValue);
   bool isListedPosition(mlir::BlockArgument argument);
+  mlir::FailureOr<mlir::Value> sumOfRow(const AffineForm &form, int64_t slot, mlir::Type type);
   mlir::FailureOr<mlir::Value> evaluate(const AffineForm &form, ElementPlace place);
   mlir::FailureOr<mlir::Value> limit(const AffineForm &form, int64_t slot);
   mlir::FailureOr<mlir::Value> compareAffine(const AffineForm &form, ElementPlace place);

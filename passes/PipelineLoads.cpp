@@ -122,12 +122,7 @@ struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
     OpBuilder ringBuilder = OpBuilder::atBlockBegin(&function.getBody().front());
 
     // Loads that stand before all loops: begun where they stand, awaited right before the first loop that reads them.
-    SmallVector<std::pair<LoadOp, Value>> early;
-    for (auto load : function.getBody().front().getOps<LoadOp>())
-      if (feedsProduct(load) || llvm::any_of(load->getUsers(), [](Operation *user) {
-            return user->getParentOfType<scf::ForOp>() != nullptr;
-          }))
-        early.push_back({load, LoopPipeliner::makeRing(ringBuilder, load, 1)});
+    SmallVector<std::pair<LoadOp, Value>> early = earlyLoads(function, ringBuilder);
 
     SmallVector<scf::ForOp> loops;
     function.walk([&](scf::ForOp loop) { loops.push_back(loop); });
@@ -156,6 +151,16 @@ struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
       if (!pipeliner.empty())
         pipeliner.rewriteBody();
     }
+  }
+
+  static SmallVector<std::pair<LoadOp, Value>> earlyLoads(func::FuncOp function, OpBuilder &ringBuilder) {
+    SmallVector<std::pair<LoadOp, Value>> early;
+    for (auto load : function.getBody().front().getOps<LoadOp>())
+      if (feedsProduct(load) || llvm::any_of(load->getUsers(), [](Operation *user) {
+            return user->getParentOfType<scf::ForOp>() != nullptr;
+          }))
+        early.push_back({load, LoopPipeliner::makeRing(ringBuilder, load, 1)});
+    return early;
   }
 
   /// Behind a loop one fill is under way that it did not come to, of no rows: when it has landed, all have, and the

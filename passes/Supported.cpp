@@ -29,7 +29,6 @@ public:
       found.values = typeOf(found.output.getValues(), true);
       found.result = cast<RankedTensorType>(found.output.getOutput().getType());
       if (found.query && found.keys && found.values) {
-        checkPlaces();
         checkHeadDims();
         checkElementTypes();
         checkPacked();
@@ -104,20 +103,6 @@ private:
       return all;
     }
     return isa_and_nonnull<ShareOp, AtOp>(maker) ? partsOf(maker->getOperand(0)) : 1;
-  }
-
-  /// Queries are where results are written; keys bring their values along.
-  void checkPlaces() {
-    Value query = found.scores.getQuery();
-    while (auto at = query.getDefiningOp<AtOp>())
-      query = at.getOf();
-    if (Operation *maker = query.getDefiningOp(); maker && !isa<DenseOp, RaggedOp>(maker))
-      fail(found.scores) << "a query that is a tensor, attn.dense or attn.ragged, or these through attn.at, got '"
-                         << maker->getName().getStringRef() << "'";
-    Value keys = found.scores.getKeys(), values = found.output.getValues();
-    auto isPlain = [](Value value) { return !value.getDefiningOp() || value.getDefiningOp<DenseOp>(); };
-    if (keys != values && !(isPlain(keys) && isPlain(values)))
-      fail(found.output) << "the sequence of the keys, which their values belong to";
   }
 
   /// A function that is missing is not our business: linking the library reports it.

@@ -165,7 +165,7 @@ attn.kernel @latent(%q: !q, %kv: !kv) -> (o: !o) {
 !pool = tensor<?x16x8x128xbf16>
 !pos = tensor<?x?xi32>
 module attributes {attn.target = {chip = "sm_80"}} {
-attn.kernel @joined_entries(%q: !q, %k: !pool, %v: !pool, %table: tensor<?x?xi32>, %lens: tensor<?xi32>, %k2: !q, %v2: !q,
+attn.kernel @joined_entries(%q: !q, %k: !pool, %v: !pool, %table: tensor<?x?xi32>, %lens: tensor<?xi32>,
                             %row_of: tensor<?x?xi32>) -> (o: !q) {
   %pages = attn.pages %k, %v[%table, %lens] : !pool, !pool [tensor<?x?xi32>, tensor<?xi32>]
   %shared = attn.share %pages
@@ -186,24 +186,6 @@ attn.kernel @joined_list(%q: !q, %k: !pool, %v: !pool, %table: tensor<?x?xi32>, 
   %s = attn.scores %qs, %c : !attn.seq, !attn.seq
   %p = attn.softmax %s
   %o = attn.output %p, %c : !attn.seq -> !q
-  attn.return %o : !q
-}
-attn.kernel @query_in_pages(%k: !pool, %v: !pool, %table: tensor<?x?xi32>, %lens: tensor<?xi32>) -> (o: !pool) {
-  %queries = attn.pages %k[%table, %lens] : !pool [tensor<?x?xi32>, tensor<?xi32>]
-  %c = attn.pages %k, %v[%table, %lens] : !pool, !pool [tensor<?x?xi32>, tensor<?xi32>]
-  // expected-error @below {{expects a query that is a tensor, attn.dense or attn.ragged, or these through attn.at, got 'attn.pages'}}
-  %s = attn.scores %queries, %c : !attn.seq, !attn.seq
-  %p = attn.softmax %s
-  %o = attn.output %p, %c : !attn.seq -> !pool
-  attn.return %o : !pool
-}
-attn.kernel @other_values(%q: !q, %k: !pool, %v: !pool, %table: tensor<?x?xi32>, %other: tensor<?x?xi32>, %lens: tensor<?xi32>) -> (o: !q) {
-  %c = attn.pages %k[%table, %lens] : !pool [tensor<?x?xi32>, tensor<?xi32>]
-  %d = attn.pages %v[%other, %lens] : !pool [tensor<?x?xi32>, tensor<?xi32>]
-  %s = attn.scores %q, %c : !q, !attn.seq
-  %p = attn.softmax %s
-  // expected-error @below {{expects the sequence of the keys, which their values belong to}}
-  %o = attn.output %p, %d : !attn.seq -> !q
   attn.return %o : !q
 }
 }

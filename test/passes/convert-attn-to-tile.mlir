@@ -11,9 +11,9 @@
 // CHECK-SAME: %[[V:[a-z0-9]+]]: memref<{{[^>]*}}>> {attn.dims = {{.*}}, attn.name = "v"}
 // CHECK-SAME: %[[O:[a-z0-9]+]]: memref<{{[^>]*}}>> {attn.dims = {{.*}}, attn.name = "o", attn.result}
 // CHECK-SAME: attributes {tile.stages = 2 : i64, tile.warps = 4 : i64}
-// CHECK: %[[ROWS:.*]] = memref.dim %[[Q]], %c1
-// CHECK: %[[BLOCKS:.*]] = arith.ceildivui %[[ROWS]], %c64
-// CHECK: %[[BATCHES:.*]] = memref.dim %[[Q]], %c0
+// CHECK-DAG: %[[ROWS:.*]] = memref.dim %[[Q]], %c1
+// CHECK-DAG: %[[BLOCKS:.*]] = arith.ceildivui %[[ROWS]], %c64
+// CHECK-DAG: %[[BATCHES:.*]] = memref.dim %[[Q]], %c0
 // CHECK: %[[P:.*]]:3 = tile.program %[[BLOCKS]], %c4, %[[BATCHES]]
 // CHECK: %[[LAST:.*]] = arith.subi %[[BLOCKS]], %c1
 // CHECK: %[[BLOCK:.*]] = arith.subi %[[LAST]], %[[P]]#0
@@ -245,12 +245,13 @@ attn.kernel @start_and_groups(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
 // CHECK-NOT: arith.divui
 // CHECK: %[[NQ:.*]] = memref.dim %[[Q]], %c1
 // CHECK: %[[NK:.*]] = memref.dim
-// CHECK: %[[LENGTH:.*]] = arith.muli %[[NQ]], %c3
 // CHECK: %[[POSITION:.*]] = arith.subi %[[NK]], %[[NQ]]
+// CHECK: %[[LENGTH:.*]] = arith.muli %[[NQ]], %c3
 // CHECK: tile.view %[[Q]][%[[P]]#2, %[[P]]#1] length %[[LENGTH]] packed 3 position %[[POSITION]] :
 // CHECK: tile.view %{{.*}}[%[[P]]#2, %[[P]]#1] length %[[NK]] :
 // CHECK: tile.view %{{.*}}[%[[P]]#2, %[[P]]#1] length %[[NK]] :
-// CHECK: tile.view %{{.*}}[%[[P]]#2, %[[P]]#1] length %[[LENGTH]] packed 3 :
+// CHECK: %[[WRITTEN:.*]] = arith.muli %[[NQ]], %{{.*}}
+// CHECK: tile.view %{{.*}}[%[[P]]#2, %[[P]]#1] length %[[WRITTEN]] packed 3 :
 !q = tensor<?x?x6x64xf16>
 !kv = tensor<?x?x2x64xf16>
 attn.kernel @packed(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
