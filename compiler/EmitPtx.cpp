@@ -204,6 +204,8 @@ KernelParameter parameterOf(StringRef text) {
   else if (kind == "stride") {
     parameter.what = KernelParameter::Kind::Stride;
     dimension.getAsInteger(10, parameter.dimension);
+  } else if (kind == "workspace") {
+    parameter = {KernelParameter::Kind::Workspace, {}, 0, Expression::parse(rest.str())};
   } else if (kind == "map") { // NAME box [1, 128, 1, 64] swizzle 128
     parameter.what = KernelParameter::Kind::Map;
     auto [box, swizzle] = dimension.drop_front(StringRef("box [").size()).split("] swizzle ");
@@ -214,6 +216,13 @@ KernelParameter parameterOf(StringRef text) {
     swizzle.getAsInteger(10, parameter.swizzle);
   }
   return parameter;
+}
+
+/// Whether an entry gets the address of a tensor.
+bool reads(const KernelEntry &entry, StringRef tensor) {
+  return llvm::any_of(entry.parameters, [&](const KernelParameter &parameter) {
+    return parameter.what == KernelParameter::Kind::Address && parameter.name == tensor;
+  });
 }
 
 KernelEntry entryOf(LLVM::LLVMFuncOp function) {
@@ -229,9 +238,8 @@ KernelEntry entryOf(LLVM::LLVMFuncOp function) {
       entry.tensorMaps.push_back(parameter.name);
   if (!function->hasAttr("attn.unaligned"))
     for (auto argument : function->getAttrOfType<ArrayAttr>("attn.arguments").getAsRange<DictionaryAttr>())
-      if (std::string name = argument.getAs<StringAttr>("name").str();
-          argument.get("rows") && !llvm::is_contained(entry.tensorMaps, name))
-        entry.required.push_back({argument.getAs<StringAttr>("name").str(), 16});
+      if (std::string name = argument.getAs<StringAttr>("name").str(); argument.get("rows") && reads(entry, name))
+        entry.required.push_back({name, 16});
   return entry;
 }
 
@@ -242,14 +250,19 @@ std::vector<std::string> wordsOf(ArrayAttr words) {
   return all;
 }
 
-/// A function is a kernel of its own, or, as a fallback, the next alternative of the kernel before it.
+/// A function begins a kernel, or it is a later step (`attn.step`) or a fallback (`attn.unaligned`) of the one before
+/// it.
 std::vector<KernelSection> sectionsOf(ModuleOp module) {
   std::vector<KernelSection> sections;
   for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
     if (!function->hasAttr("attn.arguments"))
       continue;
-    if (function->hasAttr("attn.unaligned") && !sections.empty()) {
-      sections.back().steps.back().alternatives.push_back(entryOf(function));
+    auto step = function->getAttrOfType<IntegerAttr>("attn.step");
+    size_t number = step ? step.getInt() : 0;
+    if ((number || function->hasAttr("attn.unaligned")) && !sections.empty()) {
+      std::vector<KernelStep> &steps = sections.back().steps;
+      steps.resize(std::max(steps.size(), number + 1));
+      steps[number].alternatives.push_back(entryOf(function));
       continue;
     }
     KernelSection section;
@@ -260,7 +273,8 @@ std::vector<KernelSection> sectionsOf(ModuleOp module) {
       for (auto words : facts.getAsRange<ArrayAttr>())
         if (std::optional<DataFact> fact = dataFactOf(wordsOf(words)))
           section.facts.push_back(*fact);
-    section.workspace = Expression::parse("0");
+    auto workspace = function->getAttrOfType<StringAttr>("attn.workspace");
+    section.workspace = Expression::parse(workspace ? workspace.str() : "0");
     section.steps.push_back({{entryOf(function)}});
     sections.push_back(std::move(section));
   }

@@ -59,8 +59,13 @@ private:
     out << "kernel     @" << stages.spec.getSymName() << " for " << target.chip;
     for (const NamedDimension &dimension : dynamicDimensions())
       out << ", " << dimension.name << " = " << dimension.size;
-    out << "\nschedule   prefill, block_q = " << tiles.blockQ << ", block_kv = " << tiles.blockKv
-        << ", num_stages = " << tiles.numStages << ", num_warps = " << tiles.numWarps;
+    out << "\nschedule   " << (shape.decode ? "decode" : "prefill") << ", block_q = " << tiles.blockQ
+        << ", block_kv = " << tiles.blockKv << ", num_stages = " << tiles.numStages
+        << ", num_warps = " << tiles.numWarps;
+    if (shape.decode)
+      out << ", num_splits = " << choice.numSplits;
+    if (choice.numSplits > 1)
+      out << " of " << choice.leastKeys << " keys or more";
     if (tiles.packed > 1)
       out << ", packed = " << tiles.packed;
     out << "\n           " << describe(choice.origin) << "\n";

@@ -140,6 +140,26 @@ LogicalResult WalkOp::verify() {
   return success();
 }
 
+LogicalResult WorkspaceOp::verify() {
+  auto type = cast<MemRefType>(getMemory().getType());
+  if (!type.getLayout().isIdentity())
+    return emitOpError("expects a contiguous tensor, got ") << type;
+  if (static_cast<int64_t>(getSizes().size()) != type.getNumDynamicDims())
+    return emitOpError("expects a size for each of ")
+           << type.getNumDynamicDims() << " dynamic dimensions, got " << getSizes().size();
+  return success();
+}
+
+LogicalResult ColumnsOp::verify() {
+  ViewType all = getView().getType(), some = getSome().getType();
+  if (some.getElement() != all.getElement())
+    return emitOpError("expects columns of ") << all.getElement() << ", got " << some.getElement();
+  if (some.getColumns() <= 0 || some.getColumns() % 8 || all.getColumns() % some.getColumns())
+    return emitOpError("expects a multiple of 8 columns that divides ")
+           << all.getColumns() << ", got " << some.getColumns();
+  return success();
+}
+
 /// What a list that is looked up has to be: integers, in a tensor of one of these ranks.
 static LogicalResult verifyList(Operation *op, StringRef name, Value list, ArrayRef<int64_t> ranks) {
   if (!list)
@@ -148,7 +168,7 @@ static LogicalResult verifyList(Operation *op, StringRef name, Value list, Array
   if (type.getElementType().isSignlessInteger() && llvm::is_contained(ranks, type.getRank()))
     return success();
   return op->emitOpError("expects ") << name << " to be integers of rank " << llvm::interleaved(ranks, " or ")
-                                    << ", got " << type;
+                                     << ", got " << type;
 }
 
 LogicalResult ViewOp::verify() {
@@ -172,7 +192,8 @@ LogicalResult ViewOp::verify() {
     return emitOpError("expects sequences behind one another or in pages, got both");
   if (getTable() && base.isDynamicDim(1))
     return emitOpError("expects pages of a static size, got ") << base;
-  if (failed(verifyList(getOperation(), "starts", getStarts(), {1})) || failed(verifyList(getOperation(), "rows", getRowOf(), {2})) ||
+  if (failed(verifyList(getOperation(), "starts", getStarts(), {1})) ||
+      failed(verifyList(getOperation(), "rows", getRowOf(), {2})) ||
       failed(verifyList(getOperation(), "positions", getPositions(), {getStarts() ? 1 : 2})) ||
       failed(verifyList(getOperation(), "the table of pages", getTable(), {2, 3})))
     return failure();

@@ -2,6 +2,7 @@
 // choose-schedule: completes schedule<...> for the target, and refuses what cannot be lowered or cannot run.
 #include "passes/ChooseSchedule.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/DecodeCost.h"
 #include "passes/Passes.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -13,7 +14,7 @@ namespace attn {
 
 namespace {
 
-constexpr StringLiteral prefill = "prefill";
+constexpr StringLiteral prefill = "prefill", decode = "decode";
 
 /// Checks what is written in schedule<...>, each number by itself and then whether they fit the target together.
 class Chooser {
@@ -26,8 +27,14 @@ public:
       checkGiven();
     if (failedOnce)
       return failure();
-    if (std::optional<Choice> choice = chooseTiles(shape, given, target))
+    if (std::optional<Choice> choice = chooseTiles(shape, given, target)) {
+      if (shape.decode)
+        chooseShares(shape, schedule ? schedule.getNumSplits() : 0, target, *choice);
+      // What was chosen before stays.
+      if (auto share = kernel->getAttrOfType<DenseI64ArrayAttr>("attn.share"))
+        choice->leastKeys = share[0];
       return *choice;
+    }
     refuseTooLarge();
     return failure();
   }
@@ -40,10 +47,16 @@ private:
 
   void checkGiven() {
     StringRef name = schedule.getName().getValue();
-    if (!name.empty() && name != prefill)
-      fail() << "a schedule that exists (" << prefill << "), got '" << name << "'";
-    if (schedule.getNumSplits())
+    if (!name.empty() && name != prefill && name != decode)
+      fail() << "a schedule that exists (" << prefill << ", " << decode << "), got '" << name << "'";
+    if (name == prefill && schedule.getNumSplits())
       fail() << "no num_splits: '" << prefill << "' does not split sequences, got " << schedule.getNumSplits();
+    if (shape.decode && schedule.getNumSplits() > 1 && !shape.canSplit)
+      fail()
+          << "num_splits = 1: only keys of one dense sequence or in pages, and queries of one tensor, are split, got "
+          << schedule.getNumSplits();
+    if (schedule.getNumSplits() > TileLimits::maxSplits)
+      fail() << "num_splits of at most " << TileLimits::maxSplits << ", got " << schedule.getNumSplits();
     checkNumbers();
   }
 
@@ -112,6 +125,9 @@ struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
     std::optional<Overlap> given;
     if (ScheduleAttr schedule = kernel.getScheduleAttr())
       given = schedule.getOverlap();
+    if (shape.decode && given.value_or(Overlap::None) != Overlap::None)
+      return kernel.emitOpError("expects overlap to be none: '")
+             << decode << "' waits for keys, not for products, got " << stringifyOverlap(*given);
     if (servesWarpgroups(shape, tiles, target))
       return std::optional(given.value_or(Overlap::OutputBehind));
     if (given.value_or(Overlap::None) == Overlap::None)
@@ -135,9 +151,13 @@ struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
     FailureOr<std::optional<Overlap>> overlap = chooseOverlap(kernel, shape, tiles, target);
     if (failed(overlap))
       return failure();
-    kernel.setScheduleAttr(ScheduleAttr::get(context, StringAttr::get(context, prefill), tiles.blockQ, tiles.blockKv,
-                                             tiles.numStages, tiles.numWarps, /*num_splits=*/0,
-                                             shape.group == 1 ? 0 : tiles.packed, *overlap));
+    kernel.setScheduleAttr(ScheduleAttr::get(context, StringAttr::get(context, shape.decode ? decode : prefill),
+                                             tiles.blockQ, tiles.blockKv, tiles.numStages, tiles.numWarps,
+                                             choice->numSplits, shape.group == 1 ? 0 : tiles.packed, *overlap));
+    if (choice->numSplits > 1) {
+      int64_t least = llvm::alignTo(choice->leastKeys, tiles.blockKv);
+      kernel->setAttr("attn.share", DenseI64ArrayAttr::get(context, {least, tiles.blockKv}));
+    }
     return success();
   }
 };
@@ -192,6 +212,15 @@ private:
   ModuleOp module;
 };
 
+/// As the schedule says; where it says nothing, by the rows that meet the keys of a head, if their number is known.
+bool isDecode(ScheduleAttr schedule, const KernelShape &shape) {
+  if (schedule && !schedule.getName().getValue().empty())
+    return schedule.getName().getValue() == decode;
+  if (schedule && schedule.getNumSplits())
+    return true;
+  return shape.seqQ && *shape.seqQ * shape.group <= mostDecodeRows;
+}
+
 } // namespace
 
 KernelShape shapeOf(const Attention &attention) {
@@ -207,14 +236,17 @@ KernelShape shapeOf(const Attention &attention) {
       work.visit(function);
   shape.scoreOperations = work.operations;
   shape.loadsByKey = work.loads;
-  shape.group = headsOf(attention.query) / headsOf(attention.keys);
   ScoresOp scores = attention.scores;
   Value query = scores.getQuery(), keys = scores.getKeys();
+  shape.heads = headsOf(attention.query);
+  shape.group = shape.heads / headsOf(attention.keys);
   shape.gathers = !isStrided(query) || !isStrided(keys);
   if (isStrided(query))
     shape.seqQ = staticSize(attention.query, 1);
   if (isStrided(keys))
     shape.seqKv = staticSize(attention.keys, 1);
+  shape.decode = isDecode(scores->getParentOfType<KernelOp>().getScheduleAttr(), shape);
+  shape.canSplit = keysOfKnownCapacity(query, keys);
   return shape;
 }
 

@@ -10,6 +10,7 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
 #include "passes/DataFacts.h"
+#include "passes/KeyShares.h"
 #include "passes/ScheduleInstance.h"
 #include "passes/ScheduleText.h"
 #include "passes/SequenceViews.h"
@@ -29,7 +30,7 @@ namespace {
 class KernelConversion {
 public:
   KernelConversion(KernelOp kernel, Attention attention)
-      : kernel(kernel), attention(attention), schedule(kernel.getScheduleAttr()),
+      : kernel(kernel), attention(attention), schedule(kernel.getScheduleAttr()), shares(shareRuleOf(kernel)),
         builder(kernel.getLoc(), kernel.getContext()), symbols(kernel->getParentOfType<ModuleOp>()) {}
 
   LogicalResult run() {
@@ -38,10 +39,22 @@ public:
     ScheduleTypes types = scheduleTypes();
     text = parseSchedule(types, kernel.getContext());
     assert(text && "every schedule of the library parses");
-    createWrapper();
+    createWrapper(".tiles", schedule.getNumWarps(), schedule.getNumStages());
+    func::FuncOp forward = wrapper;
+    // A complete schedule names an overlap where products are those of warpgroups.
+    if (std::optional<Overlap> overlap = schedule.getOverlap()) {
+      wrapper->setAttr("tile.atom", builder.getStringAttr(stringifyAtom(Atom::wgmma_m64k16)));
+      wrapper->setAttr("tile.overlap", builder.getStringAttr(stringifyOverlap(*overlap)));
+      wrapper->setAttr("tile.distribution", builder.getStringAttr("persistent"));
+    }
     if (failed(createFunctions()))
       return failure();
     writeBody();
+    if (isSplit())
+      writeMerge();
+    StringAttr name = kernel.getSymNameAttr();
+    symbols.erase(kernel);
+    forward.setSymNameAttr(name);
     return success();
   }
 
@@ -71,7 +84,7 @@ private:
     types.blockKv = schedule.getBlockKv();
     types.operand = attention.query.getElementType();
     types.output = attention.result.getElementType();
-    types.toExp2 = (scaleInExponent ? scale : 1.0) * 1.4426950408889634;
+    types.scale = scaleInExponent ? scale : 1.0;
     return types;
   }
 
@@ -109,7 +122,8 @@ private:
     });
   }
 
-  void createWrapper() {
+  /// A function with the arguments and results of the kernel; the builder stands in it.
+  void createWrapper(StringRef suffix, int64_t warps, int64_t stages) {
     SmallVector<NamedValue> values = argumentsOf(kernel);
     size_t inputs = values.size();
     for (const NamedValue &result : resultsOf(kernel))
@@ -121,7 +135,7 @@ private:
       types.push_back(
           memoryType(value.type, i < inputs ? isData(kernel.getBody().getArgument(i)) : value.name == output));
     builder.setInsertionPoint(kernel);
-    wrapper = func::FuncOp::create(builder, (kernel.getSymName() + ".tiles").str(), builder.getFunctionType(types, {}));
+    wrapper = func::FuncOp::create(builder, (kernel.getSymName() + suffix).str(), builder.getFunctionType(types, {}));
     for (auto [i, value] : llvm::enumerate(values)) {
       wrapper.setArgAttr(i, "attn.name", builder.getStringAttr(value.name));
       if (i >= inputs)
@@ -132,16 +146,10 @@ private:
       if (isa<ShapedType>(value.type))
         wrapper.setArgAttr(i, "attn.dims", builder.getArrayAttr(dims));
     }
-    wrapper->setAttr("tile.warps", builder.getI64IntegerAttr(schedule.getNumWarps()));
-    wrapper->setAttr("tile.stages", builder.getI64IntegerAttr(schedule.getNumStages()));
+    wrapper->setAttr("tile.warps", builder.getI64IntegerAttr(warps));
+    wrapper->setAttr("tile.stages", builder.getI64IntegerAttr(stages));
     if (Attribute unaligned = kernel->getAttr("attn.unaligned"))
       wrapper->setAttr("attn.unaligned", unaligned);
-    // A complete schedule names an overlap where products are those of warpgroups.
-    if (std::optional<Overlap> overlap = schedule.getOverlap()) {
-      wrapper->setAttr("tile.atom", builder.getStringAttr(stringifyAtom(Atom::wgmma_m64k16)));
-      wrapper->setAttr("tile.overlap", builder.getStringAttr(stringifyOverlap(*overlap)));
-      wrapper->setAttr("tile.distribution", builder.getStringAttr("persistent"));
-    }
     Block *body = wrapper.addEntryBlock();
     for (auto [from, to] : llvm::zip(kernel.getBody().getArguments(), body->getArguments().take_front(inputs)))
       arguments.map(from, to);
@@ -168,9 +176,10 @@ private:
     return {};
   }
 
-  Value resultView(Value chainValue, int64_t columns, Type element, const SequencePart &query, Value head) {
+  Value resultView(Value chainValue, int64_t columns, Type element, const SequencePart &query, Value head,
+                   int64_t packed) {
     if (std::string name = nameOfResult(chainValue); !name.empty())
-      return views.viewOfResult(memoryNamed(name), query, head, packed());
+      return views.viewOfResult(memoryNamed(name), query, head, packed);
     return AbsentOp::create(builder, ViewType::get(kernel.getContext(), columns, element));
   }
 
@@ -218,10 +227,30 @@ private:
     return packed() == 1 ? tokens : arith::MulIOp::create(builder, tokens, views.index(packed())).getResult();
   }
 
-  /// Which rows a program has: the sequence, its number, and the first row.
+  /// Which rows a program has: the head, the sequence's number, and the first row; and which share of the keys.
   struct Work {
-    Value head, batch, row;
+    Value head, batch, row, share;
   };
+
+  /// Keys of a sequence are shared among programs, whose partial results a second step merges.
+  bool isSplit() const { return shares.most > 1; }
+
+  /// The most keys that a sequence can have, as shapes say; only asked where keys are shared.
+  Value capacity() {
+    Value keys = attention.scores.getKeys(), memory = arguments.lookup(tensorOf(keys, false));
+    auto pages = keys.getDefiningOp<PagesOp>();
+    if (!pages)
+      return views.sizeOf(memory, 1);
+    Value held = views.sizeOf(arguments.lookup(pages.getTable()), 1);
+    return arith::MulIOp::create(builder, held, views.sizeOf(memory, 1));
+  }
+
+  PartialResults partialResults() {
+    Value queries = attention.scores.getQuery(), q = arguments.lookup(tensorOf(queries, false));
+    return PartialResults(builder, views,
+                          {KeyShares(builder, shares).count(capacity()), views.countOf(queries), views.sizeOf(q, 1),
+                           headsOf(attention.query), attention.result.getShape().back()});
+  }
 
   /// Programs: row tiles vary fastest, so that programs that run together read the same keys; the rows with the most
   /// keys under a causal mask come first. Sequences of a packed batch have blocks one behind the other.
@@ -239,6 +268,8 @@ private:
       Value rows = rowsOf(views.sizeOf(arguments.lookup(tensorOf(queries, false)), 1));
       extents = {arith::CeilDivUIOp::create(builder, rows, blockQ), views.index(heads / packed()), batches};
     }
+    if (isSplit())
+      extents.push_back(KeyShares(builder, shares).count(capacity()));
     auto program = ProgramOp::create(builder, SmallVector<Type>(extents.size(), builder.getIndexType()), extents);
     Value last = arith::SubIOp::create(builder, extents[0], views.index(1));
     Value block = arith::SubIOp::create(builder, last, program.getIds()[0]), batch;
@@ -250,7 +281,8 @@ private:
     } else {
       batch = program.getIds()[2];
     }
-    return {program.getIds()[1], batch, arith::MulIOp::create(builder, block, blockQ)};
+    Value row = arith::MulIOp::create(builder, block, blockQ);
+    return {program.getIds()[1], batch, row, isSplit() ? program.getIds().back() : Value()};
   }
 
   static RaggedOp raggedOf(Value queries) {
@@ -313,29 +345,130 @@ private:
       columns = hideKeysOfEmptyBlock(work.row, rowsOf(query.length), keyParts, valueParts);
     Value queryView = views.viewOfQuery(query, work.head, packed());
     Value keyView = viewOf(keyParts, false, kvHead), valueView = viewOf(valueParts, true, kvHead);
-    Value outView = resultView(attention.output.getOutput(), attention.result.getShape().back(),
-                               attention.result.getElementType(), query, work.head);
-    Value lseView = resultView(attention.softmax.getLse(), 1, builder.getF32Type(), query, work.head);
     if (keyParts.size() > 1)
       columns = ExtentOp::create(builder, builder.getIndexType(), keyView);
     links.query = queryView;
     links.row = work.row;
-    ScheduleInstance(*text, links, builder)
-        .inlineFunction("forward",
-                        {work.row, views.index(0), columns, queryView, keyView, valueView, outView, lseView});
+    inlineForward(work, query, {queryView, keyView, valueView}, columns);
     func::ReturnOp::create(builder);
     if (lengthsAreData(kernel))
       wrapper->setAttr("attn.lengths", builder.getUnitAttr());
     if (ArrayAttr facts = dataFactsOf(kernel); !facts.empty())
       wrapper->setAttr("attn.facts", facts);
-    StringAttr name = kernel.getSymNameAttr();
-    symbols.erase(kernel);
-    wrapper.setSymNameAttr(name);
+  }
+
+  /// The walk over all `columns` keys or a share of them, and what becomes of its results.
+  void inlineForward(const Work &work, const SequencePart &query, ValueRange sequences, Value columns) {
+    Value from = views.index(0), to = columns;
+    if (isSplit())
+      std::tie(from, to) = KeyShares(builder, shares).range(work.share, columns);
+    SmallVector<Value> operands{work.row, from, to};
+    llvm::append_range(operands, sequences);
+    if (isSplit()) {
+      auto [outputs, maxima, sums] = partialResults().of(work.share, work.batch, work.head, query.length, packed());
+      operands.append({outputs, maxima, sums});
+    } else {
+      operands.push_back(resultView(attention.output.getOutput(), attention.result.getShape().back(),
+                                    attention.result.getElementType(), query, work.head, packed()));
+      operands.push_back(resultView(attention.softmax.getLse(), 1, builder.getF32Type(), query, work.head, packed()));
+    }
+    ScheduleInstance(*text, links, builder).inlineFunction(isSplit() ? "forward_partial" : "forward", operands);
+  }
+
+  //===-- merge ----------------------------------------------------------------===//
+
+  /// A program of the merge: rows are all heads of some tokens, but only some columns of them, so that few rows are
+  /// enough for many programs and the loads of several parts for its registers.
+  struct MergeWork {
+    static constexpr int64_t warps = 1, rowsOfTile = 16 * warps, mostColumns = 32;
+    Value row, batch, column, length;
+    int64_t columns = mostColumns;
+  };
+
+  /// The second step: rows of the result from what all shares of their sequence left of them.
+  void writeMerge() {
+    int64_t heads = headsOf(attention.query), headDim = attention.result.getShape().back();
+    MergeWork work;
+    while (headDim % work.columns)
+      work.columns -= 8;
+    text = parseMergeSchedule(
+        {MergeWork::rowsOfTile, work.columns, attention.result.getElementType(), scaleInExponent ? scale : 1.0},
+        kernel.getContext());
+    assert(text && "every schedule of the library parses");
+    createWrapper("_merge", MergeWork::warps, /*stages=*/1);
+    wrapper->setAttr("attn.step", builder.getI64IntegerAttr(1));
+    while (symbols.lookup(wrapper.getSymName())) // the user may have a kernel of that name
+      wrapper.setSymName((wrapper.getSymName() + "_").str());
+
+    Value queries = attention.scores.getQuery(), batches = views.countOf(queries);
+    Value tokens = views.sizeOf(arguments.lookup(tensorOf(queries, false)), 1);
+    Value rows = arith::MulIOp::create(builder, tokens, views.index(heads));
+    Value blocks = arith::CeilDivUIOp::create(builder, rows, views.index(MergeWork::rowsOfTile));
+    auto ids = ProgramOp::create(builder, SmallVector<Type>(3, builder.getIndexType()),
+                                 ValueRange{blocks, views.index(headDim / work.columns), batches})
+                   .getIds();
+    work.row = arith::MulIOp::create(builder, ids[0], views.index(MergeWork::rowsOfTile));
+    work.column = arith::MulIOp::create(builder, ids[1], views.index(work.columns));
+    work.batch = ids[2];
+    work.length = views.partsOf(queries, work.batch, batches).front().length;
+    inlineMerge(work, batches);
+    func::ReturnOp::create(builder);
+  }
+
+  Value columnsOf(Value view, const MergeWork &work) {
+    auto type = ViewType::get(kernel.getContext(), work.columns, cast<ViewType>(view.getType()).getElement());
+    if (view.getDefiningOp<AbsentOp>())
+      return AbsentOp::create(builder, type);
+    return ColumnsOp::create(builder, type, view, work.column);
+  }
+
+  void inlineMerge(const MergeWork &work, Value batches) {
+    int64_t heads = headsOf(attention.query);
+    Value none = views.index(0), all = views.partsOf(attention.scores.getKeys(), work.batch, batches).front().length;
+    Value used = KeyShares(builder, shares).used(all);
+    PartialResults partials = partialResults();
+    links.row = work.row;
+    if (Value given = attention.softmax.getSink()) {
+      links.sinkMemory = arguments.lookup(given);
+      links.query = partials.of(none, work.batch, none, work.length, heads).sums;
+    }
+    ScheduleInstance merge(*text, links, builder);
+    links.written["parts"] = [&](ValueRange state) {
+      SmallVector<Value> operands{none, used};
+      llvm::append_range(operands, state);
+      return merge.inlineFunction("stack", operands);
+    };
+    links.written["part"] = [&](ValueRange operands) {
+      Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, operands[0], operands[1]);
+      Value length = arith::SelectOp::create(builder, exists, work.length, none);
+      return loadPart(partials.of(operands[0], work.batch, none, length, heads), work);
+    };
+    // One program of each row writes its lse.
+    Value writes = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, work.column, none);
+    SequencePart rows, lseRows;
+    rows.batch = lseRows.batch = work.batch;
+    rows.length = work.length;
+    lseRows.length = arith::SelectOp::create(builder, writes, work.length, none);
+    Value output = resultView(attention.output.getOutput(), attention.result.getShape().back(),
+                              attention.result.getElementType(), rows, none, heads);
+    Value lse = resultView(attention.softmax.getLse(), 1, builder.getF32Type(), lseRows, none, heads);
+    merge.inlineFunction("merge", {work.row, columnsOf(output, work), lse});
+  }
+
+  /// (acc, m, l) of a part; rows that do not exist weigh nothing.
+  SmallVector<Value> loadPart(const PartialResults::Views &part, const MergeWork &work) {
+    auto types = text->lookupSymbol<func::FuncOp>("part").getFunctionType().getResults();
+    auto load = [&](unsigned i, Value view, float otherwise) -> Value {
+      return LoadOp::create(builder, types[i], view, work.row, llvm::APFloat(otherwise));
+    };
+    constexpr float lowest = std::numeric_limits<float>::lowest();
+    return {load(0, columnsOf(part.outputs, work), 0), load(1, part.maxima, lowest), load(2, part.sums, 0)};
   }
 
   KernelOp kernel;
   Attention attention;
   ScheduleAttr schedule;
+  ShareRule shares;
   ImplicitLocOpBuilder builder;
   SymbolTable symbols;
   OwningOpRef<ModuleOp> text;

@@ -150,9 +150,12 @@ void TileLowering::collectParameters() {
       else if (auto store = dyn_cast<StoreOp>(op); store && store.getVia())
         add(boxOf(store), map, true);
     });
+  auto isMeasured = [](Operation *user) { return isa<memref::DimOp>(user); };
   for (BlockArgument argument : source.getArguments())
-    if (isa<MemRefType>(argument.getType()) && !onlyCopiedByBoxes(argument))
+    if (isa<MemRefType>(argument.getType()) && !onlyCopiedByBoxes(argument) &&
+        !llvm::all_of(argument.getUsers(), isMeasured))
       add("address " + argumentName(argument), pointer);
+  source.walk([&](WorkspaceOp op) { add("workspace " + describe(op.getOffset()), pointer); });
   source.walk([&](memref::DimOp op) { add("size " + describe(op.getResult()), builder.getI32Type()); });
   source.walk([&](Operation *op) {
     for (auto [memory, dimension] : sizesReadBy(op))
@@ -160,7 +163,7 @@ void TileLowering::collectParameters() {
         add("size " + nameOfSize(memory, dimension), builder.getI32Type());
   });
   auto addStrides = [&](Value memory, int64_t dimensions) {
-    for (int64_t dimension = 0; dimension < dimensions; ++dimension)
+    for (int64_t dimension = 0; isa<BlockArgument>(memory) && dimension < dimensions; ++dimension) // others are contiguous
       add("stride " + argumentName(memory) + " " + Twine(dimension), wide);
   };
   source.walk([&](Operation *op) {
@@ -200,8 +203,11 @@ ArrayAttr TileLowering::describeArguments() {
   return builder.getArrayAttr(all);
 }
 
-Value TileLowering::pointerParameter(Value argument) {
-  return target.getArgument(parameterIndex.lookup(("address " + argumentName(argument)).str()));
+Value TileLowering::pointerParameter(Value memory) {
+  auto workspace = memory.getDefiningOp<WorkspaceOp>();
+  std::string name =
+      workspace ? "workspace " + describe(workspace.getOffset()) : ("address " + argumentName(memory)).str();
+  return target.getArgument(parameterIndex.lookup(name));
 }
 
 Value TileLowering::hiddenZero() {
@@ -221,8 +227,10 @@ Value TileLowering::hiddenZero() {
   return i32(0); // known to be that, so nothing waits
 }
 
-Value TileLowering::strideParameter(Value argument, int64_t dimension) {
-  auto name = ("stride " + argumentName(argument) + " " + Twine(dimension)).str();
+Value TileLowering::strideParameter(Value memory, int64_t dimension) {
+  if (memory.getDefiningOp<WorkspaceOp>())
+    return workspaceStrides[memory][dimension];
+  auto name = ("stride " + argumentName(memory) + " " + Twine(dimension)).str();
   return target.getArgument(parameterIndex.lookup(name));
 }
 
@@ -316,7 +324,7 @@ void TileLowering::createFunction() {
   }
   target->setAttr("attn.parameters", builder.getArrayAttr(texts));
   target->setAttr("attn.arguments", describeArguments());
-  for (StringRef name : {"attn.unaligned", "attn.lengths", "attn.facts"})
+  for (StringRef name : {"attn.unaligned", "attn.lengths", "attn.facts", "attn.step"})
     if (Attribute attribute = source->getAttr(name))
       target->setAttr(name, attribute);
   target->setAttr("attn.block", builder.getI64IntegerAttr(threads));
@@ -381,6 +389,8 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
   auto isTile = [](Type type) { return isa<RankedTensorType>(type); };
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
       .Case<ViewOp>([&](auto op) { return lowerView(op); })
+      .Case<WorkspaceOp>([&](auto op) { return lowerWorkspace(op); })
+      .Case<ColumnsOp>([&](auto op) { return lowerColumns(op); })
       .Case<AbsentOp, memref::DimOp>([&](Operation *op) {
         if (auto dim = dyn_cast<memref::DimOp>(op))
           scalars[dim.getResult()] = target.getArgument(parameterIndex.lookup("size " + describe(dim.getResult())));
@@ -395,6 +405,7 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
       .Case<FillOp>([&](auto op) { return lowerFill(op); })
       .Case<AwaitOp>([&](auto op) { return lowerAwait(op); })
       .Case<StoreOp>([&](auto op) { return lowerStore(op); })
+      .Case<LoadOp>([&](auto op) { return lowerLoad(op); })
       .Case<ReleaseOp>([&](auto op) { return lowerRelease(op); })
       .Case<RolesOp>([&](auto op) { return lowerRoles(op); })
       .Case<BlankOp>([&](auto op) { return lowerBlank(op); })

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cost of tiles, and the choice that follows from it.
 #include "passes/CostModel.h"
+#include "passes/DecodeCost.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
@@ -188,6 +189,8 @@ llvm::SmallVector<int64_t> values(int64_t given, int64_t step, int64_t last) {
 
 void forEachCandidate(const KernelShape &shape, const Tiles &given, llvm::function_ref<void(const Tiles &)> visit) {
   llvm::SmallVector<int64_t> warps = {4, 8};
+  if (shape.decode)
+    return forEachDecodeCandidate(shape, given, visit);
   if (given.numWarps)
     warps = {given.numWarps};
   else if (given.blockQ)
@@ -220,7 +223,7 @@ RoleRegisters warpgroupRegisters(int64_t computeWarps) {
 }
 
 bool servesWarpgroups(const KernelShape &shape, const Tiles &tiles, const Target &target) {
-  return !shape.gathers && target.matrix == MatrixGeneration::Wgmma && tiles.numWarps % 4 == 0 &&
+  return !shape.gathers && !shape.decode && target.matrix == MatrixGeneration::Wgmma && tiles.numWarps % 4 == 0 &&
          tiles.blockQ == 16 * tiles.numWarps && tiles.blockQ % std::max<int64_t>(1, tiles.packed) == 0;
 }
 
@@ -289,6 +292,8 @@ static std::optional<Choice> choosePacked(const KernelShape &shape, const Tiles 
 }
 
 std::optional<Choice> chooseTiles(const KernelShape &shape, const Tiles &given, const Target &target) {
+  if (shape.decode)
+    return chooseDecodeTiles(shape, given, target);
   if (!given.packed)
     return choosePacked(shape, given, target);
   if (given.blockQ && given.blockKv && given.numStages && given.numWarps) {

@@ -17,6 +17,9 @@ struct KernelShape {
   bool masks = false;           ///< the kernel has a mask function
   int64_t scoreOperations = 0;  ///< operations of score functions for each score
   bool loadsByKey = false;      ///< a score function reads memory for each key or each score
+  bool decode = false;          ///< few rows to each key head: bound by reading keys, which programs share
+  bool canSplit = false;        ///< decode: a sequence's keys can be shared
+  int64_t heads = 1;            ///< of the queries
   int64_t group = 1;            ///< query heads to each key head
   std::optional<int64_t> seqQ;  ///< number of query tokens of a sequence where it is static
   bool gathers = false;         ///< rows are not copied by boxes: their places are looked up, or there are several
@@ -63,7 +66,7 @@ bool servesWarpgroups(const KernelShape &shape, const Tiles &tiles, const Target
 struct TileLimits {
   static constexpr int64_t rowsPerWarp = 16; ///< block_q is a multiple of this times num_warps
   static constexpr int64_t blockKvStep = 16;
-  static constexpr int64_t maxBlockQ = 256, maxBlockKv = 256, maxStages = 4;
+  static constexpr int64_t maxBlockQ = 256, maxBlockKv = 256, maxStages = 4, maxSplits = 256;
   static constexpr int64_t numWarps[] = {1, 2, 4, 8, 12};
 };
 
@@ -74,6 +77,8 @@ struct Choice {
   Tiles tiles;
   Origin origin = Origin::Model;
   Cost cost;
+  int64_t numSplits = 0; ///< decode: most shares of a sequence
+  int64_t leastKeys = 0; ///< decode: of a share but the last
 };
 
 /// Completes `given`. Tuned rows that agree with it and run on the target as they did where they were tuned are taken

@@ -32,7 +32,7 @@ struct CopyShape {
   CopyShape(RankedTensorType tile, int64_t threads) {
     int64_t rows = tile.getDimSize(0);
     chunksPerRow = tile.getDimSize(1) / 8;
-    lanesPerRow = std::gcd<int64_t>(chunksPerRow, 8);
+    lanesPerRow = std::min(std::gcd<int64_t>(chunksPerRow, 8), threads / 8); // a pass has eight rows at least
     rowsPerPass = threads / lanesPerRow;
     passes = (rows + rowsPerPass - 1) / rowsPerPass;
     chunkSteps = chunksPerRow / lanesPerRow;
@@ -251,6 +251,74 @@ LogicalResult TileLowering::lowerAwait(AwaitOp op) {
   // All threads have landed their part of the tile, and all have finished with what they read before.
   ptxEffect("bar.sync 0;", "~{memory}", {});
   awaited[op.getTile()] = bufferOf(op.getRing(), op.getNumber());
+  return success();
+}
+
+/// What a thread holds of one row: pairs of neighbouring columns, or the value of the row.
+Registers TileLowering::loadRow(const LoweredView &from, Value address, RankedTensorType type) {
+  Type element = from.element, i32Type = builder.getI32Type();
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  if (type.getRank() == 1)
+    return {LLVM::LoadOp::create(builder, element, address, bytes)};
+  Value column = arith::ExtUIOp::create(builder, builder.getI64Type(), quadColumn);
+  address = byteOffset(address, arith::MulIOp::create(builder, column, i64(bytes)));
+  Registers values;
+  for (int64_t n = 0; n < columnAtoms(type); ++n) {
+    bool exists = n * 8 < from.columns; // else padding
+    Value place = byteOffset(address, i64(n * 8 * bytes));
+    if (bytes == 4 && !exists) {
+      values.append(2, f32(0));
+    } else if (bytes == 4 && wideCopies) {
+      llvm::append_range(values, ptxMany("ld.global.v2.f32 {$0, $1}, [$2];", "=f,=f,l", element, 2, place, true));
+    } else if (bytes == 4) {
+      for (int64_t v = 0; v < 2; ++v)
+        values.push_back(LLVM::LoadOp::create(builder, element, byteOffset(place, i64(v * 4)), 4));
+    } else if (!exists || wideCopies) {
+      values.push_back(exists ? LLVM::LoadOp::create(builder, i32Type, place, 4).getResult() : i32(0));
+    } else {
+      Value half[2];
+      for (int64_t v = 0; v < 2; ++v)
+        half[v] = arith::ExtUIOp::create(
+            builder, i32Type, LLVM::LoadOp::create(builder, builder.getI16Type(), byteOffset(place, i64(v * 2)), 2));
+      values.push_back(arith::OrIOp::create(builder, half[0], arith::ShLIOp::create(builder, half[1], i32(16))));
+    }
+  }
+  return values;
+}
+
+/// A tile that no product reads goes from memory to the registers of an accumulator.
+LogicalResult TileLowering::lowerLoad(LoadOp op) {
+  auto type = cast<RankedTensorType>(op.getTile().getType());
+  const LoweredView &from = view(op.getView());
+  if (type.getElementType() != from.element || type.getElementTypeBitWidth() < 16)
+    return op.emitOpError("expects rows of ") << type.getElementType() << " with 16 or 32 bits, got " << from.element;
+  readGeometry();
+  int64_t rowsPerWarp = type.getDimSize(0) / warps, slots = rowsPerWarp / 8;
+  Value first = arith::AddIOp::create(builder, arith::MulIOp::create(builder, warp, i32(rowsPerWarp)), group);
+  first = arith::AddIOp::create(builder, first, scalar(op.getAt()));
+  SmallVector<Registers> rows;
+  for (int64_t slot = 0; slot < slots; ++slot) {
+    Value row = arith::AddIOp::create(builder, first, i32(slot * 8));
+    Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, row, from.length);
+    bool packed = type.getElementTypeBitWidth() == 16;
+    int64_t count = registersOf(type) / slots;
+    SmallVector<Type> types(count, packed ? builder.getI32Type() : type.getElementType());
+    auto loaded = scf::IfOp::create(builder, types, exists, /*withElse=*/true);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loaded.elseBlock());
+    Value otherwise = packed ? i32(0) : f32(type.getRank() == 1 ? op.getOtherwise().convertToFloat() : 0);
+    scf::YieldOp::create(builder, SmallVector<Value>(count, otherwise));
+    builder.setInsertionPointToStart(loaded.thenBlock());
+    scf::YieldOp::create(builder, loadRow(from, addressOf(from, row, exists), type));
+    rows.emplace_back(loaded.getResults());
+  }
+  // Of two rows of an atom the registers take turns.
+  int64_t unit = type.getRank() == 1 ? 1 : type.getElementTypeBitWidth() == 16 ? 1 : 2;
+  Registers &tile = tiles[op.getTile()];
+  for (int64_t atom = 0; atom < slots; atom += 2)
+    for (size_t n = 0; n < rows[atom].size(); n += unit)
+      for (int64_t slot = atom; slot < atom + 2; ++slot)
+        tile.append(rows[slot].begin() + n, rows[slot].begin() + n + unit);
   return success();
 }
 

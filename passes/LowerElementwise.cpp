@@ -36,10 +36,32 @@ LogicalResult TileLowering::lowerTruncation(arith::TruncFOp op) {
   return success();
 }
 
+/// The two columns of each register become two registers.
+LogicalResult TileLowering::lowerExtension(arith::ExtFOp op) {
+  Type element = cast<RankedTensorType>(op.getIn().getType()).getElementType(), f32Type = builder.getF32Type();
+  Registers wide;
+  for (Value pair : registers(op.getIn())) {
+    if (element.isF16()) {
+      llvm::append_range(wide, ptxMany("{ .reg .b16 lo, hi; mov.b32 {lo, hi}, $2; cvt.f32.f16 $0, lo; "
+                                       "cvt.f32.f16 $1, hi; }",
+                                       "=f,=f,r", f32Type, 2, pair));
+      continue;
+    }
+    // The bits of a bf16 are the upper ones of the same number in f32.
+    Value low = arith::ShLIOp::create(builder, pair, i32(16)), high = arith::AndIOp::create(builder, pair, i32(-65536));
+    wide.push_back(LLVM::BitcastOp::create(builder, f32Type, low));
+    wide.push_back(LLVM::BitcastOp::create(builder, f32Type, high));
+  }
+  tiles[op.getOut()] = wide;
+  return success();
+}
+
 LogicalResult TileLowering::lowerElementwise(Operation &op) {
   auto type = cast<RankedTensorType>(op.getResult(0).getType());
   if (auto truncation = dyn_cast<arith::TruncFOp>(op))
     return lowerTruncation(truncation);
+  if (auto extension = dyn_cast<arith::ExtFOp>(op))
+    return lowerExtension(extension);
   if (type.getElementTypeBitWidth() == 16)
     return op.emitOpError("expects tiles of f32: 16-bit tiles are only converted to and multiplied");
   int64_t count = registersOf(type);

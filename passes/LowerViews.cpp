@@ -264,4 +264,47 @@ LogicalResult TileLowering::lowerHeld(HeldOp op) {
   return success();
 }
 
+LogicalResult TileLowering::lowerColumns(ColumnsOp op) {
+  auto source = op.getView().getDefiningOp<ViewOp>();
+  if (!source)
+    return op.emitOpError("expects columns of a tile.view");
+  if (!views.contains(op.getView()) && failed(makeView(source)))
+    return failure();
+  LoweredView some = view(op.getView());
+  some.columns = op.getSome().getType().getColumns();
+  Value first = arith::ExtSIOp::create(builder, builder.getI64Type(), scalar(op.getFirst()));
+  int64_t bytes = some.element.getIntOrFloatBitWidth() / 8;
+  some.address = byteOffset(some.address, arith::MulIOp::create(builder, first, i64(bytes)));
+  views[op.getSome()] = some;
+  return success();
+}
+
+/// Strides follow from the sizes; what a launch needs is said as an expression of sizes.
+LogicalResult TileLowering::lowerWorkspace(WorkspaceOp op) {
+  auto type = cast<MemRefType>(op.getMemory().getType());
+  SmallVector<Value> sizes;
+  std::string bytes = std::to_string(type.getElementTypeBitWidth() / 8);
+  auto dynamic = op.getSizes().begin();
+  for (int64_t size : type.getShape()) {
+    bool known = !ShapedType::isDynamic(size);
+    bytes += " * " + (known ? std::to_string(size) : describe(*dynamic));
+    sizes.push_back(known ? i32(size) : scalar(*dynamic));
+    if (!known)
+      ++dynamic;
+  }
+  Registers strides(sizes.size(), i64(1));
+  for (size_t d = sizes.size(); d-- > 1;)
+    strides[d - 1] =
+        arith::MulIOp::create(builder, strides[d], arith::ExtUIOp::create(builder, builder.getI64Type(), sizes[d]));
+  workspaceStrides[op.getMemory()] = strides;
+  if (std::string offset = describe(op.getOffset()); offset != "0")
+    bytes = offset + " + " + bytes;
+  // An offset that is a sum is where another workspace ends, so this one ends behind it.
+  auto other = target->getAttrOfType<StringAttr>("attn.workspace");
+  if (other && !op.getOffset().getDefiningOp<arith::AddIOp>())
+    bytes = "max(" + other.str() + ", " + bytes + ")";
+  target->setAttr("attn.workspace", builder.getStringAttr(bytes));
+  return success();
+}
+
 } // namespace attn::tile

@@ -45,6 +45,10 @@ def ChooseSchedule : Pass<"choose-schedule", "::mlir::ModuleOp"> {
     tile empty. Warpgroups load boxes of whole tokens, so a group that does not divide block_q goes by warps that copy
     row by row and multiply by themselves; that they are slower is part of the cost.
 
+    Without a name in `schedule<...>`, `decode` is chosen where at most 64 query rows are known to meet the keys of a head.
+    Then keys stream past few rows, programs share them, and `attn.share = [least, granule]` says of which sizes shares are:
+    max(least, ceil(length / num_splits)) keys, rounded up to the granule, whatever else is in the batch.
+
     Refuses, with all faults of all kernels at once: operations that have no lowering yet, head dimensions and element
     types that the matrix instructions do not serve, schedules that do not exist or that nothing can run.
 
@@ -91,6 +95,9 @@ def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
     many that every sequence can begin a block of its own, whatever the lengths, which only the device knows. Each
     program finds its sequence by bisection (`tile.locate`), some ten loads one after another for a batch of a thousand.
     Programs without rows, at most one a sequence, walk no keys.
+
+    Where programs share the keys of a sequence, each leaves (acc, m, l) of its share in the workspace, and a second
+    function, marked `attn.step = 1`, merges them: the instance of another text, `merge.mlir`.
 
     A static positive scale is folded into the factor that turns scores into exponents of two, when no function sees
     the scores; otherwise, and for a scale that is an argument, it is a factor of its own, because for a scale of zero

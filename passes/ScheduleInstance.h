@@ -7,6 +7,8 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/StringMap.h"
+#include <functional>
 
 namespace attn {
 
@@ -19,6 +21,8 @@ struct ScheduleLinks {
   mlir::func::FuncOp sink; ///< gives a row's sink logit; null without a sink
   mlir::Value sinkMemory;
   mlir::Value query, row; ///< the view of the queries and the tile's first row, for the sink
+  /// Functions without a body in the text: what writes them at the builder's place. They may inline others.
+  llvm::StringMap<std::function<llvm::SmallVector<mlir::Value>(mlir::ValueRange)>> written;
 };
 
 /// Clones functions of a schedule's text to the builder's place, with what they call.

@@ -13,6 +13,15 @@ namespace attn {
 
 int64_t paddedColumns(int64_t elements) { return (elements + 15) / 16 * 16; }
 
+static constexpr double log2e = 1.4426950408889634;
+
+/// A number for all elements, with as many digits as an f32 can tell apart.
+static std::string splat(double value) {
+  char number[40];
+  std::snprintf(number, sizeof(number), "dense<%.9e>", value);
+  return number;
+}
+
 /// The paragraph of aliases, as forward.mlir begins with.
 static std::string aliases(const ScheduleTypes &types) {
   std::string text;
@@ -29,6 +38,7 @@ static std::string aliases(const ScheduleTypes &types) {
   view("view_v", types.headDimV, types.operand);
   view("view_out", types.headDimV, types.output);
   view("view_lse", 1, f32);
+  view("view_part", types.headDimV, f32);
   tile("q", types.blockQ, columns, types.operand);
   tile("k", types.blockKv, columns, types.operand);
   tile("v", types.blockKv, columnsV, types.operand);
@@ -37,18 +47,37 @@ static std::string aliases(const ScheduleTypes &types) {
   tile("acc", types.blockQ, columnsV, f32);
   os << "!rows = tensor<" << types.blockQ << "xf32>\n!flags = tensor<" << types.blockQ << "xi1>\n";
   os << "#step = " << types.blockKv << "\n";
-  char number[32];
-  std::snprintf(number, sizeof(number), "%.9e", types.toExp2);
-  os << "#to_exp2 = dense<" << number << "> : !scores\n#to_exp2_rows = dense<" << number << "> : !rows\n";
-  std::snprintf(number, sizeof(number), "%.9e", types.toExp2 * 0.6931471805599453);
-  os << "#to_exp_rows = dense<" << number << "> : !rows\n";
+  os << "#to_exp2 = " << splat(types.scale * log2e) << " : !scores\n";
+  os << "#to_exp2_rows = " << splat(types.scale * log2e) << " : !rows\n";
+  os << "#to_exp_rows = " << splat(types.scale) << " : !rows\n";
   return text;
 }
 
+/// The paragraph of aliases, as merge.mlir begins with.
+static std::string aliases(const MergeTypes &types) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "!view_out = !tile.view<" << types.columns << " x " << types.output << ">\n";
+  os << "!view_lse = !tile.view<1 x f32>\n";
+  os << "!acc = tensor<" << types.rows << "x" << paddedColumns(types.columns) << "xf32>\n";
+  os << "!rows = tensor<" << types.rows << "xf32>\n!flags = tensor<" << types.rows << "xi1>\n";
+  os << "#to_exp2 = " << splat(types.scale * log2e) << " : !rows\n#to_exp = " << splat(types.scale) << " : !rows\n";
+  return text;
+}
+
+/// The text of that name, with another first paragraph.
+static OwningOpRef<ModuleOp> parse(StringRef name, const std::string &paragraph, MLIRContext *context) {
+  StringRef text = templateText(name);
+  std::string instance = paragraph + text.substr(text.find("\n\n")).str();
+  return parseSourceString<ModuleOp>(instance, ParserConfig(context, /*verifyAfterParse=*/false), name);
+}
+
 OwningOpRef<ModuleOp> parseSchedule(const ScheduleTypes &types, MLIRContext *context) {
-  StringRef text = templateText("schedules/forward");
-  std::string instance = aliases(types) + text.substr(text.find("\n\n")).str();
-  return parseSourceString<ModuleOp>(instance, ParserConfig(context, /*verifyAfterParse=*/false), "schedules/forward");
+  return parse("schedules/forward", aliases(types), context);
+}
+
+OwningOpRef<ModuleOp> parseMergeSchedule(const MergeTypes &types, MLIRContext *context) {
+  return parse("schedules/merge", aliases(types), context);
 }
 
 } // namespace attn

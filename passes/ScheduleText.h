@@ -12,7 +12,14 @@ struct ScheduleTypes {
   int64_t blockQ, blockKv;   ///< rows of a tile
   mlir::Type operand;        ///< of queries, keys and values
   mlir::Type output;         ///< of the result
-  double toExp2;             ///< makes a score an exponent of two
+  double scale;              ///< makes a score an exponent of e
+};
+
+/// What the first paragraph of the merge schedule says.
+struct MergeTypes {
+  int64_t rows, columns; ///< of a tile
+  mlir::Type output;     ///< of the result
+  double scale;          ///< makes the maximum of a part an exponent of e
 };
 
 /// Columns of a tile that holds rows of that many elements: matrix instructions take 16 at a time.
@@ -20,5 +27,8 @@ int64_t paddedColumns(int64_t elements);
 
 /// The forward schedule for these types; null, with diagnostics, if its text is broken.
 mlir::OwningOpRef<mlir::ModuleOp> parseSchedule(const ScheduleTypes &types, mlir::MLIRContext *context);
+
+/// The merge schedule for these types; null, with diagnostics, if its text is broken.
+mlir::OwningOpRef<mlir::ModuleOp> parseMergeSchedule(const MergeTypes &types, mlir::MLIRContext *context);
 
 } // namespace attn

@@ -91,6 +91,7 @@ private:
   mlir::LogicalResult lowerElementwise(mlir::Operation &op);
   mlir::Value packPair(mlir::Type element, mlir::Value low, mlir::Value high);
   mlir::LogicalResult lowerTruncation(mlir::arith::TruncFOp op);
+  mlir::LogicalResult lowerExtension(mlir::arith::ExtFOp op);
   mlir::LogicalResult lowerConstant(mlir::arith::ConstantOp op);
   mlir::LogicalResult lowerReduce(ReduceOp op);
   mlir::LogicalResult lowerBroadcast(BroadcastOp op);
@@ -150,6 +151,8 @@ private:
   bool tilesLieInPages(const LoweredView &view, int64_t rows);
   mlir::LogicalResult lowerLocate(LocateOp op);
   mlir::LogicalResult lowerHeld(HeldOp op);
+  mlir::LogicalResult lowerWorkspace(WorkspaceOp op);
+  mlir::LogicalResult lowerColumns(ColumnsOp op);
 
   // LowerCopies.cpp: rings, global memory.
   mlir::LogicalResult lowerRing(RingOp op);
@@ -158,6 +161,8 @@ private:
   mlir::LogicalResult lowerAwait(AwaitOp op);
   mlir::LogicalResult lowerStore(StoreOp op);
   mlir::LogicalResult storeByRows(StoreOp op);
+  mlir::LogicalResult lowerLoad(LoadOp op);
+  Registers loadRow(const LoweredView &from, mlir::Value address, mlir::RankedTensorType type);
   SharedBuffer bufferOf(mlir::Value ring, mlir::Value number);
   mlir::Value copySource(mlir::Value view, int64_t lanesPerRow);
   mlir::Value laneBytes(int64_t lanesPerRow);
@@ -191,8 +196,9 @@ public:
   /// Position of a row of a view, given as a number within it (i32). A list is read at rows that exist only: the number
   /// must be that of one.
   mlir::Value positionOf(const LoweredView &view, mlir::Value row);
-  mlir::Value pointerParameter(mlir::Value argument);
-  mlir::Value strideParameter(mlir::Value argument, int64_t dimension);
+  /// Address and stride in elements of an argument or of a workspace.
+  mlir::Value pointerParameter(mlir::Value memory);
+  mlir::Value strideParameter(mlir::Value memory, int64_t dimension);
   /// A value that is the same in all loops: computed once, before anything else of the function.
   mlir::Value once(llvm::StringRef key, llvm::function_ref<mlir::Value()> create);
   /// This thread's number, for values that are computed once.
@@ -222,6 +228,7 @@ private:
   std::vector<Parameter> parameters;
   llvm::StringMap<unsigned> parameterIndex;
   llvm::StringMap<mlir::Value> computedOnce;
+  llvm::DenseMap<mlir::Value, Registers> workspaceStrides;
   llvm::DenseMap<mlir::Value, mlir::Value> copySources;
   mlir::Operation *topPoint = nullptr; ///< what is computed once is computed before this operation
 

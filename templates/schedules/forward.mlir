@@ -3,6 +3,7 @@
 !view_v   = !tile.view<128 x bf16>
 !view_out = !tile.view<128 x bf16>
 !view_lse = !tile.view<1 x f32>
+!view_part = !tile.view<128 x f32>
 !q        = tensor<128x128xbf16>        // block_q rows of head_dim
 !k        = tensor<64x128xbf16>         // block_kv rows of head_dim
 !v        = tensor<64x128xbf16>         // block_kv rows of the values' head_dim
@@ -14,14 +15,38 @@
 #step         = 64                      // block_kv
 #to_exp2      = dense<0.127517432> : !scores    // what makes a score an exponent of two: scale * log2(e)
 #to_exp2_rows = dense<0.127517432> : !rows
-#to_exp_rows  = dense<0.0883883461> : !rows   // what makes it an exponent of e: scale
+#to_exp_rows  = dense<0.0883883461> : !rows     // the same for an exponent of e: scale
+
+// The whole of a row: what is kept of it becomes its output and lse.
+func.func @forward(%row: index, %from: index, %to: index, %query: !view_qk, %keys: !view_qk, %values: !view_v,
+                   %output: !view_out, %lse: !view_lse) {
+  %acc, %m, %l = func.call @attend(%row, %from, %to, %query, %keys, %values)
+      : (index, index, index, !view_qk, !view_qk, !view_v) -> (!acc, !rows, !rows)
+  %o, %lse_o = func.call @finish(%acc, %m, %l) : (!acc, !rows, !rows) -> (!acc, !rows)
+  tile.store %o, %output[%row] : !acc, !view_out
+  tile.store %lse_o, %lse[%row] : !rows, !view_lse
+  return
+}
+
+// A share of a row's keys: all that is kept is left to the merge as it is. Of a maximum and a sum the merge knows weights
+// as exactly as this loop does, at any size of scores; of their logarithm it would not. A share without keys leaves
+// (0, lowest, 0), which weighs nothing.
+func.func @forward_partial(%row: index, %from: index, %to: index, %query: !view_qk, %keys: !view_qk, %values: !view_v,
+                           %outputs: !view_part, %maxima: !view_lse, %sums: !view_lse) {
+  %acc, %m, %l = func.call @attend(%row, %from, %to, %query, %keys, %values)
+      : (index, index, index, !view_qk, !view_qk, !view_v) -> (!acc, !rows, !rows)
+  tile.store %acc, %outputs[%row] : !acc, !view_part
+  tile.store %m, %maxima[%row] : !rows, !view_lse
+  tile.store %l, %sums[%row] : !rows, !view_lse
+  return
+}
 
 // FlashAttention-2, Algorithm 1: this program owns rows of queries, walks the keys it may see once, and keeps for each
 // row a maximum m, a sum l and an output acc, which it rescales whenever the maximum grows. The maximum is subtracted
 // before the scale is applied, not in one multiply-add with it: the weight of the largest score is then exactly 1, at any
 // size of scores. Rounded to 16 bits and divided by its own sum, a weight of 1 + 2^-10 would not give the value back.
-func.func @forward(%row: index, %from: index, %to: index, %query: !view_qk, %keys: !view_qk, %values: !view_v,
-                   %output: !view_out, %lse: !view_lse) {
+func.func private @attend(%row: index, %from: index, %to: index, %query: !view_qk, %keys: !view_qk, %values: !view_v)
+    -> (!acc, !rows, !rows) {
   %to_exp2 = arith.constant #to_exp2
   %lowest = arith.constant dense<-3.40282347E+38> : !rows
   %no_acc = arith.constant dense<0.0> : !acc
@@ -53,11 +78,7 @@ func.func @forward(%row: index, %from: index, %to: index, %query: !view_qk, %key
     %acc_n = tile.dot %p_lo, %v into %acc_s : !acc, !probs, !v -> !acc
     tile.yield %acc_n, %m_n, %l_n : !acc, !rows, !rows
   }
-
-  %o, %lse_o = func.call @finish(%acc, %m, %l) : (!acc, !rows, !rows) -> (!acc, !rows)
-  tile.store %o, %output[%row] : !acc, !view_out
-  tile.store %lse_o, %lse[%row] : !rows, !view_lse
-  return
+  return %acc, %m, %l : !acc, !rows, !rows
 }
 
 // The factor by which what was summed before shrinks when the maximum grows. The lowest finite number stands for "no key

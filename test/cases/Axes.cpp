@@ -40,6 +40,8 @@ const std::array<AxisRow, AxisCount> &axes() {
       // Heads of a group in the rows of a tile: never, because the kernel says so, or where the number of tokens is
       // static and the compiler finds that it pays.
       {"packed", {"off", "packed", "static"}},
+      // `splits17`: decode, with keys in at most 17 shares, of one tile each where there are few.
+      {"schedule", {"chosen", "splits1", "splits2", "splits3", "splits5", "splits17", "splits32"}},
       // `rows` and `entries` are attn.share by sequence and by entry; `joined` is a shared prefix, pages and new
       // tokens.
       {"keys",
@@ -116,6 +118,7 @@ int64_t Case::batch() const {
   return given > 1 && (on(KeyPlace) || on(QueryPlace)) ? kManySequences : given;
 }
 int64_t Case::pageSize() const { return is(KeyPlace, "pages1") ? 1 : is(KeyPlace, "pages64") ? 64 : 16; }
+int64_t Case::splits() const { return on(Schedule) ? numbers(value(Schedule).substr(6)).first : 0; }
 
 double Case::cost() const {
   // Tiles are computed whole, so short lengths cost like a tile.

@@ -31,6 +31,7 @@ enum Axis : unsigned {
   Layout,
   Data,
   Packed,
+  Schedule,
   PlainCount,            ///< those above vary together in pairwise()
   KeyPlace = PlainCount, ///< where keys and values live
   QueryPlace,            ///< where queries live and stand
@@ -73,6 +74,8 @@ struct Case {
   int64_t batch() const;
   /// Entries of a page, where keys lie in pages.
   int64_t pageSize() const;
+  /// Most shares of a sequence's keys; 0 where the schedule is left to the compiler.
+  int64_t splits() const;
   /// Roughly how many products of scores it takes; for an even split of the work.
   double cost() const;
 };

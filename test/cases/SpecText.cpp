@@ -151,10 +151,12 @@ struct Writer {
     if (c.on(Sink))
       Arguments += ", %sink: !per_head";
     std::string given = schedule;
+    if (c.splits())
+      given = fmt::format("decode, num_splits = {}, block_kv = 16", c.splits());
     if (c.is(Packed, "packed")) {
       int64_t group = c.heads() / c.keyHeads();
       // No warpgroups multiply tiles that a group does not divide: then nothing else can be asked for.
-      given = fmt::format("packed = {}{}", group, given.empty() || 64 % group ? "" : ", " + given);
+      given = fmt::format("{}packed = {}", given.empty() || (!c.splits() && 64 % group) ? "" : given + ", ", group);
     }
     std::string with = given.empty() ? "" : fmt::format(" schedule<{}>", given);
     line(fmt::format("attn.kernel @case({}) -> (o: !o{}){} {{", Arguments, c.on(Lse) ? ", lse: !lse" : "", with));

@@ -440,3 +440,35 @@ func.func @held_pairs(%n: index, %s: memref<?x?x3xi32>) {
   %p = tile.held %s[%n] most %n : memref<?x?x3xi32>
   return
 }
+
+// -----
+
+func.func @workspace_sizes(%n: index) {
+  // expected-error @below {{'tile.workspace' op expects a size for each of 2 dynamic dimensions, got 1}}
+  %w = tile.workspace[%n] sizes %n : memref<?x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @workspace_layout(%n: index) {
+  // expected-error @below {{'tile.workspace' op expects a contiguous tensor, got 'memref<?x4xf32, strided<[?, 1]>>'}}
+  %w = tile.workspace[%n] sizes %n : memref<?x4xf32, strided<[?, 1]>>
+  return
+}
+
+// -----
+
+func.func @columns_element(%v: !tile.view<64 x f32>, %n: index) {
+  // expected-error @below {{'tile.columns' op expects columns of 'f32', got 'f16'}}
+  %c = tile.columns %v[%n] : !tile.view<64 x f32> -> !tile.view<32 x f16>
+  return
+}
+
+// -----
+
+func.func @columns_number(%v: !tile.view<64 x f32>, %n: index) {
+  // expected-error @below {{'tile.columns' op expects a multiple of 8 columns that divides 64, got 24}}
+  %c = tile.columns %v[%n] : !tile.view<64 x f32> -> !tile.view<24 x f32>
+  return
+}

@@ -98,3 +98,19 @@ func.func @passes(%keys: !view, %n: index, %col: index, %more: i1, %p: tensor<64
   %all = tile.convert %l : tensor<64xf32, #tile.slice<1 of #s, partial = true>> -> tensor<64xf32, #tile.slice<1 of #s>>
   return
 }
+
+// CHECK-LABEL: func.func @workspace
+func.func @workspace(%n: index, %row: index) {
+  // CHECK: %[[W:.*]] = tile.workspace[%[[N:.*]]] sizes %[[N]], %[[N]] : memref<?x?x4x64xf32>
+  %w = tile.workspace[%n] sizes %n, %n : memref<?x?x4x64xf32>
+  // CHECK: tile.workspace[%[[N]]] : memref<8x4xf32>
+  %fixed = tile.workspace[%n] : memref<8x4xf32>
+  // CHECK: %[[V:.*]] = tile.view %[[W]]
+  %v = tile.view %w[%n, %n] length %n : memref<?x?x4x64xf32> -> !tile.view<64 x f32>
+  // CHECK: tile.columns %[[V]][%[[N]]] : <64 x f32> -> <32 x f32>
+  %c = tile.columns %v[%n] : !tile.view<64 x f32> -> !tile.view<32 x f32>
+  %f = tile.view %w[%n, %n] length %n : memref<?x?x4x64xf32> -> !tile.view<64 x f32>
+  // CHECK: tile.load %{{.*}}[%{{.*}}] otherwise -1.000000e+00 : <64 x f32>
+  %t = tile.load %f[%row] otherwise -1.0 : !tile.view<64 x f32> -> tensor<16xf32>
+  return
+}

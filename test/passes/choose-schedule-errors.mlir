@@ -25,16 +25,36 @@ attn.kernel @second(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<block_q = 40> {
 
 !x = tensor<?x?x8x128xbf16>
 module attributes {attn.target = {chip = "sm_80"}} {
-// expected-error @below {{expects a schedule that exists (prefill), got 'decode'}}
-// expected-error @below {{expects no num_splits: 'prefill' does not split sequences, got 4}}
+// expected-error @below {{expects a schedule that exists (prefill, decode), got 'streaming'}}
+// expected-error @below {{expects num_splits of at most 256, got 300}}
 // expected-error @below {{expects num_warps of 1, 2, 4, 8 or 12, got 3}}
 // expected-error @below {{expects num_stages of at most 4, got 5}}
 // expected-error @below {{expects block_q to be a multiple of 16 x num_warps (48), got 512}}
 // expected-error @below {{expects block_q of at most 256, got 512}}
 // expected-error @below {{expects block_kv of at most 256, got 272}}
 attn.kernel @all(%q: !x, %k: !x, %v: !x) -> (o: !x)
-    schedule<decode, block_q = 512, block_kv = 272, num_stages = 5, num_warps = 3, num_splits = 4,
+    schedule<streaming, block_q = 512, block_kv = 272, num_stages = 5, num_warps = 3, num_splits = 300,
              overlap = scores_ahead> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+}
+
+// -----
+
+!x = tensor<?x?x8x128xbf16>
+module attributes {attn.target = {chip = "sm_90a"}} {
+// expected-error @below {{expects no num_splits: 'prefill' does not split sequences, got 4}}
+attn.kernel @whole(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<prefill, num_splits = 4> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+// expected-error @below {{expects overlap to be none: 'decode' waits for keys, not for products, got output_behind}}
+attn.kernel @behind(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<decode, overlap = output_behind> {
   %s = attn.scores %q, %k : !x, !x
   %p = attn.softmax %s
   %o = attn.output %p, %v : !x -> !x

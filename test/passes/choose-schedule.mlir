@@ -10,6 +10,8 @@
 !d64 = tensor<?x?x8x64xf16>
 !d96 = tensor<?x?x8x96xf16>
 !d128 = tensor<?x?x8x128xbf16>
+!token = tensor<?x1x32x128xbf16>
+!tokens = tensor<?x33x8x128xbf16>
 !d192 = tensor<?x?x8x192xbf16>
 !d256 = tensor<?x?x8x256xbf16>
 !d72 = tensor<?x?x8x72xbf16>
@@ -249,6 +251,32 @@ attn.kernel @given_rows(%q: !d128, %k: !d128, %v: !d128) -> (o: !d128) schedule<
   %p = attn.softmax %s
   %o = attn.output %p, %v : !d128 -> !d128
   attn.return %o : !d128
+}
+
+// Four heads of one token to each key head: 16 rows, a warp. A key and its value are 512 bytes; of three stages of 32 keys
+// two and a half fly, 40 KB, in two programs 80 KB, and no smaller ring has 64. 8 key heads for 2 programs on each of 108
+// multiprocessors are 27 shares each (sm_90a: 132, so 33), of 256 keys or more.
+// CHECK: @one_token
+// CHECK-SAME: schedule<decode, block_q = 16, block_kv = 32, num_stages = 3, num_warps = 1, num_splits = 27, packed = 4>
+// CHECK-SAME: attributes {attn.share = array<i64: 256, 32>}
+// SM90A: @one_token
+// SM90A-SAME: schedule<decode, block_q = 16, block_kv = 32, num_stages = 3, num_warps = 1, num_splits = 33, packed = 4>
+attn.kernel @one_token(%q: !token, %k: !d128, %v: !d128) -> (o: !token) {
+  %s = attn.scores %q, %k : !token, !d128
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !d128 -> !token
+  attn.return %o : !token
+}
+
+// Who asks for shares gets them from two tiles on. Of 33 tokens with one head each three warps would have rows: four.
+// CHECK: @some_tokens
+// CHECK-SAME: schedule<decode, block_q = 64, block_kv = 16, num_stages = {{[1-4]}}, num_warps = 4, num_splits = 5>
+// CHECK-SAME: attributes {attn.share = array<i64: 16, 16>}
+attn.kernel @some_tokens(%q: !tokens, %k: !d128, %v: !d128) -> (o: !tokens) schedule<num_splits = 5, block_kv = 16> {
+  %s = attn.scores %q, %k : !tokens, !d128
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !d128 -> !tokens
+  attn.return %o : !tokens
 }
 
 func.func @at(%i: index, %t: tensor<?xf32>) -> f32 {

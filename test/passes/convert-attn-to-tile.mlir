@@ -196,7 +196,7 @@ func.func @past(%b: index, %h: index, %q: index, %kv: index) -> i1 {
 // CHECK: %[[LSE:.*]] = tile.view %[[L]][%{{.*}}] length %{{.*}} -> <1 x f32>
 // CHECK: tile.yield
 // CHECK: %[[LOGIT:.*]] = tile.apply @sink(%[[SINK]] : memref<4xf32, strided<[?]>>) to %{{.*}} rows %{{.*}}[%{{.*}}] : tensor<64xf32> rows <64 x f16>
-// CHECK: arith.mulf %[[LOGIT]], %{{.*}} : tensor<64xf32>
+// CHECK: arith.maximumf %{{.*}}, %[[LOGIT]] : tensor<64xf32>
 // CHECK: tile.store %{{.*}}, %[[LSE]][%{{.*}}] : tensor<64xf32>, <1 x f32>
 // CHECK: func.func private @sink(%{{[a-z0-9]+}}: f32, %{{[a-z0-9]+}}: index, %[[H:[a-z0-9]+]]: index, {{.*}}, %[[T:[a-z0-9]+]]: memref<4xf32, strided<[?]>>) -> f32 {
 // CHECK: %[[X:.*]] = memref.load %[[T]][%[[H]]]
@@ -299,4 +299,58 @@ attn.kernel @lengths(%q: !x, %k: !x, %v: !x, %q_lens: !ql, %kv_lens: !kl) -> (o:
   %p = attn.softmax %s
   %o = attn.output %p, %keys : !attn.seq -> !x
   attn.return %o : !x
+}
+
+// -----
+
+// Programs share keys: of n keys each walks max(256, ceil(n / 5)), rounded up to 32, and leaves what it keeps of its rows,
+// four heads of one token, at place (share * batches + batch) of the workspace. The merge has all eight heads as rows and
+// half of the 64 columns; parts with keys are ceil(n / share).
+
+// CHECK-LABEL: func.func @few(
+// CHECK-SAME: attributes {tile.stages = 3 : i64, tile.warps = 1 : i64}
+// CHECK: %[[N:.*]] = memref.dim %{{.*}}, %c1{{.*}} : memref<?x?x2x64xf16
+// CHECK: %[[FULL:.*]] = arith.ceildivui %[[N]], %c256
+// CHECK: %[[SOME:.*]] = arith.minsi %[[FULL]], %c5
+// CHECK: %[[SHARES:.*]] = arith.maxsi %[[SOME]], %c1
+// CHECK: %[[P:.*]]:4 = tile.program %{{.*}}, %c2{{.*}}, %{{.*}}, %[[SHARES]]
+// CHECK: %[[QUERY:.*]] = tile.view %{{.*}}[%[[P]]#2, %[[P]]#1] length %{{.*}} packed 4 position
+// CHECK: %[[EVEN:.*]] = arith.ceildivui %{{.*}}, %c5
+// CHECK: %[[LEAST:.*]] = arith.maxsi %[[EVEN]], %c256
+// CHECK: %[[TILES:.*]] = arith.ceildivui %[[LEAST]], %c32
+// CHECK: %[[CHUNK:.*]] = arith.muli %[[TILES]], %c32
+// CHECK: %[[FROM:.*]] = arith.muli %[[P]]#3, %[[CHUNK]]
+// CHECK: %[[END:.*]] = arith.addi %[[FROM]], %[[CHUNK]]
+// CHECK: %[[TO:.*]] = arith.minsi %[[END]], %{{.*}}
+// CHECK: %[[OUTPUTS:.*]] = tile.workspace[%c0{{.*}}] sizes %{{.*}} : memref<?x?x8x64xf32>
+// CHECK: tile.workspace[%{{.*}}] sizes %{{.*}} : memref<?x?x8xf32>
+// CHECK: tile.workspace[%{{.*}}] sizes %{{.*}} : memref<?x?x8xf32>
+// CHECK: %[[BEFORE:.*]] = arith.muli %[[P]]#3, %[[BATCHES:.*]] : index
+// CHECK: %[[PLACE:.*]] = arith.addi %[[BEFORE]], %[[P]]#2
+// CHECK: %[[OUT:.*]] = tile.view %[[OUTPUTS]][%[[PLACE]], %[[P]]#1] length %{{.*}} packed 4 : memref<?x?x8x64xf32> -> <64 x f32>
+// CHECK: tile.walk %{{.*}} in %{{.*}}[%[[FROM]] to %[[TO]]] step 32
+// CHECK: tile.store %{{.*}}, %[[OUT]][%{{.*}}] : tensor<16x64xf32>, <64 x f32>
+// CHECK-COUNT-2: tile.store %{{.*}} : tensor<16xf32>, <1 x f32>
+// CHECK: return
+
+// CHECK-LABEL: func.func @few_merge(
+// CHECK-SAME: attributes {attn.step = 1 : i64, tile.stages = 1 : i64, tile.warps = 1 : i64}
+// CHECK: %[[P:.*]]:3 = tile.program %{{.*}}, %c2{{.*}}, %
+// CHECK: %[[COLUMN:.*]] = arith.muli %[[P]]#1, %c32
+// CHECK: %[[OUT:.*]] = tile.view %{{.*}}[%[[P]]#2, %c0{{.*}}] length %{{.*}} packed 8 : memref<?x1x8x64xf16
+// CHECK: %[[SOME:.*]] = tile.columns %[[OUT]][%[[COLUMN]]] : <64 x f16> -> <32 x f16>
+// CHECK: scf.for %{{.*}} = %c0{{.*}} to %{{.*}} step %c4
+// CHECK: tile.columns %{{.*}}[%[[COLUMN]]] : <64 x f32> -> <32 x f32>
+// CHECK: tile.load {{.*}} : <32 x f32> -> tensor<16x32xf32>
+// CHECK: tile.load {{.*}} otherwise -3.40282347E+38 : <1 x f32> -> tensor<16xf32>
+// CHECK: tile.store %{{.*}}, %[[SOME]][%{{.*}}] : tensor<16x32xf32>, <32 x f16>
+!few = tensor<?x1x8x64xf16>
+!kv = tensor<?x?x2x64xf16>
+attn.kernel @few(%q: !few, %k: !kv, %v: !kv) -> (o: !few)
+    schedule<decode, block_q = 16, block_kv = 32, num_stages = 3, num_warps = 1, num_splits = 5, packed = 4>
+    attributes {attn.share = array<i64: 256, 32>} {
+  %s = attn.scores %q, %k : !few, !kv
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !kv -> !few
+  attn.return %o : !few
 }

@@ -1,14 +1,15 @@
 // What threads cannot do with tiles and functions, with its sentences.
 // RUN: attn-opt %s --convert-tile-to-gpu -split-input-file -verify-diagnostics
 
-// A load that pipeline-loads has not made a fill of.
-!in_registers = tensor<16x16xf16, #tile.acc<mma_m16n8k16, warps = 1>>
+// A walk that trim-walks has not made a loop of.
 !mem = memref<?x?x4x16xf16, strided<[?, ?, ?, 1]>>
-func.func @load(%q: !mem {attn.name = "q", attn.dims = ["b", "s", "h", "d"]}) attributes {tile.warps = 1 : i64} {
+func.func @walk(%q: !mem {attn.name = "q", attn.dims = ["b", "s", "h", "d"]}) attributes {tile.warps = 1 : i64} {
   %c0 = arith.constant 0 : index
   %v = tile.view %q[%c0, %c0] length %c0 : !mem -> !tile.view<16 x f16>
-  // expected-error @below {{'tile.load' op has no lowering to threads}}
-  %t = tile.load %v[%c0] : !tile.view<16 x f16> -> !in_registers
+  // expected-error @below {{'tile.walk' op has no lowering to threads}}
+  tile.walk %col in %v[%c0 to %c0] step 16 iter_args() : !tile.view<16 x f16> -> () {
+    tile.yield
+  }
   return
 }
 
@@ -161,5 +162,29 @@ func.func @packed_pages(%pool: memref<?x16x8x64xf16, strided<[?, ?, ?, 1]>> {att
   // expected-error @below {{expects rows of one head where a list says where they lie}}
   %keys = tile.view %pool[%n, %n] length %n packed 4 through %table : memref<?x16x8x64xf16, strided<[?, ?, ?, 1]>> through memref<?x?xi32, strided<[?, ?]>> -> !tile.view<64 x f16>
   %rows = tile.extent %keys : !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+!acc = tensor<16x16xf32, #tile.acc<mma_m16n8k16, warps = 1>>
+!mem = memref<?x?x4x16xf16, strided<[?, ?, ?, 1]>>
+func.func @load_other_type(%q: !mem {attn.name = "q", attn.dims = ["b", "s", "h", "d"]}) attributes {tile.warps = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %v = tile.view %q[%c0, %c0] length %c0 : !mem -> !tile.view<16 x f16>
+  // expected-error @below {{expects rows of 'f32' with 16 or 32 bits, got 'f16'}}
+  %x = tile.load %v[%c0] : !tile.view<16 x f16> -> !acc
+  return
+}
+
+// -----
+
+!mem = memref<?x?x4x16xf16, strided<[?, ?, ?, 1]>>
+func.func @columns_of_columns(%q: !mem {attn.name = "q", attn.dims = ["b", "s", "h", "d"]}) attributes {tile.warps = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %v = tile.view %q[%c0, %c0] length %c0 : !mem -> !tile.view<16 x f16>
+  %w = tile.columns %v[%c0] : !tile.view<16 x f16> -> !tile.view<16 x f16>
+  // expected-error @below {{expects columns of a tile.view}}
+  %u = tile.columns %w[%c0] : !tile.view<16 x f16> -> !tile.view<8 x f16>
   return
 }
