@@ -64,9 +64,16 @@ public:
   mlir::LogicalResult run();
 
 private:
-  // ConvertTileToGpu.cpp: the frame, control flow, scalars.
+  // LaunchArguments.cpp: what a launch gives, and what it is called.
   void collectParameters();
   mlir::ArrayAttr describeArguments();
+  llvm::StringRef argumentName(mlir::Value value);
+  bool onlyCopiedByBoxes(mlir::Value memory);
+  std::string describe(mlir::Value value);
+  std::string nameOfSize(mlir::Value memory, int64_t dimension);
+  mlir::Value sizeParameter(mlir::Value memory, int64_t dimension);
+
+  // ConvertTileToGpu.cpp: the frame, control flow, scalars.
   void createFunction();
   void createGeometry();
   void readGeometry();
@@ -77,14 +84,9 @@ private:
   mlir::LogicalResult lowerIf(mlir::scf::IfOp branch);
   Registers flatten(mlir::ValueRange values);
   void bind(mlir::ValueRange values, mlir::ValueRange registers);
-  llvm::StringRef argumentName(mlir::Value value);
-  bool onlyCopiedByBoxes(mlir::Value memory);
   mlir::LogicalResult lowerProgram(ProgramOp op);
   mlir::LogicalResult lowerWorker(WorkerOp op);
   mlir::LogicalResult lowerScalarLoad(mlir::memref::LoadOp op);
-  std::string describe(mlir::Value value);
-  std::string nameOfSize(mlir::Value memory, int64_t dimension);
-  mlir::Value sizeParameter(mlir::Value memory, int64_t dimension);
   mlir::Type scalarType(mlir::Type type);
 
   // LowerElementwise.cpp: arith and math on tiles, reductions, broadcasts, conversions.

@@ -48,6 +48,8 @@ private:
     std::map<std::string, std::shared_ptr<Kernel>> loaded; ///< by name of the device
   };
 
+  /// A sentence when a sequence has other results by itself than among the others of its batch.
+  std::string faultOfBatch(const Case &c, Compiled &code, const Arguments &given, const std::vector<PlacedTensor> &all);
   Compiled &compile(const std::string &spec, const std::string &caseName);
   Kernel &load(Compiled &code, const std::string &deviceName);
   std::vector<PlacedTensor> launch(Compiled &code, const std::string &deviceName, const Arguments &given);

@@ -115,6 +115,19 @@ struct Writer {
 
   bool runTimeScale() const { return c.on(Scale) && !c.is(Scale, "static"); }
 
+  /// What stands in schedule<...>; empty for nothing.
+  std::string scheduleText() {
+    std::string given = schedule;
+    if (c.splits())
+      given = fmt::format("decode, num_splits = {}, block_kv = 16", c.splits());
+    if (c.is(Packed, "packed")) {
+      int64_t group = c.heads() / c.keyHeads();
+      // No warpgroups multiply tiles that a group does not divide: then nothing else can be asked for.
+      given = fmt::format("{}packed = {}", given.empty() || (!c.splits() && 64 % group) ? "" : given + ", ", group);
+    }
+    return given;
+  }
+
   void signature() {
     std::string Arguments = "%q: !q, %k: !k, %v: !v";
     std::string_view place = c.value(KeyPlace);
@@ -150,14 +163,7 @@ struct Writer {
       Arguments += ", %table: !table";
     if (c.on(Sink))
       Arguments += ", %sink: !per_head";
-    std::string given = schedule;
-    if (c.splits())
-      given = fmt::format("decode, num_splits = {}, block_kv = 16", c.splits());
-    if (c.is(Packed, "packed")) {
-      int64_t group = c.heads() / c.keyHeads();
-      // No warpgroups multiply tiles that a group does not divide: then nothing else can be asked for.
-      given = fmt::format("{}packed = {}", given.empty() || (!c.splits() && 64 % group) ? "" : given + ", ", group);
-    }
+    std::string given = scheduleText();
     std::string with = given.empty() ? "" : fmt::format(" schedule<{}>", given);
     line(fmt::format("attn.kernel @case({}) -> (o: !o{}){} {{", Arguments, c.on(Lse) ? ", lse: !lse" : "", with));
   }
