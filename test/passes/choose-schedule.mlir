@@ -110,10 +110,10 @@ attn.kernel @d72(%q: !d72, %k: !d72, %v: !d72) -> (o: !d72) {
   attn.return %o : !d72
 }
 
-// 16 query rows fill no tile of 128: the smallest tile of four warps wastes least.
+// 16 query rows fill no tile of 128: in a prefill the smallest tile of four warps wastes least.
 // CHECK: @short
 // CHECK-SAME: schedule<prefill, block_q = 64,
-attn.kernel @short(%q: !short, %k: !d128, %v: !d128) -> (o: !short) {
+attn.kernel @short(%q: !short, %k: !d128, %v: !d128) -> (o: !short) schedule<prefill> {
   %s = attn.scores %q, %k : !short, !d128
   %p = attn.softmax %s
   %o = attn.output %p, %v : !d128 -> !short
@@ -125,7 +125,7 @@ attn.kernel @short(%q: !short, %k: !d128, %v: !d128) -> (o: !short) {
 // CHECK-SAME: schedule<prefill, block_q = 64, {{.*}}, packed = 4>
 // SM90A: @short_group
 // SM90A-SAME: packed = 4, overlap = output_behind>
-attn.kernel @short_group(%q: !short, %k: !group, %v: !group) -> (o: !short) {
+attn.kernel @short_group(%q: !short, %k: !group, %v: !group) -> (o: !short) schedule<prefill> {
   %s = attn.scores %q, %k : !short, !group
   %p = attn.softmax %s
   %o = attn.output %p, %v : !group -> !short
