@@ -89,7 +89,8 @@ public:
   /// Programs to start; 0 behind a fault. What they share out among them is what a device of any size would start: it
   /// must be countable in 32 bits, also by a program that looks one turn ahead.
   int64_t programsOf(const KernelEntry &entry) {
-    int64_t work = evaluate(entry.grid, "the grid", largestGrid);
+    constexpr int64_t anySize = int64_t{1} << 40;
+    int64_t work = evaluate(entry.grid, "the grid", anySize);
     if (!faults.empty())
       return 0;
     int64_t grid = evaluate(entry.grid, "the grid", device->multiprocessors());

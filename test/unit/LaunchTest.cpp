@@ -285,6 +285,7 @@ TEST(launchSharesWorkOut) {
   EXPECT_EQ(programs("grid min(ceildiv(seq_q, 128) * 8 * batch, 2 * multiprocessors)", 7), 14);
   // The work is counted, however few programs do it; one turn of all programs more must not overflow.
   f.device->processors = 7;
+  f.device->started.clear();
   f.kernel = f.device->loadText(sampleWith(grid, "grid min(seq_q * 1073741824, multiprocessors)"));
   EXPECT_EQ(f.faults(),
             one("kernel 'prefill' needs 139586437120 programs for these sizes, expected at most 2147483640"));
