@@ -92,7 +92,7 @@ std::string Case::name() const {
                          : i == Batch      ? "b"
                          : i == Scale      ? "scale_"
                                            : "";
-    std::string value(axes()[i].values[at[i]]);
+    std::string value(i == Lengths && !exact.empty() ? exact : axes()[i].values[at[i]]);
     std::replace(value.begin(), value.end(), '/', '_');
     name += "." + prefix + value;
   }
@@ -104,11 +104,13 @@ uint64_t Case::seed() const {
   for (unsigned i = 0; i != AxisCount; ++i)
     if (i < PlainCount || at[i] != 0)
       hash = (hash ^ at[i]) * 0x100000001b3ull;
+  for (char c : exact)
+    hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3ull;
   return hash;
 }
 
-int64_t Case::queries() const { return numbers(value(Lengths)).first; }
-int64_t Case::keys() const { return numbers(value(Lengths)).second; }
+int64_t Case::queries() const { return numbers(exact.empty() ? value(Lengths) : exact).first; }
+int64_t Case::keys() const { return numbers(exact.empty() ? value(Lengths) : exact).second; }
 int64_t Case::headDim() const { return numbers(value(HeadDim)).first; }
 int64_t Case::valueDim() const { return numbers(value(HeadDim)).second; }
 int64_t Case::heads() const { return numbers(value(Heads)).first; }
@@ -391,8 +393,36 @@ std::vector<Case> places() {
   return cases;
 }
 
+std::vector<Case> wholeTiles() {
+  struct Size {
+    std::string_view headDim;
+    int64_t blockQ, blockKv;
+    bool masked;
+  };
+  // What a mask takes a tile of its own for stands twice.
+  constexpr Size sizes[] = {{"64", 192, 128, true},   {"64", 128, 64, false},      {"96", 128, 32, true},
+                            {"128", 128, 176, false}, {"128", 128, 128, true},     {"128", 128, 64, true},
+                            {"192", 128, 112, true},  {"192/128", 128, 128, true}, {"256", 128, 80, false},
+                            {"256", 128, 64, true},   {"256", 64, 64, false}};
+  std::vector<Case> cases;
+  for (const Size &size : sizes)
+    for (int64_t tiles : {2, 3})
+      for (int64_t rest : {-1, 0, 1}) {
+        Case c;
+        c.at[HeadDim] = static_cast<uint8_t>(valueOf(HeadDim, size.headDim));
+        c.at[Causal] = size.masked;
+        c.at[Lens] = rest > 0;
+        c.exact = std::to_string(tiles * size.blockQ + rest) + "x" + std::to_string(tiles * size.blockKv + rest);
+        c.list = numbered("tiles", cases.size());
+        cases.push_back(std::move(c));
+      }
+  return cases;
+}
+
 std::vector<Case> standard() {
   std::vector<Case> cases = pairwise();
+  for (Case &c : wholeTiles())
+    cases.push_back(std::move(c));
   for (Case &c : alone())
     cases.push_back(std::move(c));
   for (Case &c : groups())

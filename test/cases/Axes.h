@@ -53,6 +53,7 @@ unsigned valueOf(Axis theAxis, std::string_view value);
 struct Case {
   std::array<uint8_t, AxisCount> at{};
   std::string list;        ///< which list it is from, and its number there: "pair017"
+  std::string exact;       ///< "256x353": queries and keys, instead of a value of the axis
   bool accuracy = false;   ///< also runs with the worst approximations and truncating products
   bool manyOrders = false; ///< also runs with one resident block and with two more seeds
 
@@ -85,6 +86,10 @@ std::vector<Case> pairwise();
 
 /// Each feature alone at all lengths, for two head dimensions; each head dimension at two lengths.
 std::vector<Case> alone();
+
+/// Two and three whole tiles of queries and keys, and one row more and less, for each size of tile that the compiler's
+/// tuned rows have on either target.
+std::vector<Case> wholeTiles();
 
 /// Heads of a group in the rows of a tile: each group, and few tokens of several heads, with a mask of positions and
 /// what differs from head to head.
