@@ -266,7 +266,7 @@ ROWS += [
              "race-shared|mbar-uninit"),
     in_roles("30: no fence after mbarriers are made", in_first_entry(replace(r"\tfence\.mbarrier_init\S*;\n", "")),
              "mbar-uninit"),
-    in_roles("31: no wait for the reads of the store", in_first_entry(replace(r"\tcp\.async\.bulk\.wait_group\.read 0;\n", "")),
+    in_roles("31: no wait for the reads of the store", in_first_entry(replace(r"\tcp\.async\.bulk\.wait_group\.read 0;\n", "", 0)),
              "unfinished", needs=STORE),
     in_roles("32: more registers than there are", in_first_entry(replace(r"(setmaxnreg\.inc\S*) 240", r"\1 248")),
              "deadlock", "registers"),

@@ -82,9 +82,25 @@ def between(entry, start, end):
     return found
 
 
+def without_passing(entry, index, head):
+    """What is reached from an instruction before the one at `head`."""
+    found, work = set(), [index]
+    while work:
+        at = work.pop()
+        if at not in found and at != head:
+            found.add(at)
+            work += entry.successors(at)
+    return found
+
+
 def is_in_loop(entry, index, label):
-    at = entry.labels.get(label)
-    return at is not None and at in reachable(entry, index) and index in reachable(entry, at)
+    """Whether a branch back to the label is reached without passing it: a way through a loop around this one enters it
+    from where the start of the entry leads to."""
+    head = entry.labels.get(label)
+    if head is None:
+        return False
+    ways_in = without_passing(entry, 0, head)
+    return index == head or any(head in entry.successors(at) for at in without_passing(entry, index, head) - ways_in)
 
 
 def is_last_wait(entry, index):
@@ -204,7 +220,7 @@ class RoleMutants(MutantList):
                      one.text.replace(f"{one.operands[2]};", "other; }"))
         elif one.name.startswith("mbarrier.arrive.shared"):
             later = any(i in reachable(self.entry, index) for i in self.waits())
-            reason = self.visited_once(index) if later else LAST_RELEASE
+            reason = None if later else LAST_RELEASE  # the next item fills what this tile leaves
             self.add(index, "without arrival", None, reason)
             self.add(index, "every thread arrives", "\t" + one.text.split(" ", 1)[1], reason)
         elif one.name.startswith("mbarrier.arrive.expect_tx"):
