@@ -70,4 +70,31 @@ PartialResults::Views PartialResults::of(Value share, Value batch, Value head, V
   return {rows(outputs), rows(maxima), rows(sums)};
 }
 
+//===-- of a kernel's attention ------------------------------------------------===//
+
+/// The most keys that a sequence can have, as shapes say.
+static Value capacityOf(KernelWrapper &wrapper, Value keys) {
+  Value memory = wrapper.of(tensorOf(keys, false)), entries = wrapper.views.sizeOf(memory, 1);
+  auto pages = keys.getDefiningOp<PagesOp>();
+  if (!pages)
+    return entries;
+  Value held = wrapper.views.sizeOf(wrapper.of(pages.getTable()), 1);
+  return arith::MulIOp::create(wrapper.builder, held, entries);
+}
+
+Value countOfShares(KernelWrapper &wrapper, const Attention &attention) {
+  ScoresOp scores = attention.scores;
+  Value capacity = capacityOf(wrapper, scores.getKeys());
+  return KeyShares(wrapper.builder, shareRuleOf(wrapper.kernel)).count(capacity);
+}
+
+PartialResults partialResultsOf(KernelWrapper &wrapper, const Attention &attention) {
+  ScoresOp scores = attention.scores;
+  SequenceViews &views = wrapper.views;
+  Value queries = scores.getQuery(), memory = wrapper.of(tensorOf(queries, false));
+  return PartialResults(wrapper.builder, views,
+                        {countOfShares(wrapper, attention), views.countOf(queries), views.sizeOf(memory, 1),
+                         headsOf(attention.query), attention.result.getShape().back()});
+}
+
 } // namespace attn

@@ -2,7 +2,8 @@
 // Split keys: which share of a sequence a program walks, and where it leaves what the share comes to.
 #pragma once
 
-#include "passes/SequenceViews.h"
+#include "passes/KernelWrapper.h"
+#include "passes/Supported.h"
 
 namespace attn {
 
@@ -57,5 +58,10 @@ private:
   SequenceViews &views;
   mlir::Value batches, outputs, maxima, sums;
 };
+
+/// In a step of a kernel whose keys are shared: the most shares that a sequence of an attention can have (index), as
+/// sizes of tensors say, and the workspace that they are left in.
+mlir::Value countOfShares(KernelWrapper &wrapper, const Attention &attention);
+PartialResults partialResultsOf(KernelWrapper &wrapper, const Attention &attention);
 
 } // namespace attn

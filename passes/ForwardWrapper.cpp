@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention as a step of a kernel: which rows and keys a program has, and the forward schedule's text for them.
+#include "passes/ForwardWrapper.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+#include "passes/DataFacts.h"
+#include "passes/KernelWrapper.h"
+#include "passes/KeyShares.h"
+#include "passes/ScheduleInstance.h"
+#include "passes/ScheduleText.h"
+#include "passes/TileFunctions.h"
+
+using namespace mlir;
+using namespace attn::tile;
+
+namespace attn {
+
+ScoreScale scoreScaleOf(const Attention &attention) {
+  int64_t headDim = attention.keys.getShape().back();
+  ScoreScale scale{1.0 / std::sqrt(static_cast<double>(headDim)), Value(), false};
+  ScoresOp scores = attention.scores;
+  FloatAttr constant;
+  if (Value given = scores.getScale()) {
+    if (matchPattern(given, m_Constant(&constant)))
+      scale.factor = constant.getValueAsDouble();
+    else
+      scale.given = given;
+  }
+  scale.inExponent = !scale.given && scale.factor > 0 && attention.modifies.empty();
+  return scale;
+}
+
+namespace {
+
+class ForwardWrapper {
+public:
+  ForwardWrapper(KernelOp kernel, const Attention &attention, SymbolTable &symbols)
+      : attention(attention), schedule(kernel.getScheduleAttr()), scale(scoreScaleOf(attention)), symbols(symbols),
+        wrapper(kernel, symbols, ".tiles", schedule.getNumWarps(), schedule.getNumStages()) {}
+
+  func::FuncOp write() {
+    text = parseSchedule(scheduleTypes(), builder.getContext());
+    assert(text && "every schedule of the library parses");
+    // A complete schedule names an overlap where products are those of warpgroups.
+    if (std::optional<Overlap> overlap = schedule.getOverlap()) {
+      wrapper.function->setAttr("tile.atom", builder.getStringAttr(stringifyAtom(Atom::wgmma_m64k16)));
+      wrapper.function->setAttr("tile.overlap", builder.getStringAttr(stringifyOverlap(*overlap)));
+      wrapper.function->setAttr("tile.distribution", builder.getStringAttr("persistent"));
+    }
+    createFunctions();
+    writeBody();
+    return wrapper.function;
+  }
+
+private:
+  ScheduleTypes scheduleTypes() {
+    ScheduleTypes types;
+    types.headDim = attention.query.getShape().back();
+    types.headDimV = attention.values.getShape().back();
+    types.blockQ = schedule.getBlockQ();
+    types.blockKv = schedule.getBlockKv();
+    types.operand = attention.query.getElementType();
+    types.output = attention.result.getElementType();
+    types.scale = scale.inExponent ? scale.factor : 1.0;
+    return types;
+  }
+
+  //===-- functions ------------------------------------------------------------===//
+
+  func::FuncOp functionOf(FlatSymbolRefAttr name) { return symbols.lookup<func::FuncOp>(name.getValue()); }
+
+  void createFunctions() {
+    TileFunctionBuilder functions(wrapper.kernel->getParentOfType<ModuleOp>(), symbols);
+    if (!scale.inExponent)
+      createScore(functions);
+    for (MaskOp mask : attention.masks) {
+      SmallVector<Value> parameters = wrapper.of(mask.getParams());
+      func::FuncOp function = functions.createMask(functionOf(mask.getByAttr()), parameters);
+      links.masks.push_back(FlatSymbolRefAttr::get(function));
+      llvm::append_range(links.maskParameters, parameters);
+    }
+    links.masks.push_back(FlatSymbolRefAttr::get(builder.getContext(), kInBounds));
+    // Where a second step merges what programs leave, the sink counts there.
+    if (Value given = attention.softmax.getSink(); given && !isSplit()) {
+      links.sinkMemory = wrapper.of(given);
+      links.sink = functions.createSink(builder.getLoc(), links.sinkMemory.getType());
+    }
+  }
+
+  void createScore(TileFunctionBuilder &functions) {
+    Value given = scale.given ? wrapper.of(scale.given) : Value();
+    if (given)
+      links.scoreParameters.push_back(given);
+    SmallVector<ScoreStep> steps;
+    for (ModifyOp modify : attention.modifies) {
+      steps.push_back({functionOf(modify.getByAttr()), wrapper.of(modify.getParams())});
+      llvm::append_range(links.scoreParameters, steps.back().parameters);
+    }
+    links.score =
+        functions.createScore(builder.getLoc(), given ? std::nullopt : std::optional<double>(scale.factor), steps);
+  }
+
+  //===-- programs -------------------------------------------------------------===//
+
+  /// Heads of each token in the rows of a tile.
+  int64_t packed() { return std::max<int64_t>(1, schedule.getPacked()); }
+
+  Value rowsOf(Value tokens) {
+    return packed() == 1 ? tokens : arith::MulIOp::create(builder, tokens, views.index(packed())).getResult();
+  }
+
+  /// Which rows a program has: the head, the sequence's number, and the first row; and which share of the keys.
+  struct Work {
+    Value head, batch, row, share;
+  };
+
+  /// Keys of a sequence are shared among programs, whose partial results a second step merges.
+  bool isSplit() const { return shares.most > 1; }
+
+  /// Programs: row tiles vary fastest, so that programs that run together read the same keys; the rows with the most
+  /// keys under a causal mask come first. Sequences of a packed batch have blocks one behind the other.
+  Work writeProgram(Value queries, int64_t heads) {
+    auto ragged = raggedOf(queries);
+    Value blockQ = views.index(schedule.getBlockQ()), batches = views.countOf(queries);
+    // Tokens of a block, rounded down: blocks are never too few then.
+    int64_t tokens = std::max<int64_t>(1, schedule.getBlockQ() / packed());
+    SmallVector<Value> extents;
+    if (ragged) {
+      Value total = views.sizeOf(wrapper.of(ragged.getTensors().front()), 0);
+      Value whole = arith::FloorDivSIOp::create(builder, total, views.index(tokens));
+      extents = {arith::AddIOp::create(builder, whole, batches), views.index(heads / packed())};
+    } else {
+      Value rows = rowsOf(views.sizeOf(wrapper.of(tensorOf(queries, false)), 1));
+      extents = {arith::CeilDivUIOp::create(builder, rows, blockQ), views.index(heads / packed()), batches};
+    }
+    if (isSplit())
+      extents.push_back(countOfShares(wrapper, attention));
+    ValueRange ids = wrapper.programs(extents);
+    Value last = arith::SubIOp::create(builder, extents[0], views.index(1));
+    Value block = arith::SubIOp::create(builder, last, ids[0]), batch;
+    if (ragged) {
+      auto found = LocateOp::create(builder, builder.getIndexType(), builder.getIndexType(), block,
+                                    wrapper.of(ragged.getIndptr()), tokens);
+      batch = found.getBatch();
+      block = found.getBlock();
+    } else {
+      batch = ids[2];
+    }
+    Value row = arith::MulIOp::create(builder, block, blockQ);
+    return {ids[1], batch, row, isSplit() ? ids.back() : Value()};
+  }
+
+  static RaggedOp raggedOf(Value queries) {
+    while (auto at = queries.getDefiningOp<AtOp>())
+      queries = at.getOf();
+    return queries.getDefiningOp<RaggedOp>();
+  }
+
+  //===-- rows and keys ----------------------------------------------------------===//
+
+  /// The parts of keys or values as one view.
+  Value viewOf(ArrayRef<SequencePart> parts, bool values, Value head) {
+    SmallVector<Value> all;
+    Value index;
+    for (const SequencePart &part : parts) {
+      all.push_back(views.viewOf(part, values, head, index));
+      index = index ? arith::AddIOp::create(builder, index, part.length).getResult() : part.length;
+    }
+    if (all.size() == 1)
+      return all[0];
+    return tile::ConcatOp::create(builder, all[0].getType(), all);
+  }
+
+  /// The values' own memory beside the keys' lengths.
+  SmallVector<SequencePart, 1> partsOfValues(ArrayRef<SequencePart> keys, Value batch, Value batches) {
+    Value values = attention.output.getValues();
+    if (values == attention.scores.getKeys())
+      return SmallVector<SequencePart, 1>(keys);
+    auto parts = views.partsOf(values, batch, batches);
+    for (auto [part, key] : llvm::zip(parts, keys))
+      part.length = key.length;
+    return parts;
+  }
+
+  /// A block without rows, of which a packed batch has some, walks no keys. Returns the number of keys.
+  Value hideKeysOfEmptyBlock(Value row, Value rows, MutableArrayRef<SequencePart> keys,
+                             MutableArrayRef<SequencePart> values) {
+    Value any = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, row, rows);
+    for (auto [key, value] : llvm::zip(keys, values))
+      key.length = value.length = arith::SelectOp::create(builder, any, key.length, views.index(0));
+    return keys.front().length;
+  }
+
+  void writeBody() {
+    Value queries = attention.scores.getQuery(), keys = attention.scores.getKeys();
+    int64_t heads = headsOf(attention.query), kvHeads = headsOf(attention.keys);
+    Work work = writeProgram(queries, heads);
+    Value kvHead = work.head;
+    if (int64_t programs = heads / kvHeads / packed(); programs > 1)
+      kvHead = arith::DivUIOp::create(builder, work.head, views.index(programs));
+
+    Value batches = views.countOf(queries);
+    SequencePart query = views.partsOf(queries, work.batch, batches).front();
+    auto keyParts = views.partsOf(keys, work.batch, batches);
+    auto valueParts = partsOfValues(keyParts, work.batch, batches);
+    Value columns = keyParts.front().length;
+    for (const SequencePart &part : ArrayRef(keyParts).drop_front())
+      columns = arith::AddIOp::create(builder, columns, part.length);
+    if (attention.scores.getAlign() == Align::End && !query.position && !query.positions)
+      query.position = arith::SubIOp::create(builder, columns, query.length);
+    if (raggedOf(queries))
+      columns = hideKeysOfEmptyBlock(work.row, rowsOf(query.length), keyParts, valueParts);
+    Value queryView = views.viewOfQuery(query, work.head, packed());
+    Value keyView = viewOf(keyParts, false, kvHead), valueView = viewOf(valueParts, true, kvHead);
+    if (keyParts.size() > 1)
+      columns = ExtentOp::create(builder, builder.getIndexType(), keyView);
+    links.query = queryView;
+    links.row = work.row;
+    inlineForward(work, query, {queryView, keyView, valueView}, columns);
+    func::ReturnOp::create(builder);
+    if (lengthsAreData(wrapper.kernel))
+      wrapper.function->setAttr("attn.lengths", builder.getUnitAttr());
+    if (ArrayAttr facts = dataFactsOf(wrapper.kernel); !facts.empty())
+      wrapper.function->setAttr("attn.facts", facts);
+  }
+
+  /// The walk over all `columns` keys or a share of them, and what becomes of its results.
+  void inlineForward(const Work &work, const SequencePart &query, ValueRange sequences, Value columns) {
+    Value from = views.index(0), to = columns;
+    if (isSplit())
+      std::tie(from, to) = KeyShares(builder, shares).range(work.share, columns);
+    SmallVector<Value> operands{work.row, from, to};
+    llvm::append_range(operands, sequences);
+    if (isSplit()) {
+      PartialResults partials = partialResultsOf(wrapper, attention);
+      auto [outputs, maxima, sums] = partials.of(work.share, work.batch, work.head, query.length, packed());
+      operands.append({outputs, maxima, sums});
+    } else {
+      RankedTensorType result = attention.result;
+      auto output = ViewType::get(builder.getContext(), result.getShape().back(), result.getElementType());
+      auto lse = ViewType::get(builder.getContext(), 1, builder.getF32Type());
+      operands.push_back(wrapper.resultView(attention.output.getOutput(), output, query, work.head, packed()));
+      operands.push_back(wrapper.resultView(attention.softmax.getLse(), lse, query, work.head, packed()));
+    }
+    ScheduleInstance(*text, links, builder).inlineFunction(isSplit() ? "forward_partial" : "forward", operands);
+  }
+
+  Attention attention;
+  ScheduleAttr schedule;
+  ScoreScale scale;
+  SymbolTable &symbols;
+  KernelWrapper wrapper;
+  ImplicitLocOpBuilder &builder{wrapper.builder};
+  SequenceViews &views{wrapper.views};
+  ShareRule shares{shareRuleOf(wrapper.kernel)};
+  OwningOpRef<ModuleOp> text;
+  ScheduleLinks links;
+};
+
+} // namespace
+
+func::FuncOp writeForward(KernelOp kernel, const Attention &attention, SymbolTable &symbols) {
+  return ForwardWrapper(kernel, attention, symbols).write();
+}
+
+} // namespace attn

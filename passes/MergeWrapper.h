@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Merging as a step of a kernel: the merge schedule, given stacks of parts.
+#pragma once
+
+#include "mlir/IR/SymbolTable.h"
+#include "passes/Supported.h"
+
+namespace attn {
+
+/// Writes the function that merges what programs with shares of the keys left, in front of the kernel and named after
+/// it with "_merge" behind.
+mlir::func::FuncOp writeMergeOfShares(KernelOp kernel, const Attention &attention, mlir::SymbolTable &symbols);
+
+} // namespace attn
