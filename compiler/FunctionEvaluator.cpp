@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiles score and mask functions to the interpreter's code: operations of func, arith, math and tensor.extract,
-// calls put in place.
+// Compiles score and mask functions to the interpreter's code: operations of func, arith, math, tensor.extract and
+// attn.member, calls put in place.
 #include "compiler/Interpreter.h"
 
 #include "dialect/Attn.h"
@@ -114,6 +114,7 @@ private:
   llvm::Error body(func::FuncOp function);
   llvm::Error call(func::CallOp call);
   void load(tensor::ExtractOp extract, uint32_t source);
+  void member(attn::MemberOp member, uint32_t source);
   llvm::Error bitcast(Operation *operation, FunctionInstruction instruction);
   llvm::Error simple(Operation *operation, FunctionInstruction instruction);
   bool twoResults(Operation *operation, FunctionInstruction instruction);
@@ -160,6 +161,22 @@ void FunctionCompiler::load(tensor::ExtractOp extract, uint32_t source) {
   for (Value index : extract.getIndices())
     program.indices.push_back(slot(index));
   emit(instruction, extract.getResult());
+}
+
+void FunctionCompiler::member(attn::MemberOp member, uint32_t source) {
+  auto tensor = [&](Value value) { return value ? &program.tensors[tensorOf.at(value)] : nullptr; };
+  FunctionInstruction instruction;
+  instruction.code = Opcode::Member;
+  instruction.source = source;
+  instruction.a = program.lists.size();
+  instruction.b = program.indices.size();
+  instruction.c = member.getRow().size();
+  program.lists.emplace_back(*tensor(member.getList()), tensor(member.getCount()), tensor(member.getRows()),
+                             instruction.c);
+  program.indices.push_back(slot(member.getValue()));
+  for (Value index : member.getRow())
+    program.indices.push_back(slot(index));
+  emit(instruction, member.getFound());
 }
 
 llvm::Error FunctionCompiler::bitcast(Operation *operation, FunctionInstruction instruction) {
@@ -219,6 +236,10 @@ llvm::Error FunctionCompiler::operation(Operation *operation, StringRef function
   FunctionInstruction instruction = describe(operation, function);
   if (auto extract = dyn_cast<tensor::ExtractOp>(operation)) {
     load(extract, instruction.source);
+    return llvm::Error::success();
+  }
+  if (auto member = dyn_cast<attn::MemberOp>(operation)) {
+    this->member(member, instruction.source);
     return llvm::Error::success();
   }
   for (Type type : llvm::concat<const Type>(operation->getOperandTypes(), operation->getResultTypes()))

@@ -3,7 +3,7 @@
 // that asking about a pair of query and key walks no IR.
 #pragma once
 
-#include "compiler/HostTensor.h"
+#include "compiler/ListSets.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -57,6 +57,7 @@ enum class Opcode : uint8_t {
   FPowI,
   IPowI,
   Load,
+  Member,
 };
 
 struct FunctionInstruction {
@@ -66,14 +67,15 @@ struct FunctionInstruction {
   uint8_t fromWidth = 64;       ///< bits of an integer operand
   uint8_t predicate = 0;        ///< of CmpI and CmpF, as in MLIR
   uint32_t to = 0;              ///< slot of the result
-  uint32_t a = 0, b = 0, c = 0; ///< slots of the operands; Load: tensor, first of its indices, number of them
+  uint32_t a = 0, b = 0, c = 0; ///< slots of the operands; Load, Member: tensor or list, first of its indices (Member:
+                                ///< of the row, with the number asked for before it), number of them
   uint32_t source = 0;          ///< which operation of the text this was
 };
 
 /// Why a function has no value for a pair.
 struct FunctionFailure {
   uint32_t instruction = 0;
-  std::vector<int64_t> index; ///< of a load, else empty
+  std::vector<int64_t> index; ///< of a load or of a row of a list, else empty
 };
 
 /// What the numbers are computed in. Exact: every float as a double. Otherwise each operation in its own type, f16 and
@@ -89,10 +91,7 @@ public:
   struct Source {
     std::string operation, function, location;
   };
-  struct BoundTensor {
-    std::string name;
-    HostTensor tensor;
-  };
+  using BoundTensor = NamedTensor;
 
   /// Slots with all constants in place: one frame per caller, used again and again.
   std::vector<Slot> frame() const { return slots; }
@@ -110,11 +109,13 @@ private:
   /// One instruction. False: there is no value.
   template <Arithmetic A> bool step(const FunctionInstruction &in, Slot *frame, FunctionFailure &failure) const;
   bool load(const FunctionInstruction &instruction, Slot *frame, FunctionFailure &failure) const;
+  bool member(const FunctionInstruction &instruction, Slot *frame, FunctionFailure &failure) const;
 
   std::vector<FunctionInstruction> code;
   std::vector<Slot> slots;
-  std::vector<uint32_t> indices; ///< slots of the indices of loads
+  std::vector<uint32_t> indices; ///< slots of the indices of loads and rows
   std::vector<BoundTensor> tensors;
+  std::vector<ListSets> lists;
   std::vector<Source> sources;
   uint32_t result = 0;
 };

@@ -165,6 +165,19 @@ bool FunctionProgram::load(const FunctionInstruction &instruction, Slot *frame, 
   return true;
 }
 
+bool FunctionProgram::member(const FunctionInstruction &instruction, Slot *frame, FunctionFailure &failure) const {
+  const uint32_t *first = indices.data() + instruction.b;
+  std::vector<int64_t> &row = failure.index;
+  row.clear();
+  for (uint32_t d = 1; d <= instruction.c; ++d)
+    row.push_back(frame[first[d]].i);
+  const ListSets &list = lists[instruction.a];
+  if (list.lacking(row))
+    return false;
+  frame[instruction.to].i = list.contains(row, frame[first[0]].i) ? -1 : 0;
+  return true;
+}
+
 // The operations that are listed, as cases of a switch: operands are a, b and, where there is a third, frame[in.c].
 #define ATTN_REAL(code, name, operands, expression)                                                                    \
   case Opcode::code:                                                                                                   \
@@ -297,6 +310,8 @@ template <Arithmetic A>
 bool FunctionProgram::step(const FunctionInstruction &in, Slot *frame, FunctionFailure &failure) const {
   if (in.code == Opcode::Load)
     return load(in, frame, failure);
+  if (in.code == Opcode::Member)
+    return member(in, frame, failure);
   const Slot a = frame[in.a], b = frame[in.b];
   Slot &to = frame[in.to];
   switch (in.code) {
@@ -332,6 +347,11 @@ std::string FunctionProgram::describe(const FunctionFailure &failure) const {
   const FunctionInstruction &in = code[failure.instruction];
   const Source &source = sources[in.source];
   std::string text = source.location + "'" + source.operation + "' op in @" + source.function + " expects ";
+  if (in.code == Opcode::Member) {
+    const ListSets::Rows &rows = *lists[in.a].lacking(failure.index);
+    return text + "a row of '" + rows.name + "' of shape [" + listed(rows.shape, ", ") + "], got [" +
+           listed(failure.index, ", ") + "]";
+  }
   if (in.code != Opcode::Load)
     return text + "a divisor other than 0";
   const BoundTensor &bound = tensors[in.a];
