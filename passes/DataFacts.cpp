@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Walks the sequences of a kernel and writes down what their tables must hold.
+// Walks the sequences of a kernel, and the lists that its functions ask, and writes down what they must hold.
 #include "passes/DataFacts.h"
 
 #include "dialect/AttnNames.h"
 #include "mlir/IR/Builders.h"
+#include "passes/ListUses.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -19,6 +20,8 @@ public:
   ArrayAttr collect() {
     for (Operation &op : kernel.getBody().front())
       TypeSwitch<Operation *>(&op).Case<DenseOp, RaggedOp, PagesOp, ShareOp, AtOp>([&](auto op) { add(op); });
+    for (const ListUse &use : listUsesOf(kernel))
+      add(use);
     return builder.getArrayAttr(facts);
   }
 
@@ -122,6 +125,23 @@ private:
       fact({"increasing", nameOf(op.getPositions()), nameOf(lengths)});
     else
       fact({"increasing", nameOf(op.getPositions())});
+  }
+
+  /// Lists that a line computes are new and say nothing about arguments.
+  void add(const ListUse &use) {
+    for (Value value : {use.list, use.count, use.rows})
+      if (value && !isa<BlockArgument>(value))
+        return;
+    std::string unit = std::to_string(use.unit);
+    if (use.rows) {
+      // A number that nothing names is called after its tensor and place, as in the kernel file.
+      std::string dimension = dimensionOf(use.list, 0).str();
+      fact({"pointers", nameOf(use.rows), dimension.empty() ? nameOf(use.list).str() + "_0" : dimension});
+    }
+    SmallVector<StringRef> words{use.isRanges ? "ranges" : "members", nameOf(use.list), unit};
+    if (Value counted = use.rows ? use.rows : use.count)
+      words.push_back(nameOf(counted));
+    fact(words);
   }
 
   KernelOp kernel;

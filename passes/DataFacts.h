@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a kernel relies on in its tables, lengths and positions, read from the lines that say where entries lie.
+// What a kernel relies on in its tables, lengths, positions and lists, read from the lines that say where entries lie
+// and from the functions that ask lists.
 #pragma once
 
 #include "dialect/Attn.h"
@@ -7,8 +8,8 @@
 namespace attn {
 
 /// One fact as the words of its line in a kernel file: ["pages", "page_table", "k_pool", "kv_lens"]. Tensors and
-/// dimensions have the names of the kernel's arguments; the order is that of the lines. A tensor that something reads
-/// regardless of lengths has no fact that says how much of it exists.
+/// dimensions have the names of the kernel's arguments; the order is that of the lines, then that of the lists asked in
+/// functions. A tensor that something reads regardless of lengths has no fact that says how much of it exists.
 mlir::ArrayAttr dataFactsOf(KernelOp kernel);
 
 /// Whether some sequence is as long as data say, and not as its tensor.

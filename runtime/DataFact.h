@@ -21,15 +21,19 @@ struct DataFact {
                 ///< is packed along it, nothing exists behind the last pointer
     Pages,      ///< `data pages table pool lens`: the slots of row b that lens[b] entries need name pages of the pool,
                 ///< which holds nothing else; a table of rank 3 holds runs, a first page and a number of pages
+    Members,    ///< `data members list 128`, `data members list 128 count`: the same of a list that functions ask; each
+                ///< number stands for 128 keys, and a count is no more than its row has room for
+    Ranges,     ///< `data ranges list 1 count`: the same of half-open ranges, pairs of numbers, by their start
     Rows,       ///< `data rows row_of k`, `data rows row_of k lens`: rows of k; of rank 2, the first lens[b] of row b
                 ///< name rows r with lens[r] entries so that entry j is one of them
   };
   Kind what = Kind::Length;
-  std::string tensor;         ///< the tensor of integers
-  std::string of = {};        ///< Length, Pages: the data; Rows: what has one element, or page table row, or, if it is
-                              ///< pointers, one element more, per row; Increasing: the count (may be empty)
+  std::string tensor;  ///< the tensor of integers
+  std::string of = {}; ///< Length, Pages: the data; Rows: what has one element, or page table row, or, if it is
+                       ///< pointers, one element more, per row; Increasing, Members, Ranges: the count (may be empty)
   std::string dimension = {}; ///< Length and Pointers: the dimension's name
   std::string lengths = {};   ///< Pages, Rows: entries per sequence, as lengths or as pointers (may be empty in Rows)
+  std::string unit = {};      ///< Members, Ranges: a positive number
   bool operator==(const DataFact &) const = default;
 };
 
@@ -41,6 +45,7 @@ struct DataFactForm {
     std::string DataFact::*place;
     const char *what; ///< "the name of the lengths"
     bool optional = false;
+    bool isNumber = false; ///< from 1 on
   };
   std::vector<Field> fields;
 };

@@ -43,6 +43,35 @@ int64_t FactData::rowsOf(const std::string &tensor) const {
   return isPointers(tensor) ? sequencesOf(tensor) : array(tensor).shape[0];
 }
 
+bool FactData::isList(const DataFact &fact) {
+  return fact.what == Kind::Increasing || fact.what == Kind::Members || fact.what == Kind::Ranges;
+}
+
+int64_t FactData::roomOf(const DataFact &list) const {
+  const Array &numbers = array(list.tensor);
+  size_t rank = numbers.shape.size(), inRow = static_cast<size_t>(numbersOf(list));
+  if (!list.of.empty() && isPointers(list.of))
+    return numbers.count() / numbersOf(list);
+  return rank < inRow ? 1 : numbers.shape[rank - inRow];
+}
+
+void FactData::forEachRow(const DataFact &list,
+                          const std::function<bool(int64_t row, int64_t first, int64_t end)> &visit) const {
+  const Array *counts = list.of.empty() ? nullptr : &array(list.of);
+  int64_t entries = array(list.tensor).count() / numbersOf(list), room = roomOf(list);
+  if (counts && isPointers(list.of)) {
+    for (int64_t r = 0; r + 1 < counts->count(); ++r)
+      if (!visit(r, std::max<int64_t>(numberAt(*counts, r), 0), std::min(numberAt(*counts, r + 1), entries)))
+        return;
+    return;
+  }
+  for (int64_t r = 0; room && r < entries / room; ++r) {
+    int64_t used = counts && r < counts->count() ? std::min(lengthOf(list.of, r), room) : room;
+    if (!visit(r, r * room, r * room + used))
+      return;
+  }
+}
+
 void FactData::forEachPage(const DataFact &pages, const std::function<bool(const UsedPage &)> &visit) const {
   const Array &table = array(pages.tensor);
   int64_t size = array(pages.of).shape[1], slots = table.shape[1];
@@ -173,7 +202,7 @@ public:
   std::vector<std::string> run() {
     for (const DataFact &fact : kernel.facts) {
       const Array &numbers = data.array(fact.tensor);
-      if (fact.what == Kind::Increasing)
+      if (FactData::isList(fact))
         checkList(fact, numbers);
       else if (fact.what == Kind::Pointers)
         checkPointers(fact, numbers);
@@ -192,26 +221,27 @@ private:
   }
 
   void checkList(const DataFact &fact, const Array &list) {
-    if (!fact.of.empty() && data.isPointers(fact.of)) {
-      const Array &ends = data.array(fact.of);
-      for (int64_t r = 0; r + 1 < ends.count(); ++r)
-        if (!increases(fact, list, r, numberAt(ends, r), std::min(numberAt(ends, r + 1), list.count())))
-          return;
+    int64_t step = FactData::numbersOf(fact);
+    if (fact.what != Kind::Increasing && !fact.of.empty() && !data.isPointers(fact.of) && !countsFit(fact))
       return;
-    }
-    int64_t row = list.shape.empty() ? 1 : list.shape.back(), rows = row ? list.count() / row : 0;
-    for (int64_t r = 0; r < rows; ++r) {
-      bool counted = !fact.of.empty() && r < data.array(fact.of).count();
-      if (!increases(fact, list, r, r * row, r * row + (counted ? std::min(data.lengthOf(fact.of, r), row) : row)))
-        return;
-    }
+    data.forEachRow(fact, [&](int64_t row, int64_t first, int64_t end) {
+      for (int64_t i = first + 1; i < end; ++i)
+        if (double number = list.at(i * step), before = list.at((i - 1) * step); number <= before) {
+          fault("'{}' does not increase: row {} has {} after {} at place {}", fact.tensor, row, number, before,
+                i - first);
+          return false;
+        }
+      return true;
+    });
   }
 
-  bool increases(const DataFact &fact, const Array &list, int64_t row, int64_t first, int64_t end) {
-    for (int64_t i = std::max<int64_t>(first, 0) + 1; i < end; ++i)
-      if (list.at(i) <= list.at(i - 1)) {
-        fault("'{}' does not increase: row {} has {} after {} at place {}", fact.tensor, row, list.at(i),
-              list.at(i - 1), i - first);
+  bool countsFit(const DataFact &fact) {
+    const Array &counts = data.array(fact.of);
+    int64_t room = data.roomOf(fact);
+    for (int64_t r = 0; r < counts.count(); ++r)
+      if (int64_t count = numberAt(counts, r); count < 0 || count > room) {
+        fault("'{}' counts {} in row {}, expected 0 to {}, what a row of '{}' has room for", fact.of, count, r, room,
+              fact.tensor);
         return false;
       }
     return true;

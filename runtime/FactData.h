@@ -33,6 +33,14 @@ public:
   int64_t lengthOf(const std::string &lengths, int64_t b) const;
   /// The rows that `Rows` counts: the first dimension, one less for pointers.
   int64_t rowsOf(const std::string &tensor) const;
+  /// Whether a fact is about a list; the numbers of an entry of it, and the entries that a row has room for (packed:
+  /// all).
+  static bool isList(const DataFact &fact);
+  static int64_t numbersOf(const DataFact &list) { return list.what == DataFact::Kind::Ranges ? 2 : 1; }
+  int64_t roomOf(const DataFact &list) const;
+  /// Calls `visit` for the used part of each row of a list, entries `first` up to `end`, until it returns false.
+  void forEachRow(const DataFact &list,
+                  const std::function<bool(int64_t row, int64_t first, int64_t end)> &visit) const;
   /// Calls `visit` for the pages that lengths ask for, in order, until it returns false; reads nothing else of the
   /// table.
   void forEachPage(const DataFact &pages, const std::function<bool(const UsedPage &)> &visit) const;

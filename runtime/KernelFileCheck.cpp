@@ -203,13 +203,34 @@ private:
       fault(kernel, "expects a dimension of '{}' in data, got '{}'", fact.of, fact.dimension);
     if (fact.what == Kind::Pointers && !dimensions.count(fact.dimension))
       fault(kernel, "expects the name of a dimension in data, got '{}'", fact.dimension);
-    if (fact.what == Kind::Pages) {
+    if (fact.what == Kind::Members || fact.what == Kind::Ranges) {
+      checkList(kernel, fact, numbers);
+    } else if (fact.what == Kind::Pages) {
       checkRank(kernel, numbers, 2, 3, "a page table");
       checkRank(kernel, of, 4, 4, "a pool");
     } else if (fact.what == Kind::Rows) {
       checkRank(kernel, numbers, 1, 2, "rows");
       checkRank(kernel, of, 1, 4, "what has rows");
     }
+  }
+
+  /// Rows of numbers, or of pairs, with one count each or packed between pointers.
+  void checkList(const KernelSection &kernel, const DataFact &fact, const KernelArgument *list) {
+    bool isRanges = fact.what == DataFact::Kind::Ranges;
+    size_t inRow = isRanges ? 2 : 1, most = 32;
+    checkRank(kernel, list, inRow, most, "a list");
+    if (!list || list->shape.size() < inRow)
+      return;
+    if (isRanges && list->shape.back().size != 2)
+      fault(kernel, "expects ranges with a last dimension of 2 in data, got '{}'", list->name);
+    const KernelArgument *counts = fact.of.empty() ? nullptr : integers(kernel, fact.of);
+    bool isPacked = std::any_of(kernel.facts.begin(), kernel.facts.end(), [&](const DataFact &other) {
+      return other.what == DataFact::Kind::Pointers && other.tensor == fact.of;
+    });
+    size_t rank = list->shape.size() - inRow;
+    checkRank(kernel, counts, isPacked ? 1 : rank, isPacked ? 1 : rank, isPacked ? "pointers" : "counts");
+    if (isPacked)
+      checkRank(kernel, list, inRow, inRow, "a packed list");
   }
 
   const KernelArgument *integers(const KernelSection &kernel, const std::string &name) {

@@ -289,7 +289,7 @@ private:
     std::string_view kind = word();
     const DataFactForm *form = dataFactForm(kind);
     if (!form) {
-      fault(fmt::format("expects length, increasing, pointers, pages or rows, got '{}'", shown(kind)));
+      fault(fmt::format("expects length, increasing, pointers, pages, members, ranges or rows, got '{}'", shown(kind)));
       rest = {};
       return;
     }
@@ -297,7 +297,9 @@ private:
     fact.what = form->kind;
     for (const DataFactForm::Field &field : form->fields) {
       skipSpace();
-      if (!field.optional || !rest.empty())
+      if (field.isNumber)
+        fact.*field.place = std::to_string(numberWord(field.what, 1, largestDimension));
+      else if (!field.optional || !rest.empty())
         fact.*field.place = nameWord(field.what);
     }
   }

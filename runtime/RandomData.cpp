@@ -69,7 +69,7 @@ public:
     for (const DataFact &fact : kernel.facts) {
       if (fact.what == Kind::Pointers)
         fillPointers(fact);
-      else if (const std::string &lengths = fact.what == Kind::Length ? fact.tensor : fact.lengths; !lengths.empty())
+      else if (const std::string &lengths = lengthsOf(fact); !lengths.empty())
         fillLengths(lengths);
     }
     for (const DataFact &fact : kernel.facts) {
@@ -77,7 +77,7 @@ public:
         fillTable(fact);
       else if (fact.what == Kind::Rows)
         fillRows(fact);
-      else if (fact.what == Kind::Increasing)
+      else if (FactData::isList(fact))
         fillList(fact);
     }
     for (HostArgument &host : arguments)
@@ -106,6 +106,13 @@ private:
 
   //--- Lengths ---
 
+  /// The lengths, pointers or counts that a fact names, of which there may be none. An increasing list may have the
+  /// lengths of a sequence, which another fact is about.
+  static const std::string &lengthsOf(const DataFact &fact) {
+    bool isAsked = fact.what == Kind::Members || fact.what == Kind::Ranges;
+    return fact.what == Kind::Length ? fact.tensor : isAsked ? fact.of : fact.lengths;
+  }
+
   /// The most entries that anything of which these are the lengths has room for.
   int64_t mostEntries(const std::string &lengths) const {
     int64_t most = largestDimension;
@@ -114,6 +121,8 @@ private:
         most = std::min(most, sizes.at(fact.dimension));
       else if (fact.what == Kind::Pages && fact.lengths == lengths)
         most = std::min(most, roomOf(fact));
+      else if (FactData::isList(fact) && fact.of == lengths)
+        most = std::min(most, data.roomOf(fact));
       else if (fact.what == Kind::Rows && fact.lengths == lengths)
         if (const Array &rows = data.array(fact.tensor); rows.shape.size() == 2)
           most = std::min(most, rows.shape[1]);
@@ -265,33 +274,75 @@ private:
       }
   }
 
-  /// Strictly increasing numbers, below the longest sequence where there is room, and with gaps.
+  /// Strictly increasing numbers, below that of the last key where there is room, and with gaps; of ranges the starts,
+  /// each with an end that may lie behind the next one, or with nothing in it. Several facts may be about one list.
   void fillList(const DataFact &fact) {
     HostArgument *host = begin(fact.tensor);
     if (!host)
       return;
     Array &list = host->array;
     Random random(request.seed, fact.tensor);
-    int64_t count = list.count();
-    if (!fact.of.empty() && data.isPointers(fact.of)) {
-      const Array &ends = data.array(fact.of);
-      for (int64_t r = 0; r + 1 < ends.count(); ++r)
-        fillRow(list, numberOf(ends, r), std::min(numberOf(ends, r + 1), count), random);
-      return;
-    }
-    int64_t row = list.shape.empty() ? 1 : list.shape.back();
-    for (int64_t i = 0; row && i < count; i += row)
-      fillRow(list, i, i + row, random);
+    if (fact.what != Kind::Increasing)
+      for (int64_t i = 0; i < list.count(); ++i)
+        list.set(i, garbage);
+    for (auto [first, end] : usedRows(fact))
+      fillRow(list, fact, first, end, random);
   }
 
-  void fillRow(Array &list, int64_t begin, int64_t end, Random &random) {
-    begin = std::max<int64_t>(begin, 0);
-    int64_t most = largestSequence(), row = std::max<int64_t>(end - begin, 1), value = -1;
+  /// The entries of each row that some fact about the list says are used: all of them for positions.
+  std::vector<std::pair<int64_t, int64_t>> usedRows(const DataFact &list) const {
+    std::vector<std::pair<int64_t, int64_t>> rows;
+    std::set<std::string> pointers;
+    auto isPacked = [&](const DataFact &fact) { return !fact.of.empty() && data.isPointers(fact.of); };
+    auto visit = [&](const DataFact &fact, auto &&entries) {
+      data.forEachRow(fact, [&](int64_t row, int64_t first, int64_t end) {
+        rows.resize(std::max(rows.size(), static_cast<size_t>(row) + 1), {first, first});
+        entries(rows[static_cast<size_t>(row)], first, end);
+        return true;
+      });
+    };
+    bool isWhole = list.what == Kind::Increasing && !isPacked(list);
+    for (const DataFact &fact : kernel.facts) {
+      if (!FactData::isList(fact) || fact.tensor != list.tensor)
+        continue;
+      isWhole |= fact.of.empty();
+      pointers.insert(isPacked(fact) ? fact.of : "");
+    }
+    if (isWhole || pointers.size() > 1) { // an increasing whole is increasing in all of its parts
+      DataFact whole = list;
+      whole.of.clear();
+      visit(whole, [](auto &row, int64_t first, int64_t end) { row = {first, end}; });
+      return rows;
+    }
+    for (const DataFact &fact : kernel.facts)
+      if (FactData::isList(fact) && fact.tensor == list.tensor)
+        visit(fact, [](auto &row, int64_t first, int64_t end) { row = {first, std::max(row.second, end)}; });
+    return rows;
+  }
+
+  void fillRow(Array &list, const DataFact &fact, int64_t begin, int64_t end, Random &random) {
+    int64_t unit = fact.unit.empty() ? 1 : std::stoll(fact.unit), step = FactData::numbersOf(fact);
+    int64_t most = fact.unit.empty() ? largestSequence() : (mostKeys() - 1) / unit;
+    int64_t row = std::max<int64_t>(end - begin, 1), value = -1;
     for (int64_t i = begin; i < end; ++i) {
       int64_t room = most - value - (end - i);
       value += 1 + (room > 0 ? random.upTo(std::min(room, 2 * (most / row))) : most < 2 * row ? random.upTo(1) : 0);
-      list.set(i, static_cast<double>(value));
+      list.set(i * step, static_cast<double>(value));
+      if (step == 2)
+        list.set(i * step + 1, static_cast<double>(value + random.upTo(2 * (most / row) + 1)));
     }
+  }
+
+  /// What the numbers of lists are about: keys, as far as sizes or lengths tell.
+  int64_t mostKeys() const {
+    int64_t most = 0;
+    for (const char *name : {"seq_kv", "total_kv", "seq", "total"})
+      if (sizes.count(name))
+        most = std::max(most, sizes.at(name));
+    for (const DataFact &fact : kernel.facts)
+      for (int64_t b = 0; fact.what == Kind::Pages && b < data.sequencesOf(fact.lengths); ++b)
+        most = std::max(most, data.lengthOf(fact.lengths, b));
+    return most ? most : largestSequence();
   }
 
   /// What an integer of unknown meaning may be: up to the number of keys, else of queries.

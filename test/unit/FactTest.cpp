@@ -55,7 +55,8 @@ KernelSection pagedKernel(int rank, Role role = Role::Input) {
 
 TEST(factsAsText) {
   for (const char *text : {"length lens k seq_kv", "increasing list", "increasing list count", "pointers ends total_q",
-                           "pages table pool lens", "rows row_of k", "rows row_of k lens"}) {
+                           "pages table pool lens", "rows row_of k", "rows row_of k lens", "members list 128",
+                           "members list 1 count", "ranges list 1 count"}) {
     std::vector<std::string> words;
     for (std::string_view rest = text; !rest.empty();) {
       size_t end = std::min(rest.find(' '), rest.size());
@@ -66,7 +67,7 @@ TEST(factsAsText) {
     EXPECT(fact.has_value());
     EXPECT_EQ(dataFactText(*fact), text);
     words.resize(std::min<size_t>(words.size() - 1, 2));
-    EXPECT(!dataFactOf(words) || words[0] == "increasing" || words[0] == "rows");
+    EXPECT(!dataFactOf(words) || words[0] == "increasing" || words[0] == "rows" || words.size() == 3);
   }
   EXPECT(!dataFactOf({}) && !dataFactOf({"pages"}) && !dataFactOf({"length", "lens", "k"}) &&
          !dataFactOf({"pages", "table", "pool", "lens", "more"}) && !dataFactOf({"width", "k"}));
@@ -274,4 +275,110 @@ TEST(randomRowsAndPositions) {
       EXPECT(data[8].array.at(b) < 5);
   }
   EXPECT(behind && empty && gaps);
+}
+
+namespace {
+
+/// A list of rows of `room` numbers or ranges with counts, and one of blocks of 16 keys that is packed.
+KernelSection listKernel(bool isRanges, int64_t room) {
+  KernelSection kernel;
+  kernel.name = "k";
+  std::vector<Dimension> list = {{"batch"}, {"heads", 2}, {"listed", room}};
+  if (isRanges)
+    list.push_back({"ends", 2});
+  kernel.arguments = {{Role::Input, "list", DType::I32, list},
+                      {Role::Input, "count", DType::I32, {{"batch"}, {"heads", 2}}},
+                      {Role::Input, "packed", DType::I64, {{"entries"}}},
+                      {Role::Input, "ends", DType::I32, {{"row_ends"}}},
+                      {Role::Input, "k", DType::F32, {{"batch"}, {"seq_kv"}, {"head_dim", 2}}}};
+  kernel.facts = {{isRanges ? Kind::Ranges : Kind::Members, "list", "count", "", "", "1"},
+                  {Kind::Pointers, "ends", "", "entries"},
+                  {Kind::Members, "packed", "ends", "", "", "16"}};
+  return kernel;
+}
+
+} // namespace
+
+TEST(brokenLists) {
+  KernelSection kernel = listKernel(false, 3);
+  std::vector<HostArgument> data =
+      argumentsOf(kernel, {arrayOf({1, 2, 3}, {4, 4, 4, 7, 9, 0}), arrayOf({1, 2}, {1, 2}), arrayOf({3}, {2, 1, 0}),
+                           arrayOf({3}, {0, 1, 2}), makeArray(DType::F32, {1, 10, 2})});
+  EXPECT_EQ(brokenFacts(kernel, data), Faults{});
+  data[0].array.set(4, 7);
+  data[2].array.set(0, 1);
+  data[3].array.set(1, 0);
+  EXPECT_EQ(brokenFacts(kernel, data), (Faults{"'list' does not increase: row 1 has 7 after 7 at place 1",
+                                               "'packed' does not increase: row 1 has 1 after 1 at place 1"}));
+  data[1].array.set(0, 4);
+  data[3].array = arrayOf({3}, {0, 0, 4});
+  EXPECT_EQ(
+      brokenFacts(kernel, data),
+      (Faults{"'count' counts 4 in row 0, expected 0 to 3, what a row of 'list' has room for",
+              "'ends' ends with 4, expected at most 3", "'packed' does not increase: row 1 has 1 after 1 at place 1"}));
+  data[1].array.set(0, -1);
+  EXPECT_EQ(brokenFacts(kernel, data).front(),
+            "'count' counts -1 in row 0, expected 0 to 3, what a row of 'list' has room for");
+  // Ranges increase by their start, and end where they like.
+  kernel = listKernel(true, 2);
+  data = argumentsOf(kernel, {arrayOf({1, 2, 2, 2}, {0, 9, 3, 1, 5, 6, 5, 7}), arrayOf({1, 2}, {2, 1}),
+                              arrayOf({1}, {0}), arrayOf({1}, {0}), makeArray(DType::F32, {1, 10, 2})});
+  EXPECT_EQ(brokenFacts(kernel, data), Faults{});
+  data[1].array.set(1, 2);
+  EXPECT_EQ(brokenFacts(kernel, data), Faults{"'list' does not increase: row 1 has 5 after 5 at place 1"});
+}
+
+TEST(randomLists) {
+  for (bool isRanges : {false, true}) {
+    std::set<double> counts;
+    bool far = false, empty = false, overlap = false;
+    for (uint64_t seed = 1; seed <= 20; ++seed) {
+      KernelSection kernel = listKernel(isRanges, 5);
+      ArgumentRequest request;
+      request.sizes = {{"batch", 3}, {"entries", 12}, {"row_ends", 7}, {"seq_kv", 320}};
+      request.seed = seed;
+      std::vector<HostArgument> data = makeArguments(kernel, request);
+      EXPECT_EQ(brokenFacts(kernel, data), Faults{});
+      const Array &list = data[0].array;
+      FactData facts(kernel, data);
+      facts.forEachRow(kernel.facts[0], [&](int64_t row, int64_t first, int64_t end) {
+        counts.insert(static_cast<double>(end - first));
+        int64_t step = isRanges ? 2 : 1;
+        for (int64_t i = end * step; i < (row + 1) * 5 * step; ++i)
+          EXPECT(list.at(i) == 2147480000);
+        for (int64_t i = first; i < end; ++i) {
+          far |= list.at(i * step) > 160;
+          empty |= isRanges && list.at(i * 2 + 1) == list.at(i * 2);
+          overlap |= isRanges && i + 1 < end && list.at(i * 2 + 1) > list.at(i * 2 + 2);
+        }
+        return true;
+      });
+      // Entries of 16 keys: rows of at most 12 of the 20.
+      facts.forEachRow(kernel.facts[2], [&](int64_t, int64_t first, int64_t end) {
+        EXPECT(first == end || data[2].array.at(end - 1) < 20);
+        return true;
+      });
+      for (int64_t i = static_cast<int64_t>(data[3].array.at(6)); i < 12; ++i)
+        EXPECT(data[2].array.at(i) == 2147480000);
+    }
+    EXPECT_EQ(counts.size(), 6u);
+    EXPECT(far && empty == isRanges && overlap == isRanges);
+  }
+}
+
+TEST(listsWithSeveralCounts) {
+  KernelSection kernel = listKernel(false, 6);
+  kernel.arguments[3] = {Role::Input, "other", DType::I32, {{"batch"}, {"heads", 2}}};
+  kernel.facts = {{Kind::Members, "list", "count", "", "", "1"}, {Kind::Members, "list", "other", "", "", "1"}};
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    ArgumentRequest request;
+    request.sizes = {{"batch", 3}, {"entries", 12}, {"seq_kv", 30}};
+    request.seed = seed;
+    std::vector<HostArgument> data = makeArguments(kernel, request);
+    EXPECT_EQ(brokenFacts(kernel, data), Faults{});
+    for (int64_t r = 0; r < 6; ++r)
+      for (int64_t i = 0; i < 6; ++i)
+        EXPECT((data[0].array.at(r * 6 + i) == 2147480000) ==
+               (i >= std::max(data[1].array.at(r), data[3].array.at(r))));
+  }
 }

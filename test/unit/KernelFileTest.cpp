@@ -127,7 +127,10 @@ TEST(kernelFileFaultsOfKernelLines) {
       {"heads = 8,", "heads = -8,", "K.ptx:7: expects a size from 0 to 1073741823, got '-8'"},
       {"heads = 8,", "heads = 8 8,", "K.ptx:7: expects the end of the line, got '8'"},
       {"scale f32", "scale f16", "K.ptx:10: expects a scalar of f32, i32 or index, got f16"},
-      {"data length", "data width", "K.ptx:15: expects length, increasing, pointers, pages or rows, got 'width'"},
+      {"data length", "data width",
+       "K.ptx:15: expects length, increasing, pointers, pages, members, ranges or rows, got 'width'"},
+      {"data length kv_lens k seq_kv", "data members kv_lens 0",
+       "K.ptx:15: expects a number of keys from 1 to 1073741823, got '0'"},
       {"workspace batch * seq_q", "workspace batch * ",
        "K.ptx:16: expects a number, a name or '(', got '*' in 'batch *  * 4'"},
       {"//! launch last", "//! start last",
@@ -152,6 +155,21 @@ TEST(kernelFileFaultsOfEntryLines) {
       {"param address q", "param place q",
        "K.ptx:23: expects address, size, stride, scalar, workspace or map, got 'place'"},
       {"stride q 1", "stride q 99", "K.ptx:25: expects the number of a dimension from 0 to 31, got '99'"},
+  });
+}
+
+TEST(kernelFileFaultsOfLists) {
+  checkReplacements({
+      {"data length kv_lens k seq_kv", "data members kv_lens 1 q",
+       "K.ptx: kernel 'prefill': expects data about integers, got 'q' of bf16 | K.ptx: kernel 'prefill': expects "
+       "counts "
+       "of rank 0 in data, got 4 in 'q'"},
+      {"data length kv_lens k seq_kv", "data ranges kv_lens 1",
+       "K.ptx: kernel 'prefill': expects a list of rank 2 to 32 in data, got 1 in 'kv_lens'"},
+      {"data length kv_lens k seq_kv", "data ranges k 1",
+       "K.ptx: kernel 'prefill': expects data about integers, got 'k' of bf16 | K.ptx: kernel 'prefill': expects "
+       "ranges "
+       "with a last dimension of 2 in data, got 'k'"},
   });
 }
 
