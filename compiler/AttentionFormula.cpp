@@ -40,6 +40,10 @@ public:
       modifications.push_back({program.get(), program->frame()});
     for (const auto &program : attention.masks)
       masks.push_back({program.get(), program->frame()});
+    for (const auto &program : attention.reweights)
+      reweights.push_back({program.get(), program->frame()});
+    if (results.sums && results.sums->which)
+      counted.push_back({results.sums->which.get(), results.sums->which->frame()});
   }
 
   std::optional<std::string> compute(const std::optional<std::vector<int64_t>> &rows) {
@@ -100,9 +104,13 @@ private:
     multiplyKeys(b, h, i);
     visible.clear();
     int64_t aligned = attention.alignStart ? i : i + count - attention.query->length(b);
-    if (!askFunctions(b, h, i, attention.query->position(b, i).value_or(aligned)))
+    int64_t position = attention.query->position(b, i).value_or(aligned);
+    if (!askFunctions(b, h, i, position))
       return false;
-    store(b, h, i, softmax(h));
+    Softmax row = softmax(h);
+    if (!reweigh(b, h, i, row) || !addToSums(b, h, i, position, row))
+      return false;
+    store(b, h, i, row);
     return true;
   }
 
@@ -125,7 +133,7 @@ private:
   /// Changes scores and collects the keys that are seen. Functions are asked about hidden keys too, so that a load
   /// outside a tensor is found wherever it is.
   bool askFunctions(int64_t b, int64_t h, int64_t i, int64_t position) {
-    for (auto *stages : {&modifications, &masks})
+    for (auto *stages : {&modifications, &masks, &reweights, &counted})
       for (Stage &stage : *stages) {
         stage.frame[FunctionProgram::Batch].i = b;
         stage.frame[FunctionProgram::Head].i = h;
@@ -133,7 +141,7 @@ private:
         stage.frame[FunctionProgram::Row].i = i;
       }
     for (int64_t j = 0; j < count; ++j) {
-      int64_t keyPosition = attention.keys->position(b, j).value_or(j);
+      int64_t keyPosition = positionOf(b, j);
       for (Stage &stage : modifications) {
         stage.frame[FunctionProgram::Score].f = scores[j];
         if (!ask(stage, b, h, i, j, keyPosition))
@@ -151,6 +159,8 @@ private:
     }
     return true;
   }
+
+  int64_t positionOf(int64_t b, int64_t j) const { return attention.keys->position(b, j).value_or(j); }
 
   bool ask(Stage &stage, int64_t b, int64_t h, int64_t i, int64_t j, int64_t keyPosition) {
     stage.frame[FunctionProgram::Key].i = keyPosition;
@@ -200,6 +210,54 @@ private:
     return result;
   }
 
+  /// The weight of the n-th visible key.
+  Real weightOf(size_t n, const Softmax &row) const { return row.empty ? 0 : weights[n] * row.share / row.total; }
+
+  /// Weights as functions make them of what softmax gives, still to be divided by the total like all others: so they
+  /// are rounded to 16 bits at the size that a kernel has them in. Hidden keys are asked about too.
+  bool reweigh(int64_t b, int64_t h, int64_t i, const Softmax &row) {
+    if (reweights.empty())
+      return true;
+    size_t n = 0;
+    for (int64_t j = 0; j < count; ++j) {
+      bool seen = n < visible.size() && visible[n] == j;
+      Real weight = seen ? weightOf(n, row) : 0;
+      for (Stage &stage : reweights) {
+        stage.frame[FunctionProgram::Score].f = weight;
+        if (!ask(stage, b, h, i, j, positionOf(b, j)))
+          return false;
+        weight = static_cast<Real>(stage.frame[stage.program->resultSlot()].f);
+      }
+      if (seen)
+        weights[n++] = row.empty ? 0 : weight * row.total / row.share;
+    }
+    return true;
+  }
+
+  bool addToSums(int64_t b, int64_t h, int64_t i, int64_t position, const Softmax &row) {
+    if (!results.sums)
+      return true;
+    HostResult &sums = results.sums->result;
+    int64_t size = sums.shape.back();
+    double *of = sums.values.data() + (b * attention.query->heads() + h) * size;
+    size_t n = 0;
+    for (int64_t j = 0; j < count; ++j) {
+      bool counts = true;
+      for (Stage &stage : counted) {
+        if (!ask(stage, b, h, i, j, positionOf(b, j)))
+          return false;
+        counts = stage.frame[stage.program->resultSlot()].i != 0;
+      }
+      if (n == visible.size() || visible[n] != j)
+        continue;
+      Real weight = weightOf(n++, row);
+      int64_t at = results.sums->perDistance ? position - positionOf(b, j) : j;
+      if (counts && at >= 0 && at < size)
+        of[at] = static_cast<Real>(of[at]) + weight;
+    }
+    return true;
+  }
+
   void store(int64_t b, int64_t h, int64_t i, const Softmax &softmax) {
     int64_t row = *attention.query->row(b, i) * attention.query->heads() + h;
     if (results.lse)
@@ -227,7 +285,7 @@ private:
   const AttentionFormula &attention;
   const AttentionResults &results;
   const int64_t size, outputSize;
-  std::vector<Stage> modifications, masks;
+  std::vector<Stage> modifications, masks, reweights, counted;
   int64_t count = 0, valueStride = 0; ///< keys of this sequence; elements between packed values
   std::vector<Real> packedKeys, packedValues, query, scores, weights;
   std::vector<int64_t> visible;

@@ -18,13 +18,13 @@ namespace attn {
 /// f32 in the order of the keys, the result rounded once.
 enum class Precision { Exact, Kernel };
 
-/// What the lines up to the softmax say.
+/// What the lines up to the weights say.
 struct AttentionFormula {
   std::shared_ptr<const Sequence> query, keys;
   double scale = 1;
   bool alignStart = false;
   /// In program order, each kind by itself: masks hide a key whatever its score.
-  std::vector<std::shared_ptr<const FunctionProgram>> modifications, masks;
+  std::vector<std::shared_ptr<const FunctionProgram>> modifications, masks, reweights;
   std::optional<HostTensor> sink; ///< (heads)
 };
 
@@ -35,11 +35,19 @@ struct HostResult {
   std::vector<double> values;
 };
 
+/// Weights added up over queries in their order, one result element for each key entry or distance.
+struct WeightSums {
+  std::shared_ptr<const FunctionProgram> which; ///< a weight counts where it holds; null: all do
+  bool perDistance = false;                     ///< by q - kv; else by key entry
+  HostResult result;                            ///< (batch, heads, entries), 0 to begin with; others are left out
+};
+
 /// What is asked for; null is not computed.
 struct AttentionResults {
   const Sequence *values = nullptr; ///< beside the keys; needed for an output
   HostResult *output = nullptr;     ///< (rows..., heads, size), size at most that of a value
   HostResult *lse = nullptr;        ///< (rows..., heads)
+  WeightSums *sums = nullptr;
 };
 
 /// Computes these rows of what is shaped like the query (all without), for every batch and head: rows of each padded

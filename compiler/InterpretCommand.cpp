@@ -139,7 +139,8 @@ void Command::evaluate(bool kernelPrecision, const Files &files) {
     return fault(llvm::toString(results.takeError()));
   for (const auto &[name, path] : files) {
     const HostResult &result = results->at(name);
-    write(result, kernelPrecision && result.type != DType::F64 ? DType::F32 : DType::F64, path);
+    DType precision = kernelPrecision && result.type != DType::F64 ? DType::F32 : DType::F64;
+    write(result, isFloat(result.type) ? precision : result.type, path);
   }
 }
 

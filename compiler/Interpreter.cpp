@@ -4,6 +4,7 @@
 #include "compiler/CacheAppend.h"
 #include "compiler/InterpretArguments.h"
 #include "compiler/MergeFormula.h"
+#include "compiler/SelectFormula.h"
 #include "compiler/SequenceLines.h"
 
 #include "dialect/AttnNames.h"
@@ -48,12 +49,18 @@ private:
   llvm::Error line(OutputOp op);
   llvm::Error line(MergeOp op);
   llvm::Error line(AppendOp op);
+  llvm::Error line(ReweightOp op);
+  llvm::Error line(SumsOp op);
+  llvm::Error line(SelectOp op);
   llvm::Error arithmetic(Operation *operation);
+  llvm::Expected<std::shared_ptr<FunctionProgram>> functionOf(Operation *operation, FlatSymbolRefAttr by,
+                                                              OperandRange parameters, bool takesScore);
   llvm::Error change(Operation *operation, Value scores, FlatSymbolRefAttr by, OperandRange parameters);
   llvm::Error evaluate(Operation *operation, const Weights &weights, SequencePointer values, Value output);
   llvm::Error checkRows(Operation *operation, const Sequence &query);
   llvm::Expected<HostTensor> tensorOf(Operation *user, Value value);
   llvm::Expected<HostResult> emptyResult(Operation *operation, Type element, std::vector<int64_t> shape);
+  std::optional<int64_t> sizeOf(Value result, unsigned dimension);
   void ownCaches();
   Precision precision() const { return options.kernelPrecision ? Precision::Kernel : Precision::Exact; }
 
@@ -124,23 +131,33 @@ llvm::Error KernelInterpreter::line(ScoresOp op) {
   return llvm::Error::success();
 }
 
-/// A line that asks a function about every score.
-llvm::Error KernelInterpreter::change(Operation *operation, Value from, FlatSymbolRefAttr by, OperandRange parameters) {
+/// A function as a line names it, with what it is given.
+llvm::Expected<std::shared_ptr<FunctionProgram>>
+KernelInterpreter::functionOf(Operation *operation, FlatSymbolRefAttr by, OperandRange parameters, bool takesScore) {
   auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(operation, by);
   SmallVector<FunctionParameter> values;
   for (Value parameter : parameters) {
     if (auto tensor = bound.tensors.find(parameter); tensor != bound.tensors.end())
       values.push_back(tensor->second);
+    else if (auto scalar = bound.scalars.find(parameter); scalar != bound.scalars.end())
+      values.push_back(scalar->second);
     else
-      values.push_back(bound.scalars.at(parameter));
+      return refuse(operation, "is not supported by the interpreter with the result of a line as a parameter");
   }
+  llvm::Expected<FunctionProgram> program = compileFunction(function, takesScore, values);
+  if (!program)
+    return program.takeError();
+  return std::make_shared<FunctionProgram>(std::move(*program));
+}
+
+/// A line that asks a function about every score.
+llvm::Error KernelInterpreter::change(Operation *operation, Value from, FlatSymbolRefAttr by, OperandRange parameters) {
   bool modifies = isa<ModifyOp>(operation);
-  llvm::Expected<FunctionProgram> program = compileFunction(function, modifies, values);
+  llvm::Expected<std::shared_ptr<FunctionProgram>> program = functionOf(operation, by, parameters, modifies);
   if (!program)
     return program.takeError();
   AttentionFormula attention = scores.lookup(from);
-  (modifies ? attention.modifications : attention.masks)
-      .push_back(std::make_shared<FunctionProgram>(std::move(*program)));
+  (modifies ? attention.modifications : attention.masks).push_back(std::move(*program));
   scores[operation->getResult(0)] = std::move(attention);
   return llvm::Error::success();
 }
@@ -218,6 +235,94 @@ llvm::Error KernelInterpreter::line(OutputOp op) {
   return evaluate(op, weights.lookup(op.getProbs()), *values, op.getOutput());
 }
 
+llvm::Error KernelInterpreter::line(ReweightOp op) {
+  llvm::Expected<std::shared_ptr<FunctionProgram>> program = functionOf(op, op.getByAttr(), op.getParams(), true);
+  if (!program)
+    return program.takeError();
+  Weights line = weights.lookup(op.getInput());
+  line.attention.reweights.push_back(std::move(*program));
+  weights[op.getResult()] = std::move(line);
+  return llvm::Error::success();
+}
+
+/// The size that a type gives, or an argument with a dimension of the same name; nothing where neither says it.
+std::optional<int64_t> KernelInterpreter::sizeOf(Value result, unsigned dimension) {
+  auto type = cast<RankedTensorType>(result.getType());
+  if (!type.isDynamicDim(dimension))
+    return type.getDimSize(dimension);
+  auto dims = dyn_cast_or_null<DimsAttr>(type.getEncoding());
+  if (!dims)
+    return std::nullopt;
+  for (const NamedValue &argument : argumentsOf(kernel))
+    for (auto [d, named] : llvm::enumerate(argument.dimensions))
+      if (named.name == dims.getNames()[dimension].getValue())
+        for (const auto &[value, tensor] : bound.tensors)
+          if (tensor.name == argument.name)
+            return tensor.tensor.shape[d];
+  return std::nullopt;
+}
+
+/// Whatever rows are asked for, all of them are added up.
+llvm::Error KernelInterpreter::line(SumsOp op) {
+  Weights line = weights.lookup(op.getProbs());
+  if (SoftmaxOp softmax = line.line; softmax.getLse() && !results.contains(softmax.getLse()))
+    if (llvm::Error error = evaluate(op, line, nullptr, {}))
+      return error;
+  const Sequence &query = *line.attention.query, &keys = *line.attention.keys;
+  int64_t entries = 0;
+  for (int64_t b = 0; b < keys.batch(); ++b)
+    entries = std::max(entries, keys.length(b));
+  if (std::vector<int64_t> rows = keys.rowShape(); rows.size() == 2)
+    entries = rows.back();
+  WeightSums sums;
+  sums.perDistance = op.getPer() == Per::Distance;
+  if (op.getByAttr()) {
+    llvm::Expected<std::shared_ptr<FunctionProgram>> which = functionOf(op, op.getByAttr(), op.getParams(), false);
+    if (!which)
+      return which.takeError();
+    sums.which = std::move(*which);
+  }
+  llvm::Expected<HostResult> made = emptyResult(
+      op, Float32Type::get(op.getContext()), {query.batch(), query.heads(), sizeOf(op.getSums(), 2).value_or(entries)});
+  if (!made)
+    return made.takeError();
+  sums.result = std::move(*made);
+  llvm::fill(sums.result.values, 0);
+  AttentionResults wanted;
+  wanted.sums = &sums;
+  if (std::optional<std::string> fault = computeAttention(line.attention, precision(), std::nullopt, wanted))
+    return llvm::createStringError(*fault);
+  results[op.getSums()] = std::move(sums.result);
+  return llvm::Error::success();
+}
+
+llvm::Error KernelInterpreter::line(SelectOp op) {
+  llvm::Expected<HostTensor> sums = tensorOf(op, op.getSums());
+  if (!sums)
+    return sums.takeError();
+  Selection selection;
+  if (op.getTop())
+    selection.top = bound.scalars.lookup(op.getTop()).i;
+  if (op.getCover())
+    selection.cover = bound.scalars.lookup(op.getCover()).f;
+  if (op.getBelow()) {
+    // No line computes integers of rank 1.
+    selection.below = bound.tensors.at(op.getBelow()).tensor;
+  }
+  std::vector<int64_t> shape(sums->shape.begin(), sums->shape.end() - 1);
+  llvm::Expected<HostResult> count =
+      emptyResult(op, cast<RankedTensorType>(op.getCount().getType()).getElementType(), shape);
+  shape.push_back(sizeOf(op.getList(), 2).value_or(sums->shape.back()));
+  llvm::Expected<HostResult> list =
+      emptyResult(op, cast<RankedTensorType>(op.getList().getType()).getElementType(), shape);
+  if (!count || !list)
+    return llvm::joinErrors(count.takeError(), list.takeError());
+  selectEntries(*sums, selection, *list, *count);
+  results[op.getList()] = std::move(*list);
+  results[op.getCount()] = std::move(*count);
+  return llvm::Error::success();
+}
+
 llvm::Error KernelInterpreter::line(MergeOp op) {
   auto type = cast<RankedTensorType>(op.getOutput().getType());
   std::vector<PartialResult> parts;
@@ -281,7 +386,8 @@ llvm::Error KernelInterpreter::arithmetic(Operation *operation) {
 llvm::Error KernelInterpreter::line(Operation *operation) {
   return llvm::TypeSwitch<Operation *, llvm::Error>(operation)
       .Case<DenseOp, RaggedOp, PagesOp, ShareOp, ConcatOp, AtOp>([&](auto op) { return sequences.add(op); })
-      .Case<ScoresOp, SoftmaxOp, OutputOp, MergeOp, AppendOp>([&](auto op) { return line(op); })
+      .Case<ScoresOp, SoftmaxOp, ReweightOp, OutputOp, SumsOp, SelectOp, MergeOp, AppendOp>(
+          [&](auto op) { return line(op); })
       .Case<ModifyOp, MaskOp>([&](auto op) { return change(op, op.getInput(), op.getByAttr(), op.getParams()); })
       .Default([&](Operation *other) {
         if (other->getName().getDialectNamespace() == AttnDialect::getDialectNamespace())

@@ -385,6 +385,34 @@ def Attn_SoftmaxOp : Attn_KernelStep<"softmax", "probs"> {
   }];
 }
 
+def Attn_ReweightOp : Attn_ByOp<"reweight", "reweighted", Attn_Probs> {
+  let summary = "Replace each weight by what a function makes of it";
+  let description = [{
+    1. The function is `(weight: f32, b, h, q, kv, parameters...) -> f32`, otherwise as for `attn.modify`.
+    2. It sees what softmax gives, and the results are not normalised again. An lse is that of the softmax.
+    3. A hidden key has no weight, whatever the function makes of 0.
+    4. Several of them apply in their order.
+
+    ```mlir
+    !x     = tensor<?x?x32x128xbf16, #attn.dims<batch, seq, heads, head_dim>>
+    !boost = tensor<?x?xf32, #attn.dims<batch, seq>>
+    attn.kernel @reweighted(%q: !x, %k: !x, %v: !x, %boost: !boost) -> (o: !x) {
+      %s = attn.scores %q, %k : !x, !x
+      %m = attn.mask %s by @causal
+      %p = attn.softmax %m
+      %r = attn.reweight %p by @boosted(%boost) : !boost
+      %o = attn.output %r, %v : !x -> !x
+      attn.return %o : !x
+    }
+    func.func @boosted(%weight: f32, %b: index, %h: index, %q: index, %kv: index, %boost: tensor<?x?xf32>) -> f32 {
+      %factor = tensor.extract %boost[%b, %kv] : tensor<?x?xf32>
+      %y = arith.mulf %weight, %factor : f32
+      return %y : f32
+    }
+    ```
+  }];
+}
+
 def Attn_OutputOp : Attn_KernelStep<"output", "output"> {
   let summary = "The sum of values, each with its weight";
   let description = [{
@@ -409,6 +437,41 @@ def Attn_OutputOp : Attn_KernelStep<"output", "output"> {
   let arguments = (ins Attn_Probs:$probs, Attn_TensorOrSeq:$values);
   let results = (outs AnyRankedTensor:$output);
   let assemblyFormat = "$probs `,` $values attr-dict `:` type($values) `->` type($output)";
+}
+
+def Attn_SumsOp : Attn_KernelStep<"sums", "sums"> {
+  let summary = "How much weight each key got, or each distance";
+  let description = [{
+    1. `per key`: sums(b, h, j) = sum over queries i of weight(b, h, i, j). `per distance`: sums(b, h, d) = sum of the
+       weights with q - kv = d, by position; what lies at other distances than those of the result is left out.
+    2. With a function `(b, h, q, kv, parameters...) -> i1`, otherwise as for `attn.mask`, only weights for which it
+       holds are summed.
+    3. The result is f32 of shape (batch, heads, keys or distances); behind the last key of a sequence it is 0. Weights
+       are added in a fixed order.
+
+    ```mlir
+    !x    = tensor<?x?x32x128xbf16, #attn.dims<batch, seq, heads, head_dim>>
+    !sums = tensor<?x32x?xf32, #attn.dims<batch, heads, seq>>
+    attn.kernel @column_sums(%q: !x, %k: !x, %first: index) -> (sums: !sums) {
+      %s = attn.scores %q, %k : !x, !x
+      %m = attn.mask %s by @causal
+      %p = attn.softmax %m
+      %sums = attn.sums %p per key by @rows_from (%first : index) -> !sums
+      attn.return %sums : !sums
+    }
+    func.func @rows_from(%b: index, %h: index, %q: index, %kv: index, %first: index) -> i1 {
+      %row = attn.row
+      %counts = arith.cmpi sge, %row, %first : index
+      return %counts : i1
+    }
+    ```
+  }];
+  let arguments = (ins Attn_Probs:$probs, Attn_Per:$per, OptionalAttr<FlatSymbolRefAttr>:$by,
+                       Variadic<Attn_Parameter>:$params);
+  let results = (outs AnyRankedTensor:$sums);
+  let assemblyFormat = [{
+    $probs `per` $per (`by` $by^)? (` ` `(` $params^ `:` type($params) `)`)? attr-dict `->` type($sums)
+  }];
 }
 
 //===-- around attention ---------------------------------------------------===//
@@ -470,70 +533,40 @@ def Attn_AppendOp : Attn_Op<"append", [HasParent<"KernelOp">]> {
   let assemblyFormat = "$source `to` $cache attr-dict `:` type($source)";
 }
 
-//===-- in functions -------------------------------------------------------===//
-
-def Attn_MemberOp : Attn_ValueOp<"member", "found", [AttrSizedOperandSegments]> {
-  let summary = "Whether a number is in a row of a list";
+def Attn_SelectOp : Attn_KernelStep<"select", "list", [AttrSizedOperandSegments]> {
+  let summary = "List the entries of the largest sums";
   let description = [{
-    1. The row of the list is named by as many indices as there are dimensions before the last; it is a set.
-    2. With `count`, only the first `count[row]` entries of the row are in the set. With `rows`, the list is packed, and
-       row r is its entries `rows[r]` up to `rows[r + 1]`, the latter excluded.
-    3. A list whose last dimension is 2, and which has one index less, holds half-open ranges; the question is whether
-       the number lies in one of them. An empty range holds nothing.
-    4. The part of a row that is used increases strictly (ranges by their start). A kernel may rely on it.
+    1. `top k`: the k largest sums of a row. `cover a`: the fewest, largest first, that together reach the share a of
+       all of them. Of equal sums the smaller index comes first.
+    2. With `below`, only the first `below[b]` entries are looked at, and counted as all.
+    3. The list is (batch, heads, room) and increases, as `attn.member` wants it; count (batch, heads) says how much of
+       a row is used. Where a row has no room for all, it holds the largest. What is unused is -1.
 
     ```mlir
-    func.func @listed(%b: index, %h: index, %q: index, %kv: index,
-                      %columns: tensor<?x?x?xi32>, %count: tensor<?x?xi32>) -> i1 {
-      %listed = attn.member %kv of %columns[%b, %h] count %count : tensor<?x?x?xi32> count tensor<?x?xi32>
-      return %listed : i1
+    !sums  = tensor<?x32x?xf32, #attn.dims<batch, heads, seq_kv>>
+    !list  = tensor<?x32x?xi32, #attn.dims<batch, heads, most_listed>>
+    !count = tensor<?x32xi32, #attn.dims<batch, heads>>
+    !lens  = tensor<?xi32, #attn.dims<batch>>
+    attn.kernel @heavy_keys(%sums: !sums, %k: index, %below: !lens) -> (heavy: !list, count: !count) {
+      %heavy, %count = attn.select %sums top %k below %below : (!sums, index, !lens) -> (!list, !count)
+      attn.return %heavy, %count : !list, !count
     }
     ```
   }];
-  let arguments = (ins Index:$value, AnyRankedTensor:$list, Variadic<Index>:$row, Optional<AnyRankedTensor>:$count,
-                       Optional<AnyRankedTensor>:$rows);
-  let results = (outs I1:$found);
+  let arguments = (ins AnyRankedTensor:$sums, Optional<Index>:$top, Optional<F32>:$cover,
+                       Optional<AnyRankedTensor>:$below);
+  let results = (outs AnyRankedTensor:$list, AnyRankedTensor:$count);
   let assemblyFormat = [{
-    $value `of` $list (`[` $row^ `]`)? (`count` $count^)? (`rows` $rows^)? attr-dict
-    `:` type($list) (`count` type($count)^)? (`rows` type($rows)^)?
+    $sums (`top` $top^)? (`cover` $cover^)? (`below` $below^)? attr-dict `:` functional-type(operands, results)
   }];
-  let hasVerifier = 1;
-}
-
-def Attn_RowOp : Attn_ValueOp<"row", "row"> {
-  let summary = "The index of the query among those of its sequence";
-  let description = [{
-    What a tensor with a value per query is indexed by. It differs from the position `q` wherever keys come before
-    the first query.
-
-    ```mlir
-    func.func @bias(%score: f32, %b: index, %h: index, %q: index, %kv: index, %bias: tensor<?x?xf32>) -> f32 {
-      %row = attn.row
-      %x = tensor.extract %bias[%b, %row] : tensor<?x?xf32>
-      %y = arith.addf %score, %x : f32
-      return %y : f32
+  let extraClassDefinition = [{
+    void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) {
+      setName(getList(), "list");
+      setName(getCount(), "count");
     }
-    ```
   }];
-  let results = (outs Index:$row);
-  let assemblyFormat = "attr-dict";
 }
 
-def Attn_ColumnOp : Attn_ValueOp<"column", "column"> {
-  let summary = "The index of the key among those of its sequence";
-  let description = [{
-    What a tensor with a value per key entry is indexed by. It differs from the position `kv` after `attn.at` only.
-
-    ```mlir
-    func.func @kept(%b: index, %h: index, %q: index, %kv: index, %kept: tensor<?x?xi1>) -> i1 {
-      %column = attn.column
-      %visible = tensor.extract %kept[%b, %column] : tensor<?x?xi1>
-      return %visible : i1
-    }
-    ```
-  }];
-  let results = (outs Index:$column);
-  let assemblyFormat = "attr-dict";
-}
+include "dialect/AttnFunctions.td"
 
 #endif // ATTN_DIALECT_ATTN

@@ -29,6 +29,8 @@ public:
   void check(ScoresOp op);
   void check(SoftmaxOp op);
   void check(OutputOp op);
+  void check(SumsOp op);
+  void check(SelectOp op);
   void check(MergeOp op);
   void check(AppendOp op);
 
@@ -164,6 +166,25 @@ void NameAgreement::check(OutputOp op) {
     compare(op, scores.getKeys(), op.getValues(), 2);
 }
 
+void NameAgreement::check(SumsOp op) {
+  ScoresOp scores = scoresOf(op.getProbs());
+  if (!scores)
+    return;
+  compare(op, batchOf(scores.getQuery()), op.getSums(), 1);
+  Value keys = scores.getKeys();
+  if (op.getPer() == Per::Key && (isa<RankedTensorType>(keys.getType()) || keys.getDefiningOp<DenseOp>()))
+    if (SmallVector<Value> tensors = tensorsOf(keys); !tensors.empty())
+      compare(op, tensors.front(), op.getSums(), 1, 1, 2);
+}
+
+void NameAgreement::check(SelectOp op) {
+  if (cast<RankedTensorType>(op.getSums().getType()).getRank() != 3)
+    return;
+  compare(op, op.getSums(), op.getList(), 2);
+  compare(op, op.getSums(), op.getCount(), 2);
+  compare(op, op.getSums(), op.getBelow(), 1);
+}
+
 void NameAgreement::check(MergeOp op) {
   size_t rank = cast<RankedTensorType>(op.getOutput().getType()).getRank();
   auto rankOf = [](Value value) { return size_t(cast<RankedTensorType>(value.getType()).getRank()); };
@@ -190,7 +211,7 @@ void KernelRules::checkAgreement() {
   NameAgreement names(kernel, report);
   for (Operation &line : kernel.getBody().front())
     TypeSwitch<Operation *>(&line)
-        .Case<DenseOp, RaggedOp, PagesOp, AtOp, ScoresOp, SoftmaxOp, OutputOp, MergeOp, AppendOp>(
+        .Case<DenseOp, RaggedOp, PagesOp, AtOp, ScoresOp, SoftmaxOp, OutputOp, SumsOp, SelectOp, MergeOp, AppendOp>(
             [&](auto op) { names.check(op); });
 }
 

@@ -17,7 +17,7 @@ def Attn_Dialect : Dialect {
     type of its place (`!attn.scores`, `!attn.probs`), so steps in a wrong order do not parse.
 
     Whatever is particular about one model is an ordinary function: `attn.modify` applies one to each score, `attn.mask`
-    asks one whether a key is visible. There is no other way to say what is masked; which keys need not be visited at
+    asks one whether a key is visible, `attn.reweight` applies one to each weight. There is no other way to say what is masked; which keys need not be visited at
     all is found out from the function.
 
     A kernel keeps the names of its arguments and results, because those are the names at launch. Dimensions have
@@ -60,6 +60,11 @@ class Attn_Enum<string name, string description, list<I32EnumAttrCase> cases> : 
 def Attn_AlignEnum : Attn_Enum<"Align", "where queries stand beside keys",
                                [I32EnumAttrCase<"End", 0, "end">, I32EnumAttrCase<"Start", 1, "start">]>;
 def Attn_Align : EnumAttr<Attn_Dialect, Attn_AlignEnum, "align"> {
+  let assemblyFormat = "$value";
+}
+def Attn_PerEnum : Attn_Enum<"Per", "what weights are summed for",
+                             [I32EnumAttrCase<"Key", 0, "key">, I32EnumAttrCase<"Distance", 1, "distance">]>;
+def Attn_Per : EnumAttr<Attn_Dialect, Attn_PerEnum, "per"> {
   let assemblyFormat = "$value";
 }
 def Attn_OverlapEnum : Attn_Enum<"Overlap", "which matrix product runs beside the softmax", [

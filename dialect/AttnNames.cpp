@@ -13,7 +13,7 @@ ScoresOp scoresOf(Value value) {
   while (Operation *op = value.getDefiningOp()) {
     if (auto scores = dyn_cast<ScoresOp>(op))
       return scores;
-    if (!isa<ModifyOp, MaskOp, SoftmaxOp>(op))
+    if (!isa<ModifyOp, MaskOp, SoftmaxOp, ReweightOp>(op))
       return nullptr;
     value = op->getOperand(0);
   }
@@ -33,8 +33,13 @@ std::optional<AttentionChain> attentionOf(KernelOp kernel) {
   chain.output = outputOf(kernel);
   if (!chain.output)
     return std::nullopt;
-  chain.softmax = chain.output.getProbs().getDefiningOp<SoftmaxOp>();
-  Value value = chain.softmax.getScores();
+  Value value = chain.output.getProbs();
+  while (auto reweight = value.getDefiningOp<ReweightOp>()) {
+    chain.reweights.push_back(reweight);
+    value = reweight.getInput();
+  }
+  chain.softmax = value.getDefiningOp<SoftmaxOp>();
+  value = chain.softmax.getScores();
   for (; !value.getDefiningOp<ScoresOp>(); value = value.getDefiningOp()->getOperand(0)) {
     if (auto modify = value.getDefiningOp<ModifyOp>())
       chain.modifications.push_back(modify);
@@ -44,6 +49,7 @@ std::optional<AttentionChain> attentionOf(KernelOp kernel) {
   chain.scores = value.getDefiningOp<ScoresOp>();
   std::reverse(chain.modifications.begin(), chain.modifications.end());
   std::reverse(chain.masks.begin(), chain.masks.end());
+  std::reverse(chain.reweights.begin(), chain.reweights.end());
   return chain;
 }
 
@@ -164,7 +170,8 @@ public:
       if (auto scores = dyn_cast<ScoresOp>(op)) // first, because others are named after the query
         nameQuery(scores.getQuery());
     for (Operation &op : kernel.getBody().front())
-      TypeSwitch<Operation *>(&op).Case<ScoresOp, SoftmaxOp, OutputOp, MergeOp, AppendOp>([&](auto op) { name(op); });
+      TypeSwitch<Operation *>(&op).Case<ScoresOp, SoftmaxOp, OutputOp, SumsOp, MergeOp, AppendOp, SelectOp>(
+          [&](auto op) { name(op); });
   }
 
   /// One name per dimension; empty ones if there is no role.
@@ -327,6 +334,31 @@ private:
     if (valueDimName(query, op.getOutput()) != "head_dim")
       names.back() = "head_dim_v";
     give(op.getOutput(), names);
+  }
+
+  void name(SumsOp op) {
+    ScoresOp scores = scoresOf(op.getProbs());
+    Value query = scores ? tensorOfQuery(scores.getQuery()) : Value();
+    Names names = query ? of(query) : Names();
+    if (names.size() < 2)
+      return;
+    // Entries that lie in pages, packed or in several places have no length that a tensor knows.
+    Value keys = scores.getKeys();
+    if (auto dense = keys.getDefiningOp<DenseOp>(); dense && !dense.getTensors().empty())
+      keys = dense.getTensors()[0];
+    bool isTensor = isa<RankedTensorType>(keys.getType());
+    give(op.getSums(), {batch, names[names.size() - 2], isTensor ? nameOr(keys, 1, "seq_kv") : "max_keys"});
+  }
+
+  void name(SelectOp op) {
+    give(op.getSums(), {batch, "heads", "seq_kv"});
+    Names names = of(op.getSums());
+    if (names.size() != 3)
+      return;
+    give(op.getList(), {names[0], names[1], "max_listed"});
+    give(op.getCount(), {names[0], names[1]});
+    if (op.getBelow())
+      give(op.getBelow(), {names[0]});
   }
 
   void name(MergeOp op) {

@@ -14,6 +14,7 @@ struct AttentionChain {
   llvm::SmallVector<ModifyOp> modifications; ///< in program order
   llvm::SmallVector<MaskOp> masks;           ///< in program order; a key is visible when all of them say so
   SoftmaxOp softmax;
+  llvm::SmallVector<ReweightOp> reweights; ///< in program order
   OutputOp output;
 };
 

@@ -132,7 +132,7 @@ void KernelRules::checkSizes() {
 void KernelRules::checkNamesOfDimensions() {
   SmallVector<NamedValue> arguments = argumentsOf(kernel);
   for (BlockArgument argument : kernel.getBody().getArguments()) {
-    bool readByFunctionsOnly = llvm::all_of(argument.getUsers(), llvm::IsaPred<ModifyOp, MaskOp>);
+    bool readByFunctionsOnly = llvm::all_of(argument.getUsers(), llvm::IsaPred<ModifyOp, MaskOp, ReweightOp, SumsOp>);
     auto isNameless = [](const NamedDimension &dimension) { return dimension.isDynamic() && dimension.name.empty(); };
     if (!readByFunctionsOnly || llvm::none_of(arguments[argument.getArgNumber()].dimensions, isNameless))
       continue;
@@ -186,6 +186,13 @@ void KernelRules::checkStep(Operation *op) {
       .Case([&](ScoresOp op) { checkScores(op); })
       .Case([&](ModifyOp op) { checkFunction(op, op.getByAttr(), op.getParams(), /*takesScore=*/true, f32); })
       .Case([&](MaskOp op) { checkFunction(op, op.getByAttr(), op.getParams(), /*takesScore=*/false, i1); })
+      .Case([&](ReweightOp op) { checkFunction(op, op.getByAttr(), op.getParams(), /*takesScore=*/true, f32); })
+      .Case([&](SumsOp op) {
+        if (op.getByAttr())
+          checkFunction(op, op.getByAttr(), op.getParams(), /*takesScore=*/false, i1);
+        checkSums(op);
+      })
+      .Case([&](SelectOp op) { checkSelect(op); })
       .Case([&](SoftmaxOp op) { checkSoftmax(op); })
       .Case([&](OutputOp op) { checkOutput(op); })
       .Case([&](MergeOp op) { checkMerge(op); })
@@ -206,7 +213,7 @@ void KernelRules::checkUsed(Operation *op) {
   if (op->getNumResults() == 0 || !op->use_empty())
     return;
   InFlightDiagnostic diagnostic = fail(op) << "its result to be used: as written this line has no effect";
-  if (!isa<ModifyOp, MaskOp>(op))
+  if (!isa<ModifyOp, MaskOp, ReweightOp>(op))
     return;
   for (Operation *reader : op->getOperand(0).getUsers())
     if (reader != op) {

@@ -61,6 +61,11 @@ private:
   void checkOutput(OutputOp op);
   bool checkValues(OutputOp op, ScoresOp scores);
   void checkMerge(MergeOp op);
+
+  // What weights add up to (AttnSumRules.cpp).
+  void checkSums(SumsOp op);
+  void checkSelect(SelectOp op);
+
   void checkSink(mlir::Operation *op, mlir::Value sink, int64_t heads);
   void checkLse(mlir::Operation *op, mlir::Value lse, llvm::ArrayRef<int64_t> rows);
 

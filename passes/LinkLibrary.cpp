@@ -29,8 +29,8 @@ public:
   LogicalResult link() {
     for (KernelOp kernel : module.getOps<KernelOp>())
       kernel.walk([&](Operation *op) {
-        if (isa<ModifyOp, MaskOp>(op))
-          resolve(op, op->getAttrOfType<FlatSymbolRefAttr>("by").getValue());
+        if (auto by = op->getAttrOfType<FlatSymbolRefAttr>("by"))
+          resolve(op, by.getValue());
       });
     // A function of the library may declare others, which then stand behind it.
     for (bool changed = true; changed && !broken;) {

@@ -20,18 +20,17 @@ public:
     for (Operation &op : kernel.getBody().front())
       if (auto by = op.getAttrOfType<FlatSymbolRefAttr>("by"))
         if (auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(kernel, by))
-          enter(function, op.getOperands());
+          enter(function, op.getOperands().drop_front());
     return std::move(uses);
   }
 
 private:
-  /// Parameters are a function's last arguments; what a line is given before them has no other use here.
+  /// Parameters are a function's last arguments.
   void enter(func::FuncOp function, OperandRange given) {
     if (function.isExternal())
       return;
     auto arguments = function.getArguments();
-    size_t count = std::min<size_t>(arguments.size(), given.size());
-    for (auto [argument, value] : llvm::zip(arguments.take_back(count), given.take_back(count)))
+    for (auto [argument, value] : llvm::zip(arguments.take_back(given.size()), given))
       origin[argument] = resolve(value);
     for (Operation &op : function.getBody().front()) {
       if (auto call = dyn_cast<func::CallOp>(op))

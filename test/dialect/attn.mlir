@@ -130,6 +130,34 @@ attn.kernel @append(%k_new: !new, %v_new: !new, %k: !pool, %v: !pool, %table: !t
   attn.return
 }
 
+// CHECK-LABEL: attn.kernel @weights(
+// CHECK: %reweighted = attn.reweight %probs by @late(%{{.*}}) : index
+// CHECK: %sums = attn.sums %reweighted per key by @rows (%{{.*}} : index) -> tensor<?x32x?xf32>
+// CHECK: %sums_0 = attn.sums %probs per distance by @all -> tensor<?x32x?xf32>
+// CHECK: %sums_1 = attn.sums %probs per key -> tensor<?x32x?xf32>
+!weight_sums = tensor<?x32x?xf32>
+attn.kernel @weights(%q: !q, %k: !kv, %first: index) -> (a: !weight_sums, b: !weight_sums, c: !weight_sums) {
+  %s = attn.scores %q, %k : !q, !kv
+  %p = attn.softmax %s
+  %r = attn.reweight %p by @late(%first) : index
+  %a = attn.sums %r per key by @rows (%first : index) -> !weight_sums
+  %b = attn.sums %p per distance by @all -> !weight_sums
+  %c = attn.sums %p per key -> !weight_sums
+  attn.return %a, %b, %c : !weight_sums, !weight_sums, !weight_sums
+}
+
+// CHECK-LABEL: attn.kernel @selects(
+// CHECK: %list, %count = attn.select %{{.*}} top %{{.*}} below %{{.*}} : (tensor<?x32x?xf32>, index, tensor<?xi32>) -> (tensor<?x32x?xi32>, tensor<?x32xi32>)
+// CHECK: %list_0, %count_1 = attn.select %{{.*}} cover %{{.*}} : (tensor<?x32x?xf32>, f32) -> (tensor<?x32x?xi32>, tensor<?x32xi32>)
+!heavy  = tensor<?x32x?xi32>
+!counts = tensor<?x32xi32>
+attn.kernel @selects(%sums: !weight_sums, %k: index, %n: tensor<?xi32>, %share: f32)
+    -> (list: !heavy, count: !counts, covering: !heavy, number: !counts) {
+  %a, %an = attn.select %sums top %k below %n : (!weight_sums, index, tensor<?xi32>) -> (!heavy, !counts)
+  %b, %bn = attn.select %sums cover %share : (!weight_sums, f32) -> (!heavy, !counts)
+  attn.return %a, %an, %b, %bn : !heavy, !counts, !heavy, !counts
+}
+
 // CHECK-LABEL: func.func @lists(
 // CHECK: %row = attn.row
 // CHECK: %column = attn.column

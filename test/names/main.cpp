@@ -32,6 +32,10 @@ static void print(const attn::AttentionChain &chain) {
   llvm::outs() << " |";
   for (attn::MaskOp mask : chain.masks)
     llvm::outs() << " " << mask.getBy();
+  if (!chain.reweights.empty())
+    llvm::outs() << " |";
+  for (attn::ReweightOp reweight : chain.reweights)
+    llvm::outs() << " " << reweight.getBy();
   llvm::outs() << "\n";
 }
 

@@ -154,3 +154,55 @@ attn.kernel @merge(%os: !parts, %o1: !part, %lses: !stats, %lse1: !stat, %sink: 
              : (!parts, !part, !stats, !stat, tensor<8xf32>) -> (!one, !stat)
   attn.return %o, %lse : !one, !stat
 }
+
+//      CHECK:sums
+// CHECK-NEXT:  input q f16 [batch, seq_q, heads = 8, head_dim = 64]
+// CHECK-NEXT:  input k f16 [batch, seq_kv, kv_heads = 8, head_dim = 64]
+// CHECK-NEXT:  output sums f32 [batch, heads = 8, seq_kv]
+// CHECK-NEXT:  output distances f32 [batch, heads = 8, seq_kv]
+// CHECK-NEXT:  output o f16 [batch, seq_q, heads = 8, head_dim = 64]
+// CHECK-NEXT:  chain | causal | twice thrice
+!any      = tensor<?x?x8x64xf16>
+!weighted = tensor<?x8x?xf32>
+func.func private @causal(index, index, index, index) -> i1
+func.func private @twice(f32, index, index, index, index) -> f32
+func.func private @thrice(f32, index, index, index, index) -> f32
+attn.kernel @sums(%q: !any, %k: !any)
+    -> (sums: !weighted, distances: !weighted, o: !any) {
+  %s = attn.scores %q, %k : !any, !any
+  %m = attn.mask %s by @causal
+  %p = attn.softmax %m
+  %sums = attn.sums %p per key -> !weighted
+  %distances = attn.sums %p per distance -> !weighted
+  %t = attn.reweight %p by @twice
+  %u = attn.reweight %t by @thrice
+  %o = attn.output %u, %k : !any -> !any
+  attn.return %sums, %distances, %o : !weighted, !weighted, !any
+}
+
+//      CHECK:paged_sums
+// CHECK-NEXT:  input q f16 [batch, seq_q, heads = 8, head_dim = 64]
+// CHECK-NEXT:  input pool f16 [pages, page_size = 16, kv_heads = 8, head_dim = 64]
+// CHECK-NEXT:  input table i32 [batch, max_pages]
+// CHECK-NEXT:  input lens i32 [batch]
+// CHECK-NEXT:  output sums f32 [batch, heads = 8, max_keys]
+attn.kernel @paged_sums(%q: !any, %pool: !pool, %table: tensor<?x?xi32>, %lens: !n) -> (sums: !weighted) {
+  %k = attn.pages %pool[%table, %lens] : !pool [tensor<?x?xi32>, !n]
+  %s = attn.scores %q, %k : !any, !attn.seq
+  %p = attn.softmax %s
+  %sums = attn.sums %p per key -> !weighted
+  attn.return %sums : !weighted
+}
+
+//      CHECK:selected
+// CHECK-NEXT:  input sums f32 [batch, heads = 8, seq_kv]
+// CHECK-NEXT:  input below i32 [batch]
+// CHECK-NEXT:  input k index
+// CHECK-NEXT:  output list i32 [batch, heads = 8, max_listed]
+// CHECK-NEXT:  output count i32 [batch, heads = 8]
+!chosen  = tensor<?x8x?xi32>
+!chosens = tensor<?x8xi32>
+attn.kernel @selected(%sums: !weighted, %below: !n, %k: index) -> (list: !chosen, count: !chosens) {
+  %list, %count = attn.select %sums top %k below %below : (!weighted, index, !n) -> (!chosen, !chosens)
+  attn.return %list, %count : !chosen, !chosens
+}
