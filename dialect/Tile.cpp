@@ -217,6 +217,8 @@ LogicalResult ConcatOp::verify() {
 LogicalResult LocateOp::verify() {
   if (static_cast<int64_t>(getStep()) <= 0)
     return emitOpError("expects a positive step, got ") << getStep();
+  if (static_cast<int64_t>(getPacked()) <= 0)
+    return emitOpError("expects a positive number of rows to each token, got ") << getPacked();
   return verifyList(getOperation(), "starts", getStarts(), {1});
 }
 

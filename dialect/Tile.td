@@ -117,6 +117,9 @@ def Tile_WalkOp : Tile_Op<"walk", [SingleBlock, RecursiveMemoryEffects]> {
     that each visible pair of a row and a key is visited exactly once; which tiles are skipped, and which need their
     masks, is for `trim-walks` to find out.
 
+    In joined sequences no tile has rows of two parts: each part begins at the next multiple of `step`, and `from` and
+    `to` count so. The view's extent in the place of `to` is the end of the last part.
+
     Errors: as many results as inits, with their types.
 
     ```mlir

@@ -29,23 +29,29 @@ def Tile_ConcatOp : Tile_Op<"concat", [Pure]> {
 def Tile_LocateOp : Tile_Op<"locate", [MemoryEffects<[MemRead]>]> {
   let summary = "The sequence of a packed batch that a program works at, and which of its blocks of rows";
   let description = [{
-    Sequence b of the batch is `starts[b]` up to `starts[b + 1]`. Programs are numbered so that those of sequence b begin
-    with number starts[b] div step + b: enough for all its rows, wherever it begins, and known without counting the
-    blocks of the sequences before. The sequence is found by bisection. What is left over are blocks without rows: at
-    most one for each sequence, and one per `step` rows in front of `starts[0]`.
+    Sequence b of the batch is tokens `starts[b]` up to `starts[b + 1]`, each of which has `packed` rows. Programs are
+    numbered so that those of sequence b begin with number starts[b] * packed div step + b: enough for all its rows,
+    wherever it begins, and known without counting the blocks of the sequences before. The sequence is found by
+    bisection. What is left over are blocks without rows: at most one for each sequence, and one per `step` rows in
+    front of `starts[0]`.
 
-    Errors: integers of rank 1, a positive step.
+    Errors: integers of rank 1, a positive step and number of rows.
 
     ```mlir
     func.func @program(%number: index, %starts: memref<?xi32>) -> (index, index) {
       %batch, %block = tile.locate %number in %starts step 128 : memref<?xi32>
       return %batch, %block : index, index
     }
+    func.func @four_heads(%number: index, %starts: memref<?xi32>) -> (index, index) {
+      %batch, %block = tile.locate %number in %starts step 16 packed 4 : memref<?xi32>
+      return %batch, %block : index, index
+    }
     ```
   }];
-  let arguments = (ins Index:$number, AnyMemRef:$starts, I64Attr:$step);
+  let arguments = (ins Index:$number, AnyMemRef:$starts, I64Attr:$step,
+                       DefaultValuedAttr<I64Attr, "1">:$packed);
   let results = (outs Index:$batch, Index:$block);
-  let assemblyFormat = "$number `in` $starts `step` $step attr-dict `:` type($starts)";
+  let assemblyFormat = "$number `in` $starts `step` $step (`packed` $packed^)? attr-dict `:` type($starts)";
   let hasVerifier = 1;
 }
 

@@ -43,6 +43,24 @@ def Tile_WorkerOp : Tile_Op<"worker", [Pure]> {
   let assemblyFormat = "$items attr-dict";
 }
 
+def Tile_LeaveOp : Tile_Op<"leave", [HasParent<"::mlir::func::FuncOp">]> {
+  let summary = "End this program here, if a condition says that nothing is left to do";
+  let description = [{
+    The condition is the same in all threads of a program, and no copy is on its way: the operation stands before the
+    first load. A grid is as large as shapes ask for; what lengths leave without work is found out here.
+
+    ```mlir
+    func.func @kernel(%from: index, %to: index) {
+      %none = arith.cmpi sge, %from, %to : index
+      tile.leave if %none
+      return
+    }
+    ```
+  }];
+  let arguments = (ins I1:$condition);
+  let assemblyFormat = "`if` $condition attr-dict";
+}
+
 def Tile_ViewOp : Tile_Op<"view", [Pure, AttrSizedOperandSegments]> {
   let summary = "Rows of one sequence and head";
   let description = [{

@@ -51,10 +51,6 @@ private:
       fail() << "a schedule that exists (" << prefill << ", " << decode << "), got '" << name << "'";
     if (name == prefill && schedule.getNumSplits())
       fail() << "no num_splits: '" << prefill << "' does not split sequences, got " << schedule.getNumSplits();
-    if (shape.decode && schedule.getNumSplits() > 1 && !shape.canSplit)
-      fail()
-          << "num_splits = 1: only keys of one dense sequence or in pages, and queries of one tensor, are split, got "
-          << schedule.getNumSplits();
     if (schedule.getNumSplits() > TileLimits::maxSplits)
       fail() << "num_splits of at most " << TileLimits::maxSplits << ", got " << schedule.getNumSplits();
     checkNumbers();
@@ -246,7 +242,6 @@ KernelShape shapeOf(const Attention &attention) {
   if (isStrided(keys))
     shape.seqKv = staticSize(attention.keys, 1);
   shape.decode = isDecode(scores->getParentOfType<KernelOp>().getScheduleAttr(), shape);
-  shape.canSplit = keysOfKnownCapacity(query, keys);
   return shape;
 }
 

@@ -222,6 +222,9 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
         return success();
       })
       .Case<ProgramOp>([&](auto op) { return lowerProgram(op); })
+      .Case<LeaveOp>([&](auto op) {
+        return ptx("@$0 exit;", "b", Type(), scalar(op.getCondition()), /*effects=*/true), success();
+      })
       .Case<LocateOp>([&](auto op) { return lowerLocate(op); })
       .Case<HeldOp>([&](auto op) { return lowerHeld(op); })
       .Case<WorkerOp>([&](auto op) { return lowerWorker(op); })

@@ -18,7 +18,6 @@ struct KernelShape {
   int64_t scoreOperations = 0;  ///< operations of score functions for each score
   bool loadsByKey = false;      ///< a score function reads memory for each key or each score
   bool decode = false;          ///< few rows to each key head: bound by reading keys, which programs share
-  bool canSplit = false;        ///< decode: a sequence's keys can be shared
   int64_t heads = 1;            ///< of the queries
   int64_t group = 1;            ///< query heads to each key head
   std::optional<int64_t> seqQ;  ///< number of query tokens of a sequence where it is static

@@ -95,8 +95,6 @@ std::optional<Choice> chooseDecodeTiles(const KernelShape &shape, const Tiles &g
 void chooseShares(const KernelShape &shape, int64_t numSplits, const Target &target, Choice &choice) {
   // Who writes a number of shares gets them as soon as there are tiles for them.
   choice.leastKeys = numSplits ? choice.tiles.blockKv : llvm::alignTo(leastKeys, choice.tiles.blockKv);
-  if (!shape.canSplit)
-    numSplits = 1;
   if (!numSplits) {
     numSplits = llvm::divideCeil(target.sms * residentOf(choice.cost), shape.heads / choice.tiles.packed);
     numSplits = std::clamp<int64_t>(numSplits, 1, mostChosenShares);

@@ -121,15 +121,11 @@ private:
   /// Programs: row tiles vary fastest, so that programs that run together read the same keys; the rows with the most
   /// keys under a causal mask come first. Sequences of a packed batch have blocks one behind the other.
   Work writeProgram(Value queries, int64_t heads) {
-    auto ragged = raggedOf(queries);
+    RaggedOp packing = packingOf(queries);
     Value blockQ = views.index(schedule.getBlockQ()), batches = views.countOf(queries);
-    // Tokens of a block, rounded down: blocks are never too few then.
-    int64_t tokens = std::max<int64_t>(1, schedule.getBlockQ() / packed());
     SmallVector<Value> extents;
-    if (ragged) {
-      Value total = views.sizeOf(wrapper.of(ragged.getTensors().front()), 0);
-      Value whole = arith::FloorDivSIOp::create(builder, total, views.index(tokens));
-      extents = {arith::AddIOp::create(builder, whole, batches), views.index(heads / packed())};
+    if (packing) {
+      extents = {views.blocksOf(packing, schedule.getBlockQ(), packed()), views.index(heads / packed())};
     } else {
       Value rows = rowsOf(views.sizeOf(wrapper.of(tensorOf(queries, false)), 1));
       extents = {arith::CeilDivUIOp::create(builder, rows, blockQ), views.index(heads / packed()), batches};
@@ -139,9 +135,8 @@ private:
     ValueRange ids = wrapper.programs(extents);
     Value last = arith::SubIOp::create(builder, extents[0], views.index(1));
     Value block = arith::SubIOp::create(builder, last, ids[0]), batch;
-    if (ragged) {
-      auto found = LocateOp::create(builder, builder.getIndexType(), builder.getIndexType(), block,
-                                    wrapper.of(ragged.getIndptr()), tokens);
+    if (packing) {
+      auto found = views.locate(packing, block, schedule.getBlockQ(), packed());
       batch = found.getBatch();
       block = found.getBlock();
     } else {
@@ -149,12 +144,6 @@ private:
     }
     Value row = arith::MulIOp::create(builder, block, blockQ);
     return {ids[1], batch, row, isSplit() ? ids.back() : Value()};
-  }
-
-  static RaggedOp raggedOf(Value queries) {
-    while (auto at = queries.getDefiningOp<AtOp>())
-      queries = at.getOf();
-    return queries.getDefiningOp<RaggedOp>();
   }
 
   //===-- rows and keys ----------------------------------------------------------===//
@@ -209,11 +198,13 @@ private:
       columns = arith::AddIOp::create(builder, columns, part.length);
     if (attention.scores.getAlign() == Align::End && !query.position && !query.positions)
       query.position = arith::SubIOp::create(builder, columns, query.length);
-    if (raggedOf(queries))
+    if (packingOf(queries))
       columns = hideKeysOfEmptyBlock(work.row, rowsOf(query.length), keyParts, valueParts);
     Value queryView = views.viewOfQuery(query, work.head, packed());
     Value keyView = viewOf(keyParts, false, kvHead), valueView = viewOf(valueParts, true, kvHead);
-    if (keyParts.size() > 1)
+    if (isSplit())
+      columns = views.lengthInTiles(keyParts, shares.granule);
+    else if (keyParts.size() > 1)
       columns = ExtentOp::create(builder, builder.getIndexType(), keyView);
     links.query = queryView;
     links.row = work.row;
@@ -228,14 +219,17 @@ private:
   /// The walk over all `columns` keys or a share of them, and what becomes of its results.
   void inlineForward(const Work &work, const SequencePart &query, ValueRange sequences, Value columns) {
     Value from = views.index(0), to = columns;
-    if (isSplit())
+    if (isSplit()) {
       std::tie(from, to) = KeyShares(builder, shares).range(work.share, columns);
+      // The grid has as many shares as there can be. The merge asks for none of those without keys.
+      LeaveOp::create(builder, arith::CmpIOp::create(builder, arith::CmpIPredicate::sge, from, to));
+    }
     SmallVector<Value> operands{work.row, from, to};
     llvm::append_range(operands, sequences);
     if (isSplit()) {
       PartialResults partials = partialResultsOf(wrapper, attention);
-      auto [outputs, maxima, sums] = partials.of(work.share, work.batch, work.head, query.length, packed());
-      operands.append({outputs, maxima, sums});
+      auto [outputs, maxima, sums] = partials.of(work.share, query, work.head, packed());
+      operands.append({partials.rowOf(query, work.row, packed()), outputs, maxima, sums});
     } else {
       RankedTensorType result = attention.result;
       auto output = ViewType::get(builder.getContext(), result.getShape().back(), result.getElementType());

@@ -19,6 +19,8 @@ ShareRule shareRuleOf(KernelOp kernel) {
 Value KeyShares::index(int64_t value) { return arith::ConstantIndexOp::create(builder, value); }
 
 Value KeyShares::count(Value capacity) {
+  if (!capacity)
+    return index(rule.most);
   Value filled = arith::CeilDivUIOp::create(builder, capacity, index(rule.least));
   Value all = arith::MinSIOp::create(builder, filled, index(rule.most));
   return arith::MaxSIOp::create(builder, all, index(1));
@@ -42,7 +44,9 @@ Value KeyShares::used(Value length) { return arith::CeilDivUIOp::create(builder,
 
 PartialResults::PartialResults(ImplicitLocOpBuilder &builder, SequenceViews &views, const Shape &shape)
     : builder(builder), views(views), batches(shape.batches) {
-  Value places = arith::MulIOp::create(builder, shape.shares, shape.batches);
+  Value places = shape.shares;
+  if (batches)
+    places = arith::MulIOp::create(builder, places, batches);
   Value rows = arith::MulIOp::create(builder, places, shape.tokens);
   Type f32 = builder.getF32Type();
   constexpr int64_t any = ShapedType::kDynamic;
@@ -60,41 +64,48 @@ PartialResults::PartialResults(ImplicitLocOpBuilder &builder, SequenceViews &vie
   sums = workspace({any, any, shape.heads}, shape.heads);
 }
 
-PartialResults::Views PartialResults::of(Value share, Value batch, Value head, Value length, int64_t packed) {
-  Value first = arith::MulIOp::create(builder, share, batches);
-  Value place = arith::AddIOp::create(builder, first, batch);
+PartialResults::Views PartialResults::of(Value share, const SequencePart &query, Value head, int64_t packed) {
   SequencePart part;
-  part.batch = place;
-  part.length = length;
+  part.batch = share;
+  part.length = query.length;
+  if (batches) {
+    Value first = arith::MulIOp::create(builder, share, batches);
+    part.batch = arith::AddIOp::create(builder, first, query.batch);
+  } else {
+    part.length = arith::AddIOp::create(builder, query.first, query.length);
+  }
   auto rows = [&](Value memory) { return views.viewOfResult(memory, part, head, packed); };
   return {rows(outputs), rows(maxima), rows(sums)};
 }
 
-//===-- of a kernel's attention ------------------------------------------------===//
-
-/// The most keys that a sequence can have, as shapes say.
-static Value capacityOf(KernelWrapper &wrapper, Value keys) {
-  Value memory = wrapper.of(tensorOf(keys, false)), entries = wrapper.views.sizeOf(memory, 1);
-  auto pages = keys.getDefiningOp<PagesOp>();
-  if (!pages)
-    return entries;
-  Value held = wrapper.views.sizeOf(wrapper.of(pages.getTable()), 1);
-  return arith::MulIOp::create(wrapper.builder, held, entries);
+Value PartialResults::rowOf(const SequencePart &query, Value row, int64_t packed) {
+  if (batches)
+    return row;
+  Value before = arith::MulIOp::create(builder, query.first, views.index(packed));
+  return arith::AddIOp::create(builder, before, row);
 }
 
+//===-- of a kernel's attention ------------------------------------------------===//
+
 Value countOfShares(KernelWrapper &wrapper, const Attention &attention) {
+  ShareRule rule = shareRuleOf(wrapper.kernel);
   ScoresOp scores = attention.scores;
-  Value capacity = capacityOf(wrapper, scores.getKeys());
-  return KeyShares(wrapper.builder, shareRuleOf(wrapper.kernel)).count(capacity);
+  Value capacity = wrapper.views.capacityOf(scores.getKeys(), rule.granule);
+  return KeyShares(wrapper.builder, rule).count(capacity);
 }
 
 PartialResults partialResultsOf(KernelWrapper &wrapper, const Attention &attention) {
   ScoresOp scores = attention.scores;
   SequenceViews &views = wrapper.views;
   Value queries = scores.getQuery(), memory = wrapper.of(tensorOf(queries, false));
-  return PartialResults(wrapper.builder, views,
-                        {countOfShares(wrapper, attention), views.countOf(queries), views.sizeOf(memory, 1),
-                         headsOf(attention.query), attention.result.getShape().back()});
+  bool packed = packingOf(queries) != nullptr;
+  PartialResults::Shape shape;
+  shape.shares = countOfShares(wrapper, attention);
+  shape.batches = packed ? Value() : views.countOf(queries);
+  shape.tokens = views.sizeOf(memory, packed ? 0 : 1);
+  shape.heads = headsOf(attention.query);
+  shape.headDim = attention.result.getShape().back();
+  return PartialResults(wrapper.builder, views, shape);
 }
 
 } // namespace attn

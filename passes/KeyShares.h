@@ -24,6 +24,7 @@ public:
   KeyShares(mlir::ImplicitLocOpBuilder &builder, ShareRule rule) : builder(builder), rule(rule) {}
 
   /// Most shares that a sequence of at most `capacity` keys can have, at least 1: an expression of the kernel file.
+  /// Without a capacity it is what the rule says: no length has more.
   mlir::Value count(mlir::Value capacity);
   /// First key of a share and one behind its last. Shares behind the last one with keys have none: from >= to.
   std::pair<mlir::Value, mlir::Value> range(mlir::Value share, mlir::Value length);
@@ -38,11 +39,12 @@ private:
   ShareRule rule;
 };
 
-/// The workspace of a launch: for each share and sequence rows of (acc, m, l), as a result of f32 has its rows.
+/// The workspace of a launch: for each share rows of (acc, m, l). They lie as the queries do, by sequence and token, or
+/// by token of a packed batch.
 class PartialResults {
 public:
   struct Shape {
-    mlir::Value shares, batches, tokens; ///< index
+    mlir::Value shares, batches, tokens; ///< index; batches are null where queries are packed
     int64_t heads, headDim;
   };
   PartialResults(mlir::ImplicitLocOpBuilder &builder, SequenceViews &views, const Shape &shape);
@@ -50,8 +52,10 @@ public:
   struct Views {
     mlir::Value outputs, maxima, sums;
   };
-  /// Rows of the first `length` tokens of one share, `packed` heads to each.
-  Views of(mlir::Value share, mlir::Value batch, mlir::Value head, mlir::Value length, int64_t packed);
+  /// What one share left for the tokens of a query, `packed` heads to each.
+  Views of(mlir::Value share, const SequencePart &query, mlir::Value head, int64_t packed);
+  /// The row of these views that a row of the query has.
+  mlir::Value rowOf(const SequencePart &query, mlir::Value row, int64_t packed);
 
 private:
   mlir::ImplicitLocOpBuilder &builder;

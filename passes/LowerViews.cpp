@@ -196,7 +196,7 @@ Value TileLowering::positionOf(const LoweredView &view, Value row) {
 
 //===-- scalars of sequences ---------------------------------------------------------===//
 
-/// The last sequence b with starts[b] div step + b <= number, by bisection; the blocks counted from there.
+/// The last sequence b with starts[b] * packed div step + b <= number, by bisection; the blocks counted from there.
 LogicalResult TileLowering::lowerLocate(LocateOp op) {
   Type type = builder.getI32Type();
   Value number = scalar(op.getNumber());
@@ -204,6 +204,8 @@ LogicalResult TileLowering::lowerLocate(LocateOp op) {
     Value start = lookUp(op.getStarts(), sequence, {});
     if (start.getType() != type)
       start = arith::TruncIOp::create(builder, type, start);
+    if (op.getPacked() != 1)
+      start = arith::MulIOp::create(builder, start, i32(op.getPacked()));
     Value blocks = arith::DivUIOp::create(builder, start, i32(op.getStep()));
     return arith::AddIOp::create(builder, blocks, sequence);
   };

@@ -43,21 +43,32 @@ public:
 
 private:
   struct Work {
-    Value row, batch, column, length;
+    Value row, column, batch;
+    SequencePart query;
     int64_t columns = kMostColumns;
   };
 
+  /// Programs: blocks of rows, then groups of columns, then sequences. Those of a packed batch have blocks one behind
+  /// the other.
   void writeProgram() {
     Value queries = attention.scores.getQuery(), batches = views.countOf(queries);
-    Value tokens = views.sizeOf(wrapper.of(tensorOf(queries, false)), 1);
-    Value rows = arith::MulIOp::create(builder, tokens, views.index(heads));
-    Value blocks = arith::CeilDivUIOp::create(builder, rows, views.index(kRowsOfTile));
-    int64_t headDim = attention.result.getShape().back();
-    ValueRange ids = wrapper.programs({blocks, views.index(headDim / work.columns), batches});
-    work.row = arith::MulIOp::create(builder, ids[0], views.index(kRowsOfTile));
+    Value groups = views.index(attention.result.getShape().back() / work.columns), block;
+    ValueRange ids;
+    if (RaggedOp packing = packingOf(queries)) {
+      ids = wrapper.programs({views.blocksOf(packing, kRowsOfTile, heads), groups});
+      auto found = views.locate(packing, ids[0], kRowsOfTile, heads);
+      block = found.getBlock();
+      work.batch = found.getBatch();
+    } else {
+      Value tokens = views.sizeOf(wrapper.of(tensorOf(queries, false)), 1);
+      Value rows = arith::MulIOp::create(builder, tokens, views.index(heads));
+      ids = wrapper.programs({arith::CeilDivUIOp::create(builder, rows, views.index(kRowsOfTile)), groups, batches});
+      block = ids[0];
+      work.batch = ids[2];
+    }
+    work.row = arith::MulIOp::create(builder, block, views.index(kRowsOfTile));
     work.column = arith::MulIOp::create(builder, ids[1], views.index(work.columns));
-    work.batch = ids[2];
-    work.length = views.partsOf(queries, work.batch, batches).front().length;
+    work.query = views.partsOf(queries, work.batch, batches).front();
   }
 
   ViewType viewType(int64_t columns, Type element) { return ViewType::get(builder.getContext(), columns, element); }
@@ -71,15 +82,16 @@ private:
 
   void inlineMerge() {
     Value batches = views.countOf(attention.scores.getQuery());
-    Value none = views.index(0), all = views.partsOf(attention.scores.getKeys(), work.batch, batches).front().length;
-    Value used = KeyShares(builder, shareRuleOf(wrapper.kernel)).used(all);
+    ShareRule rule = shareRuleOf(wrapper.kernel);
+    auto keys = views.partsOf(attention.scores.getKeys(), work.batch, batches);
+    Value none = views.index(0), used = KeyShares(builder, rule).used(views.lengthInTiles(keys, rule.granule));
     PartialResults partials = partialResultsOf(wrapper, attention);
     links.row = work.row;
     if (Value given = attention.softmax.getSink()) {
       links.sinkMemory = wrapper.of(given);
       TileFunctionBuilder functions(wrapper.kernel->getParentOfType<ModuleOp>(), symbols);
       links.sink = functions.createSink(builder.getLoc(), links.sinkMemory.getType());
-      links.query = partials.of(none, work.batch, none, work.length, heads).sums;
+      links.query = partials.of(none, work.query, none, heads).sums;
     }
     ScheduleInstance merge(*text, links, builder);
     links.written["parts"] = [&](ValueRange state) {
@@ -89,8 +101,9 @@ private:
     };
     links.written["part"] = [&](ValueRange operands) {
       Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, operands[0], operands[1]);
-      Value length = arith::SelectOp::create(builder, exists, work.length, none);
-      return loadPart(partials.of(operands[0], work.batch, none, length, heads));
+      SequencePart query = work.query;
+      query.length = arith::SelectOp::create(builder, exists, query.length, none);
+      return loadPart(partials.of(operands[0], query, none, heads), partials.rowOf(query, work.row, heads));
     };
     auto [output, lse] = resultViews();
     merge.inlineFunction("merge", {work.row, output, lse});
@@ -100,21 +113,19 @@ private:
   std::pair<Value, Value> resultViews() {
     Value none = views.index(0);
     Value writes = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, work.column, none);
-    SequencePart rows, lseRows;
-    rows.batch = lseRows.batch = work.batch;
-    rows.length = work.length;
-    lseRows.length = arith::SelectOp::create(builder, writes, work.length, none);
+    SequencePart lseRows = work.query;
+    lseRows.length = arith::SelectOp::create(builder, writes, lseRows.length, none);
     auto type = viewType(attention.result.getShape().back(), attention.result.getElementType());
-    Value output = wrapper.resultView(attention.output.getOutput(), type, rows, none, heads);
+    Value output = wrapper.resultView(attention.output.getOutput(), type, work.query, none, heads);
     Value lse = wrapper.resultView(attention.softmax.getLse(), viewType(1, builder.getF32Type()), lseRows, none, heads);
     return {columnsOf(output), lse};
   }
 
   /// (acc, m, l) of a part; rows that do not exist weigh nothing.
-  SmallVector<Value> loadPart(const PartialResults::Views &part) {
+  SmallVector<Value> loadPart(const PartialResults::Views &part, Value row) {
     auto types = text->lookupSymbol<func::FuncOp>("part").getFunctionType().getResults();
     auto load = [&](unsigned i, Value view, float otherwise) -> Value {
-      return LoadOp::create(builder, types[i], view, work.row, llvm::APFloat(otherwise));
+      return LoadOp::create(builder, types[i], view, row, llvm::APFloat(otherwise));
     };
     constexpr float lowest = std::numeric_limits<float>::lowest();
     return {load(0, columnsOf(part.outputs), 0), load(1, part.maxima, lowest), load(2, part.sums, 0)};

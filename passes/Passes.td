@@ -133,9 +133,16 @@ def ExpandSources : Pass<"expand-sources", "::mlir::func::FuncOp"> {
     ended with, so there is one softmax over all of them. In the body, the keys' parts take the place of the keys and the
     values' parts that of the values. Indices and positions are the parts' own and go on from part to part.
 
+    The range of a walk counts each part from the next multiple of the walk's step on, so no tile has rows of two parts.
+    Where it is not all there is, as in a share of the keys, each walk takes what lies between of its part: from
+    max(from - begin, 0) up to min(max(to - begin, 0), length). A range that begins with a tile begins with a tile of the
+    part as well, because begins are multiples of the step; two neighbouring ranges then have no tile in common, and
+    each visible pair is visited once. To linearise rows instead would cut tiles of a part in two wherever the length of
+    an earlier part is not a multiple of the step.
+
     The loops that follow are drained one by one: their loads are different code. That is one bubble for each part.
 
-    Refuses a walk over less than all rows, and keys and values of different numbers of parts.
+    Refuses keys and values of different numbers of parts.
 
     Before:
     ```
@@ -156,6 +163,7 @@ def ExpandSources : Pass<"expand-sources", "::mlir::func::FuncOp"> {
       ...
     ```
   }];
+  let dependentDialects = ["::attn::tile::TileDialect", "::mlir::arith::ArithDialect"];
 }
 
 def TrimWalks : Pass<"trim-walks", "::mlir::ModuleOp"> {

@@ -52,6 +52,74 @@ Value SequenceViews::countOf(Value sequence) {
       .Case([&](ConcatOp op) { return countOf(op.getParts().front()); });
 }
 
+RaggedOp packingOf(Value queries) {
+  while (auto at = queries.getDefiningOp<AtOp>())
+    queries = at.getOf();
+  return queries.getDefiningOp<RaggedOp>();
+}
+
+Value SequenceViews::blocksOf(RaggedOp packing, int64_t rows, int64_t ofToken) {
+  Value all = sizeOf(arguments.lookup(packing.getTensors().front()), 0);
+  if (ofToken != 1)
+    all = arith::MulIOp::create(builder, all, index(ofToken));
+  Value whole = arith::FloorDivSIOp::create(builder, all, index(rows));
+  return arith::AddIOp::create(builder, whole, countOf(packing.getSeq()));
+}
+
+tile::LocateOp SequenceViews::locate(RaggedOp packing, Value block, int64_t rows, int64_t ofToken) {
+  return tile::LocateOp::create(builder, builder.getIndexType(), builder.getIndexType(), block,
+                                arguments.lookup(packing.getIndptr()), rows, ofToken);
+}
+
+//===-- how many entries there can be --------------------------------------------===//
+
+Value SequenceViews::roundedUp(Value length, int64_t step) {
+  Value tiles = arith::CeilDivUIOp::create(builder, length, index(step));
+  return arith::MulIOp::create(builder, tiles, index(step));
+}
+
+Value SequenceViews::capacityOf(Value sequence, int64_t step) {
+  Operation *maker = sequence.getDefiningOp();
+  if (!maker)
+    return sizeOf(arguments.lookup(sequence), 1);
+  return TypeSwitch<Operation *, Value>(maker)
+      .Case([&](DenseOp op) { return capacityOf(op.getTensors().front(), step); })
+      .Case([&](RaggedOp op) { return sizeOf(arguments.lookup(op.getTensors().front()), 0); })
+      .Case([&](PagesOp op) -> Value {
+        Value table = arguments.lookup(op.getTable());
+        if (cast<MemRefType>(table.getType()).getRank() != 2)
+          return Value();
+        Value size = sizeOf(arguments.lookup(op.getPools().front()), 1);
+        return arith::MulIOp::create(builder, sizeOf(table, 1), size);
+      })
+      .Case([&](ShareOp op) {
+        bool byEntry = op.getRows() && cast<RankedTensorType>(op.getRows().getType()).getRank() == 2;
+        return byEntry ? sizeOf(arguments.lookup(op.getRows()), 1) : capacityOf(op.getOf(), step);
+      })
+      .Case([&](AtOp op) { return capacityOf(op.getOf(), step); })
+      .Case([&](ConcatOp op) {
+        Value all;
+        for (Value part : op.getParts()) {
+          Value one = capacityOf(part, step);
+          if (!one)
+            return Value();
+          one = roundedUp(one, step);
+          all = all ? arith::AddIOp::create(builder, all, one).getResult() : one;
+        }
+        return all;
+      });
+}
+
+Value SequenceViews::lengthInTiles(ArrayRef<SequencePart> parts, int64_t step) {
+  Value all = parts.front().length;
+  if (parts.size() == 1) // the last tile need not be whole
+    return all;
+  all = roundedUp(all, step);
+  for (const SequencePart &part : parts.drop_front())
+    all = arith::AddIOp::create(builder, all, roundedUp(part.length, step));
+  return all;
+}
+
 //===-- where entries lie ----------------------------------------------------===//
 
 SequenceViews::Parts SequenceViews::partsOf(Value sequence, Value batch, Value batches) {
@@ -94,6 +162,7 @@ SequenceViews::Parts SequenceViews::partsOfRagged(RaggedOp op, Value batch) {
   Value next = arith::AddIOp::create(builder, batch, index(1));
   Value begin = load(op.getIndptr(), batch, total), end = load(op.getIndptr(), next, total);
   part.length = arith::MaxSIOp::create(builder, arith::SubIOp::create(builder, end, begin), index(0));
+  part.first = begin;
   return {part};
 }
 

@@ -15,12 +15,16 @@ struct SequencePart {
   mlir::Value keys, values;   ///< memory; the same for a sequence whose keys are its values
   mlir::Value batch;          ///< the number of the sequence in memory (index)
   mlir::Value length;         ///< entries (index)
+  mlir::Value first;          ///< the token of a packed batch that it begins with (index)
   mlir::Value rowOf;          ///< memory: in which sequence each entry lies
   mlir::Value starts, table;  ///< memory: where packed sequences begin; pages, or runs of them
   mlir::Value position;       ///< of the first entry (index)
   mlir::Value positions;      ///< memory: of each entry
   mlir::Value positionsBatch; ///< the list's own batch, where it is not that of memory
 };
+
+/// What says where the sequences of a packed batch of queries begin; null for any others.
+RaggedOp packingOf(mlir::Value queries);
 
 /// Makes lengths and views of sequences at the builder's place. `arguments` maps those of the kernel to memory.
 class SequenceViews {
@@ -32,8 +36,20 @@ public:
   /// Lengths are clamped to what tensors, tables and lists hold.
   llvm::SmallVector<SequencePart, 1> partsOf(mlir::Value sequence, mlir::Value batch, mlir::Value batches);
 
+  /// The most entries that a sequence can have, in tiles of `step`: each part is rounded up to them. From shapes alone;
+  /// null where they have no bound, as for runs of pages.
+  mlir::Value capacityOf(mlir::Value sequence, int64_t step);
+
+  /// Entries of all parts in tiles of `step`, as a share of them is counted.
+  mlir::Value lengthInTiles(llvm::ArrayRef<SequencePart> parts, int64_t step);
+
   /// How many sequences a query, or keys, are (index).
   mlir::Value countOf(mlir::Value sequence);
+
+  /// Blocks of `rows` rows, `ofToken` to each token, that are enough for every sequence of a packed batch to begin one
+  /// of its own (index), and of one of them the number of its sequence and its own in there.
+  mlir::Value blocksOf(RaggedOp packing, int64_t rows, int64_t ofToken);
+  tile::LocateOp locate(RaggedOp packing, mlir::Value block, int64_t rows, int64_t ofToken);
 
   /// The keys, or with `values` the values, of a part as one head sees them. `index` is that of its first entry.
   mlir::Value viewOf(const SequencePart &part, bool values, mlir::Value head, mlir::Value index = {});
@@ -50,6 +66,7 @@ public:
 
 private:
   using Parts = llvm::SmallVector<SequencePart, 1>;
+  mlir::Value roundedUp(mlir::Value length, int64_t step);
   Parts partsOfDense(mlir::ValueRange tensors, mlir::Value lens, mlir::Value batch);
   Parts partsOfRagged(RaggedOp op, mlir::Value batch);
   Parts partsOfPages(PagesOp op, mlir::Value batch);

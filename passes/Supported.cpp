@@ -222,10 +222,4 @@ bool isStrided(Value value) {
 
 FailureOr<Attention> findAttention(KernelOp kernel) { return Finder(kernel).find(); }
 
-bool keysOfKnownCapacity(Value query, Value keys) {
-  if (auto pages = keys.getDefiningOp<PagesOp>())
-    return isStrided(query) && cast<RankedTensorType>(pages.getTable().getType()).getRank() == 2;
-  return isStrided(query) && isStrided(keys);
-}
-
 } // namespace attn

@@ -31,8 +31,4 @@ inline int64_t headsOf(mlir::RankedTensorType type) { return type.getDimSize(typ
 /// Whether neighbouring entries of a sequence are the same distance apart in memory, all of it in one dense tensor.
 bool isStrided(mlir::Value tensorOrSequence);
 
-/// Whether a sequence's keys can be shared among programs: the most that there can be of them follows from shapes, and
-/// the queries' rows lie in one tensor.
-bool keysOfKnownCapacity(mlir::Value query, mlir::Value keys);
-
 } // namespace attn

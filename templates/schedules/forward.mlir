@@ -30,14 +30,14 @@ func.func @forward(%row: index, %from: index, %to: index, %query: !view_qk, %key
 
 // A share of a row's keys: all that is kept is left to the merge as it is. Of a maximum and a sum the merge knows weights
 // as exactly as this loop does, at any size of scores; of their logarithm it would not. A share without keys leaves
-// (0, lowest, 0), which weighs nothing.
+// (0, lowest, 0), which weighs nothing. Row %at of what is left is row %row of the queries.
 func.func @forward_partial(%row: index, %from: index, %to: index, %query: !view_qk, %keys: !view_qk, %values: !view_v,
-                           %outputs: !view_part, %maxima: !view_lse, %sums: !view_lse) {
+                           %at: index, %outputs: !view_part, %maxima: !view_lse, %sums: !view_lse) {
   %acc, %m, %l = func.call @attend(%row, %from, %to, %query, %keys, %values)
       : (index, index, index, !view_qk, !view_qk, !view_v) -> (!acc, !rows, !rows)
-  tile.store %acc, %outputs[%row] : !acc, !view_part
-  tile.store %m, %maxima[%row] : !rows, !view_lse
-  tile.store %l, %sums[%row] : !rows, !view_lse
+  tile.store %acc, %outputs[%at] : !acc, !view_part
+  tile.store %m, %maxima[%at] : !rows, !view_lse
+  tile.store %l, %sums[%at] : !rows, !view_lse
   return
 }
 

@@ -328,19 +328,7 @@ std::vector<Case> groups() {
 namespace {
 
 /// Where keys have positions of their own, queries must, too; and then nothing is aligned.
-/// Whether the compiler shares out a sequence's keys: where shapes say how many there can be, in tensors of rows a
-/// stride apart or in tables of pages.
-bool canSplit(const Case &c) {
-  constexpr std::string_view whole[] = {"ragged", "runs16",        "entries",       "page_entries",
-                                        "joined", "packed_listed", "listed_entries"};
-  std::string_view keys = c.value(KeyPlace), queries = c.value(QueryPlace);
-  return queries != "ragged" && queries.find("packed") == queries.npos &&
-         std::find(std::begin(whole), std::end(whole), keys) == std::end(whole);
-}
-
 void normalise(Case &c) {
-  if (c.on(Schedule) && !canSplit(c))
-    c.at[Schedule] = static_cast<uint8_t>(valueOf(Schedule, "splits1"));
   std::string_view keys = c.value(KeyPlace);
   bool placed = keys == "from" || keys.find("listed") != keys.npos;
   if (placed && c.is(QueryPlace, "dense"))

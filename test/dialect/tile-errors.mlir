@@ -419,6 +419,14 @@ func.func @locate_step(%n: index, %s: memref<?xi32>) {
 
 // -----
 
+func.func @locate_packed(%n: index, %s: memref<?xi32>) {
+  // expected-error @below {{'tile.locate' op expects a positive number of rows to each token, got 0}}
+  %b, %r = tile.locate %n in %s step 16 packed 0 : memref<?xi32>
+  return
+}
+
+// -----
+
 func.func @locate_rank(%n: index, %s: memref<?x?xi32>) {
   // expected-error @below {{'tile.locate' op expects starts to be integers of rank 1, got 'memref<?x?xi32>'}}
   %b, %r = tile.locate %n in %s step 64 : memref<?x?xi32>

@@ -1,19 +1,6 @@
 // RUN: attn-opt --expand-sources --verify-diagnostics --split-input-file %s
 
 !view = !tile.view<128 x bf16>
-func.func @part_of_it(%a: !view, %b: !view, %n: index) -> index {
-  %c0 = arith.constant 0 : index
-  %keys = tile.concat %a, %b : !view, !view -> !view
-  // expected-error @below {{'tile.walk' op expects to walk joined sequences from row 0 to their extent}}
-  %r = tile.walk %col in %keys[%c0 to %n] step 64 iter_args(%x = %n) : !view -> (index) {
-    tile.yield %col : index
-  }
-  return %r : index
-}
-
-// -----
-
-!view = !tile.view<128 x bf16>
 func.func @three_values(%a: !view, %b: !view) -> index {
   %c0 = arith.constant 0 : index
   %keys = tile.concat %a, %b : !view, !view -> !view
