@@ -97,7 +97,17 @@ def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
     Programs without rows, at most one a sequence, walk no keys.
 
     Where programs share the keys of a sequence, each leaves (acc, m, l) of its share in the workspace, and a second
-    function, marked `attn.step = 1`, merges them: the instance of another text, `merge.mlir`.
+    function, marked `attn.step = 1`, merges them: the instance of another text, `merge.mlir`. Keys that lie in several
+    places are one range for this, in which each place begins a tile of its own. The grid and the workspace have as many
+    shares as the sizes of tensors and tables allow a sequence, or `num_splits` of them where these set no bound, as runs
+    of pages do not: a share is never less than a `num_splits`th. What they leave lies as the queries do, for a packed
+    batch by token. A program whose share is behind the last key leaves at once (`tile.leave`), and writes nothing: the
+    merge knows from the length how many shares there are.
+
+    Each program has one share and ends; it is not handed several, one after the other. With one share a program, the
+    hardware starts the next program where one ends, and a multiprocessor has several whose loads overlap; a loop over
+    shares would have to let its last loads land before it could fill the rings again, and would fix beforehand which
+    shares go together although their lengths are only known on the device.
 
     A static positive scale is folded into the factor that turns scores into exponents of two, when no function sees
     the scores; otherwise, and for a scale that is an argument, it is a factor of its own, because for a scale of zero

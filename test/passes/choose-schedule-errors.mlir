@@ -64,21 +64,6 @@ attn.kernel @behind(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<decode, overlap 
 
 // -----
 
-!x = tensor<?x?x4x64xf16>
-module attributes {attn.target = {chip = "sm_80"}} {
-// expected-error @below {{expects num_splits = 1: only keys of one dense sequence or in pages, and queries of one tensor, are split, got 3}}
-attn.kernel @joined(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<decode, num_splits = 3> {
-  %kv = attn.dense %k, %v : !x, !x
-  %keys = attn.concat %kv, %kv
-  %s = attn.scores %q, %keys : !x, !attn.seq
-  %p = attn.softmax %s
-  %o = attn.output %p, %keys : !attn.seq -> !x
-  attn.return %o : !x
-}
-}
-
-// -----
-
 !x = tensor<?x?x8x256xbf16>
 module attributes {attn.target = {chip = "sm_80"}} {
 // Q has 128 x 256 elements; K and V have 64 x 256 each, twice: 3 x 65536 bytes.

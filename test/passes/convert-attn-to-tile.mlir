@@ -354,3 +354,64 @@ attn.kernel @few(%q: !few, %k: !kv, %v: !kv) -> (o: !few)
   %o = attn.output %p, %v : !kv -> !few
   attn.return %o : !few
 }
+
+// -----
+
+// Keys of a packed batch of queries, joined from runs of pages, which no size bounds, and a dense tensor: num_splits shares.
+// The queries' three heads a token make blocks of 16 rows of them, as do the six rows of a token for the merge. What a share
+// leaves lies by token of the batch: token t of sequence b at starts[b] + t.
+
+// CHECK-LABEL: func.func @packed(
+// CHECK-SAME: %[[Q:[a-z0-9]+]]: memref<?x6x64xf16
+// CHECK: %[[TOTAL:.*]] = memref.dim %[[Q]], %c0{{.*}}
+// CHECK: %[[ROWS:.*]] = arith.muli %[[TOTAL]], %c3
+// CHECK: %[[WHOLE:.*]] = arith.floordivsi %[[ROWS]], %c16
+// CHECK: %[[BLOCKS:.*]] = arith.addi %[[WHOLE]], %
+// CHECK: %[[P:.*]]:3 = tile.program %[[BLOCKS]], %c2{{.*}}, %c5{{.*}}
+// CHECK: tile.locate %{{.*}} in %{{.*}} step 16 packed 3
+// CHECK: %[[T1:.*]] = arith.ceildivui %{{.*}}, %c32
+// CHECK: %[[A1:.*]] = arith.muli %[[T1]], %c32
+// CHECK: %[[T2:.*]] = arith.ceildivui %{{.*}}, %c32
+// CHECK: %[[A2:.*]] = arith.muli %[[T2]], %c32
+// CHECK: %[[ALL:.*]] = arith.addi %[[A1]], %[[A2]]
+// CHECK: %[[FROM:.*]] = arith.muli %[[P]]#2, %
+// CHECK: %[[TO:.*]] = arith.minsi %{{.*}}, %[[ALL]]
+// CHECK: %[[NONE:.*]] = arith.cmpi sge, %[[FROM]], %[[TO]]
+// CHECK: tile.leave if %[[NONE]]
+// CHECK: tile.workspace[%c0{{.*}}] sizes %c5{{.*}}, %{{.*}} : memref<?x?x6x64xf32>
+// CHECK-COUNT-2: tile.workspace[%{{.*}}] sizes %c5{{.*}}, %{{.*}} : memref<?x?x6xf32>
+// CHECK: arith.muli %{{.*}}, %c24
+// CHECK-NEXT: arith.addi
+// CHECK-NEXT: %[[END:.*]] = arith.addi %[[FIRST:.*]], %[[TOKENS:.*]] : index
+// CHECK-NEXT: arith.constant 3
+// CHECK-NEXT: %[[ENDROW:.*]] = arith.muli %[[END]], %c3
+// CHECK-NEXT: %[[OUT:.*]] = tile.view %{{.*}}[%[[P]]#2, %[[P]]#1] length %[[ENDROW]] packed 3 : memref<?x?x6x64xf32> -> <64 x f32>
+// CHECK: %[[BEFORE:.*]] = arith.muli %[[FIRST]], %c3
+// CHECK: %[[AT:.*]] = arith.addi %[[BEFORE]], %[[ROW:.*]] : index
+// CHECK: tile.walk %{{.*}} in %{{.*}}[%[[FROM]] to %[[TO]]] step 32
+// CHECK: tile.store %{{.*}}, %[[OUT]][%[[AT]]]
+
+// CHECK-LABEL: func.func @packed_merge(
+// CHECK: arith.muli %{{.*}}, %c6
+// CHECK: %[[M:.*]]:2 = tile.program %{{.*}}, %c2{{.*}}
+// CHECK: tile.locate %[[M]]#0 in %{{.*}} step 16 packed 6
+// CHECK: tile.held
+// CHECK: %[[GIVEN:.*]] = tile.view %{{.*}}[%{{.*}}, %{{.*}}] length %{{.*}} packed 6 starts %{{.*}} : memref<?x6x64xf16
+!packed = tensor<?x6x64xf16>
+!pool = tensor<?x16x2x64xf16>
+!new = tensor<?x?x2x64xf16, #attn.dims<batch, seq_new, kv_heads, head_dim>>
+!ends = tensor<?xi32>
+!each = tensor<?xi32>
+!runs = tensor<?x?x2xi32>
+attn.kernel @packed(%q: !packed, %ends: !ends, %pool: !pool, %runs: !runs, %lens: !each, %n: !new) -> (o: !packed)
+    schedule<decode, block_q = 16, block_kv = 32, num_stages = 3, num_warps = 1, num_splits = 5, packed = 3>
+    attributes {attn.share = array<i64: 256, 32>} {
+  %queries = attn.ragged %q[%ends] : !packed [!ends]
+  %cache = attn.pages %pool[%runs, %lens] : !pool [!runs, !each]
+  %new = attn.dense %n : !new
+  %keys = attn.concat %cache, %new
+  %s = attn.scores %queries, %keys : !attn.seq, !attn.seq
+  %p = attn.softmax %s
+  %o = attn.output %p, %keys : !attn.seq -> !packed
+  attn.return %o : !packed
+}
