@@ -222,11 +222,8 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
         return success();
       })
       .Case<ProgramOp>([&](auto op) { return lowerProgram(op); })
-      .Case<LeaveOp>([&](auto op) {
-        return ptx("@$0 exit;", "b", Type(), scalar(op.getCondition()), /*effects=*/true), success();
-      })
-      .Case<LocateOp>([&](auto op) { return lowerLocate(op); })
-      .Case<HeldOp>([&](auto op) { return lowerHeld(op); })
+      .Case<LeaveOp>([&](auto op) { return lowerLeave(op); })
+      .Case<LocateOp, HeldOp>([&](auto op) { return lowerList(op); })
       .Case<WorkerOp>([&](auto op) { return lowerWorker(op); })
       .Case<ExtentOp>([&](auto op) { return scalars[op.getLength()] = view(op.getView()).length, success(); })
       .Case<RingOp>([&](auto op) { return lowerRing(op); })
@@ -323,6 +320,12 @@ LogicalResult TileLowering::lowerProgram(ProgramOp op) {
     rest = arith::DivUIOp::create(builder, rest, scalar(extent));
   }
   target->setAttr("attn.grid", builder.getStringAttr(grid));
+  return success();
+}
+
+/// All threads leave or none do, so no barrier waits for some of them.
+LogicalResult TileLowering::lowerLeave(LeaveOp op) {
+  ptx("@$0 exit;", "b", Type(), scalar(op.getCondition()), /*effects=*/true);
   return success();
 }
 

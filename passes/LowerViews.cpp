@@ -197,7 +197,7 @@ Value TileLowering::positionOf(const LoweredView &view, Value row) {
 //===-- scalars of sequences ---------------------------------------------------------===//
 
 /// The last sequence b with starts[b] * packed div step + b <= number, by bisection; the blocks counted from there.
-LogicalResult TileLowering::lowerLocate(LocateOp op) {
+LogicalResult TileLowering::lowerList(LocateOp op) {
   Type type = builder.getI32Type();
   Value number = scalar(op.getNumber());
   auto firstBlock = [&](Value sequence) -> Value {
@@ -238,7 +238,7 @@ LogicalResult TileLowering::lowerLocate(LocateOp op) {
   return success();
 }
 
-LogicalResult TileLowering::lowerHeld(HeldOp op) {
+LogicalResult TileLowering::lowerList(HeldOp op) {
   Type type = builder.getI32Type();
   Value most = scalar(op.getMost()), runs = sizeParameter(op.getRuns(), 1);
   auto count = scf::WhileOp::create(builder, TypeRange{type, type}, ValueRange{i32(0), i32(0)});

@@ -151,8 +151,9 @@ private:
   mlir::Value findInRuns(mlir::Value runs, mlir::Value sequence, mlir::Value number, mlir::Value exists);
   mlir::Value listedAddress(const LoweredView &view, mlir::Value row, mlir::Value exists);
   bool tilesLieInPages(const LoweredView &view, int64_t rows);
-  mlir::LogicalResult lowerLocate(LocateOp op);
-  mlir::LogicalResult lowerHeld(HeldOp op);
+  mlir::LogicalResult lowerLeave(LeaveOp op);
+  mlir::LogicalResult lowerList(LocateOp op);
+  mlir::LogicalResult lowerList(HeldOp op);
   mlir::LogicalResult lowerWorkspace(WorkspaceOp op);
   mlir::LogicalResult lowerColumns(ColumnsOp op);
 
