@@ -85,6 +85,7 @@ const PipelineEntry kPipeline[] = {
     {"assign-layouts", Stage::Tile, addFunctionPass<createAssignLayouts>},
     {"defer-row-sums", Stage::Tile, addFunctionPass<createDeferRowSums>},
     {"take-turns", Stage::Tile, addFunctionPass<createTakeTurns>},
+    {"overlap-steps", Stage::Tile, addPass<createOverlapSteps>},
     {"split-loops", Stage::Tile, addFunctionPass<createSplitLoops>},
     {"convert-tile-to-gpu", Stage::Gpu, addPass<createConvertTileToGpu>},
     {"cse", Stage::Gpu, addPass<createCleanUp>},

@@ -231,6 +231,7 @@ KernelEntry entryOf(LLVM::LLVMFuncOp function) {
   entry.grid = Expression::parse(function->getAttrOfType<StringAttr>("attn.grid").str());
   entry.block = function->getAttrOfType<IntegerAttr>("attn.block").getInt();
   entry.shared = function->getAttrOfType<IntegerAttr>("attn.shared").getInt();
+  entry.overlapsPrevious = function->hasAttr("attn.early");
   for (auto text : function->getAttrOfType<ArrayAttr>("attn.parameters").getAsRange<StringAttr>())
     entry.parameters.push_back(parameterOf(text));
   for (const KernelParameter &parameter : entry.parameters)

@@ -21,19 +21,19 @@ constexpr auto wgmma = MatrixGeneration::Wgmma;
 // smallest that every driver which can still be met translates.
 const Target rows[] = {
     // A100 SXM, 80 GB
-    {"sm_80", 71, mmaSync, 163 * kilo, 164 * kilo, 65536, 255, 108, 40 * mega, 2039 * giga, 312 * tera, 64, 16,
+    {"sm_80", 71, mmaSync, 80, 163 * kilo, 164 * kilo, 65536, 255, 108, 40 * mega, 2039 * giga, 312 * tera, 64, 16,
      1'410'000'000},
     // A10
-    {"sm_86", 71, mmaSync, 99 * kilo, 100 * kilo, 65536, 255, 72, 6 * mega, 600 * giga, 125 * tera, 128, 16,
+    {"sm_86", 71, mmaSync, 86, 99 * kilo, 100 * kilo, 65536, 255, 72, 6 * mega, 600 * giga, 125 * tera, 128, 16,
      1'695'000'000},
     // L40S
-    {"sm_89", 78, mmaSync, 99 * kilo, 100 * kilo, 65536, 255, 142, 96 * mega, 864 * giga, 362 * tera, 128, 16,
+    {"sm_89", 78, mmaSync, 89, 99 * kilo, 100 * kilo, 65536, 255, 142, 96 * mega, 864 * giga, 362 * tera, 128, 16,
      2'520'000'000},
     // H200 SXM, by instructions that later chips have as well
-    {"sm_90", 78, mmaSync, 227 * kilo, 228 * kilo, 65536, 255, 132, 60 * mega, 4800 * giga, 989 * tera, 128, 16,
+    {"sm_90", 78, mmaSync, 90, 227 * kilo, 228 * kilo, 65536, 255, 132, 60 * mega, 4800 * giga, 989 * tera, 128, 16,
      1'830'000'000},
     // H200 SXM, by all it has
-    {"sm_90a", 80, wgmma, 227 * kilo, 228 * kilo, 65536, 255, 132, 60 * mega, 4800 * giga, 989 * tera, 128, 16,
+    {"sm_90a", 80, wgmma, 90, 227 * kilo, 228 * kilo, 65536, 255, 132, 60 * mega, 4800 * giga, 989 * tera, 128, 16,
      1'830'000'000},
 };
 
@@ -44,6 +44,7 @@ struct Entry {
 };
 const Entry entries[] = {
     {"ptx_version", &Target::ptxVersion},
+    {"compute_capability", &Target::computeCapability},
     {"shared_per_program", &Target::sharedPerProgram},
     {"shared_per_sm", &Target::sharedPerSm},
     {"registers_per_sm", &Target::registersPerSm},

@@ -22,7 +22,8 @@ struct Target {
   std::string chip;       ///< what PTX calls it in `.target`
   int64_t ptxVersion = 0; ///< ten times the PTX version to emit: 71 is 7.1
   MatrixGeneration matrix = MatrixGeneration::MmaSync;
-  int64_t sharedPerProgram = 0; ///< dynamic shared memory that one program can ask for (opt-in)
+  int64_t computeCapability = 0; ///< ten times what CUDA calls so: 90 is 9.0
+  int64_t sharedPerProgram = 0;  ///< dynamic shared memory that one program can ask for (opt-in)
   int64_t sharedPerSm = 0; ///< shared memory of a multiprocessor, of which each program also takes `sharedReserved`
   int64_t registersPerSm = 0;
   int64_t registersPerThread = 0;
@@ -37,6 +38,8 @@ struct Target {
   /// Shared memory that the system takes for itself in each program.
   static constexpr int64_t sharedReserved = 1024;
 
+  /// Whether programs of a launch can begin before the launch before it has ended, and wait for that themselves.
+  bool beginsStepsEarly() const { return computeCapability >= 90; }
   /// FLOP per byte from memory above which products and not memory bound a kernel.
   double ridge() const { return double(matrixFlopsPerSecond) / double(hbmBytesPerSecond); }
   /// Matrix FLOP of a clock and multiprocessor.

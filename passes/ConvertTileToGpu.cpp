@@ -234,8 +234,7 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
       .Case<ReleaseOp>([&](auto op) { return lowerRelease(op); })
       .Case<RolesOp>([&](auto op) { return lowerRoles(op); })
       .Case<BlankOp>([&](auto op) { return lowerBlank(op); })
-      .Case<TakeTurnOp>([&](auto op) { return lowerTakeTurn(op); })
-      .Case<PassTurnOp>([&](auto op) { return lowerPassTurn(op); })
+      .Case<TakeTurnOp, PassTurnOp, BeginNextOp, AwaitPreviousOp>([&](auto op) { return lowerSignal(op); })
       .Case<DotOp>([&](auto op) { return roles ? lowerWarpgroupDot(op) : lowerDot(op); })
       .Case<DotStartOp>([&](auto op) { return lowerDotStart(op); })
       .Case<DotWaitOp>([&](auto op) { return lowerDotWait(op); })
@@ -326,6 +325,17 @@ LogicalResult TileLowering::lowerProgram(ProgramOp op) {
 /// All threads leave or none do, so no barrier waits for some of them.
 LogicalResult TileLowering::lowerLeave(LeaveOp op) {
   ptx("@$0 exit;", "b", Type(), scalar(op.getCondition()), /*effects=*/true);
+  return success();
+}
+
+LogicalResult TileLowering::lowerSignal(BeginNextOp) {
+  ptxEffect("griddepcontrol.launch_dependents;", "~{memory}", {});
+  return success();
+}
+
+LogicalResult TileLowering::lowerSignal(AwaitPreviousOp) {
+  ptxEffect("griddepcontrol.wait;", "~{memory}", {});
+  target->setAttr("attn.early", builder.getUnitAttr());
   return success();
 }
 

@@ -276,12 +276,12 @@ void TileLowering::closeTurns() {
   ptxEffect("bar.sync $0, 256;", "r,~{memory}", turnBarrier(i32(0)));
 }
 
-LogicalResult TileLowering::lowerTakeTurn(TakeTurnOp) {
+LogicalResult TileLowering::lowerSignal(TakeTurnOp) {
   ptxEffect("bar.sync $0, 256;", "r,~{memory}", turnBarrier(warpgroupNumber()));
   return success();
 }
 
-LogicalResult TileLowering::lowerPassTurn(PassTurnOp) {
+LogicalResult TileLowering::lowerSignal(PassTurnOp) {
   Value next = arith::AddIOp::create(builder, warpgroupNumber(), i32(1));
   Value wraps = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, next, i32(warps / 4));
   next = arith::SelectOp::create(builder, wraps, i32(0), next);

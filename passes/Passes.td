@@ -455,6 +455,54 @@ def TakeTurns : Pass<"take-turns", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::attn::tile::TileDialect"];
 }
 
+def OverlapSteps : Pass<"overlap-steps", "::mlir::ModuleOp"> {
+  let summary = "Let the programs of a later step begin before the step before has ended";
+  let description = [{
+    Without it the device is empty between two steps: the last programs of one run alone, and then the next is launched
+    and computes its indices. A target that can begins programs of the next step while those of this one run, and what
+    they need of it they wait for (`griddepcontrol`, programmatic dependent launch). Other targets are left as they are.
+
+    Each step but the last says `tile.begin_next` at once. Programs of the next step come when all of this one have said
+    so, hence when none of them is without a place any more: they get what is left of the multiprocessors and take
+    nothing from a program that has yet to begin. To say it later, at the last tile or before the store, would only
+    shorten the time that they have for what they do before they wait. They wait asleep.
+
+    Each step but the first says `tile.await_previous` before the first operation that touches memory, except loads of
+    integers: lists and lengths are inputs, which no step writes, and what ran before the kernel has ended, because the
+    first step begins in the usual order. The wait is for the end of all programs of the step before, so that nothing is
+    overwritten that one of them still reads. It stands in no branch: a program that ended without it would let the next
+    step believe that all before is done.
+
+    It looks at whole functions, so it comes when roles and loops are made; the wait then stands in front of all roles.
+
+    Alternative: where a sequence has one share of keys, the first step could write the result itself. Then it would hold
+    both endings, the merge would be launched all the same for the others, and what is saved is one read and one write of
+    a result: less than the first tile of keys.
+
+    Before:
+    ```
+    func.func @decode(...) attributes {...} {
+      ...
+    func.func @decode_merge(...) attributes {attn.step = 1, ...} {
+      %block, %part, %batch = tile.program %blocks, %parts, %batches
+      ...
+      %o = tile.load %outputs[%row]
+    ```
+    After:
+    ```
+    func.func @decode(...) attributes {...} {
+      tile.begin_next
+      ...
+    func.func @decode_merge(...) attributes {attn.step = 1, ...} {
+      %block, %part, %batch = tile.program %blocks, %parts, %batches
+      ...
+      tile.await_previous
+      %o = tile.load %outputs[%row]
+    ```
+  }];
+  let dependentDialects = ["::attn::tile::TileDialect"];
+}
+
 def SplitLoops : Pass<"split-loops", "::mlir::func::FuncOp"> {
   let summary = "One loop for tiles that need their mask, one for tiles that need none";
   let description = [{

@@ -113,6 +113,10 @@ private:
   mlir::Value descriptorAddress(SharedBuffer buffer);
   mlir::Value warpgroupNumber();
 
+  // ConvertTileToGpu.cpp: launches of a kernel.
+  mlir::LogicalResult lowerSignal(BeginNextOp op);
+  mlir::LogicalResult lowerSignal(AwaitPreviousOp op);
+
   // LowerRoles.cpp: loading and computing warps, and the rings between them.
   mlir::LogicalResult lowerRoles(RolesOp op);
   mlir::LogicalResult lowerRole(mlir::Region &role);
@@ -127,8 +131,8 @@ private:
   mlir::LogicalResult storeByBoxes(StoreOp op);
   void storeBox(StoreOp op);
   bool isOwnBuffer(mlir::Value ring);
-  mlir::LogicalResult lowerTakeTurn(TakeTurnOp op);
-  mlir::LogicalResult lowerPassTurn(PassTurnOp op);
+  mlir::LogicalResult lowerSignal(TakeTurnOp op);
+  mlir::LogicalResult lowerSignal(PassTurnOp op);
   void openTurns();
   void closeTurns();
   mlir::Value turnBarrier(mlir::Value group);

@@ -41,8 +41,8 @@ module attributes {attn.target = {chip = "sm_80", shared_per_sm = 90112}} {
 //--- invented.mlir
 !x = tensor<?x?x8x128xbf16>
 module attributes {attn.target = {
-    chip = "sm_1", matrix = "mma_sync", ptx_version = 71, shared_per_program = 24576, shared_per_sm = 25600,
-    registers_per_sm = 65536, registers_per_thread = 255, sms = 1, l2_bytes = 1048576, hbm_bytes_per_s = 1000000000,
+    chip = "sm_1", matrix = "mma_sync", ptx_version = 71, compute_capability = 80, shared_per_program = 24576,
+    shared_per_sm = 25600, registers_per_sm = 65536, registers_per_thread = 255, sms = 1, l2_bytes = 1048576, hbm_bytes_per_s = 1000000000,
     matrix_flops_per_s = 1000000000000, fp32_per_clock = 64, exp2_per_clock = 16, clock_hz = 1000000000}} {
   attn.kernel @f(%q: !x, %k: !x, %v: !x) -> (o: !x) {
     %s = attn.scores %q, %k : !x, !x
@@ -74,6 +74,7 @@ module attributes {attn.target = {chip = "sm_80", matrix = "tcgen05", sms = 0, c
 // -----
 // expected-error @below {{expects in attn.target 'matrix' to be "mma_sync" or "wgmma", got nothing}}
 // expected-error @below {{expects in attn.target 'ptx_version' to be a positive i64, got nothing}}
+// expected-error @below {{expects in attn.target 'compute_capability' to be a positive i64, got nothing}}
 // expected-error @below {{expects in attn.target 'shared_per_program' to be a positive i64, got nothing}}
 // expected-error @below {{expects in attn.target 'shared_per_sm' to be a positive i64, got nothing}}
 // expected-error @below {{expects in attn.target 'registers_per_sm' to be a positive i64, got nothing}}
