@@ -2,7 +2,7 @@
 """Edits of whole kernels: typical mistakes, each with the diagnosis that it must get, and edits that change nothing."""
 import re
 
-from kernels import Problem
+from kernels import Pages, Problem
 
 ENDS, ONE_TILE, LENGTHS = Problem(58, 122), Problem(5, 7), Problem(5, 60, (42, 7))
 
@@ -273,7 +273,32 @@ ROWS += [
     in_lengths("33: barrier of too many threads", replace(r"\tbar\.sync 1, 256;", "\tbar.sync 1, 384;", 0), "deadlock"),
 ]
 
+# What a step needs of the one before it. The wait alone is missed by whoever loads the file.
+WAIT = r"\tgriddepcontrol\.wait;\n"
+SOME_PARTS = Pages(1, 21, 325, 160)
+
+
+def after_first_part(text):
+    """The wait of the second step, moved behind the first thing that it reads of the workspace."""
+    begin = text.index("\n.visible .entry decode_merge(")
+    body = re.sub(WAIT, "", text[begin:], count=1)
+    read = re.search(r"\tld\.global\.v2\.f32 [^;]*;\n", body)
+    return text[:begin] + body[:read.end()] + "\tgriddepcontrol.wait;\n" + body[read.end():]
+
+
+ROWS += [
+    Row("35: no wait for the step before", replace(WAIT, "", 0), "no line", "expects griddepcontrol.wait in entry 'decode_merge'",
+        kernel="merge-sm_90a", problem=SOME_PARTS),
+    Row("35: waits behind the first read", after_first_part, "launch-before", kernel="merge-sm_90a", problem=SOME_PARTS),
+]
+
 EQUIVALENT = [
+    Row("steps in the usual order", replace(r"//! overlaps-previous\n", "", 0), kernel="merge-sm_90a", problem=SOME_PARTS),
+    Row("no program lets the next step begin", replace(r"\tgriddepcontrol\.launch_dependents;\n", "", 0),
+        kernel="merge-sm_90a", problem=SOME_PARTS),
+    Row("wait before all else", lambda text: re.sub(r"(\.visible \.entry decode_merge\(.*?\.reg [^{}]*?\n\n)",
+                                                    r"\1\tgriddepcontrol.wait;\n", text, count=1, flags=re.S),
+        kernel="merge-sm_90a", problem=SOME_PARTS),
     Row("a barrier more", in_body(replace(r"\tbar\.sync \t?0;\n", "\tbar.sync 0;\n\tbar.sync 0;\n"))),
     Row("all groups where one may be left", in_first_entry(replace(r"wait_group 1;", "wait_group 0;"))),
     Row("all groups where some may be left", in_first_entry(replace(r"wait_group [23];", "wait_group 0;", 0)), kernel="stages"),

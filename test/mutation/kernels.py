@@ -26,6 +26,26 @@ WINDOW = """  %left = arith.constant 150 : index
   %o = attn.output %p, %v : !x -> !x
   attn.return %o : !x
 """
+DECODE = """!q = tensor<?x?x22x64xbf16>
+!lse = tensor<?x?x22xf32>
+!pool = tensor<?x16x2x64xbf16>
+!table = tensor<?x?xi32>
+!lens = tensor<?xi32>
+attn.kernel @decode(%q: !q, %k: !pool, %v: !pool, %pages: !table, %kv_lens: !lens) -> (o: !q, lse: !lse)
+    schedule<decode, num_splits = 5, block_q = 32, block_kv = 32, num_warps = 2, num_stages = 2, packed = 11> {
+  %kv = attn.pages %k, %v[%pages, %kv_lens] : !pool, !pool [!table, !lens]
+  %s = attn.scores %q, %kv : !q, !attn.seq
+  %m = attn.modify %s by @far
+  %p, %lse = attn.softmax %m -> !lse
+  %o = attn.output %p, %kv : !attn.seq -> !q
+  attn.return %o, %lse : !q, !lse
+}
+func.func @far(%s: f32, %b: index, %h: index, %q: index, %kv: index) -> f32 {
+  %far = arith.constant -200.0 : f32
+  %r = arith.addf %s, %far : f32
+  return %r : f32
+}
+"""
 LENGTHS = """  %kv = attn.dense %k, %v[%kv_lens] : !x, !x [!lens]
   %s = attn.scores %q, %kv : !x, !attn.seq
   %p, %lse = attn.softmax %s -> !lse
@@ -69,21 +89,48 @@ class Problem:
         return f"{self.queries}x{self.keys}" + (f" of {list(self.lengths)}" if self.lengths else "")
 
 
-def array_of_int32(values):
-    header = f"{{'descr': '<i4', 'fortran_order': False, 'shape': ({len(values)},), }}"
+def array_of_int32(values, shape=None):
+    header = f"{{'descr': '<i4', 'fortran_order': False, 'shape': {shape or (len(values),)}, }}"
     header += " " * (-(len(header) + 11) % 64) + "\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack(f"<{len(values)}i", *values)
 
 
+class Pages(Problem):
+    """Lengths of sequences whose keys lie in pages of 16, in tables of so many slots. No table holds page 0, where no key
+    exists, and what no sequence uses of a table is no page."""
+
+    def __init__(self, queries, slots, *lengths):
+        self.queries, self.slots, self.lengths = queries, slots, lengths
+
+    def words(self, folder):
+        used = [(min(max(length, 0), 16 * self.slots) + 15) // 16 for length in self.lengths]
+        pages = list(range(1, sum(used) + 1))[::-1]
+        table = [[pages.pop() for _ in range(count)] + [2147480000] * (self.slots - count) for count in used]
+        words = ["--sizes", f"batch={len(used)},seq_q={self.queries},max_pages={self.slots},"
+                 f"pages={sum(used) + 1 if sum(used) else 0}"]
+        for name, values, shape in (("kv_lens", self.lengths, (len(used),)),
+                                    ("pages", [page for row in table for page in row], (len(used), self.slots))):
+            path = folder / f"{name}-{'-'.join(map(str, self.lengths))}.npy"
+            path.write_bytes(array_of_int32(values, shape))
+            words += ["--input", f"{name}={path}"]
+        return words
+
+    def __str__(self):
+        return f"{self.queries} to {list(self.lengths)} in {self.slots} pages"
+
+
 class Kernel:
-    def __init__(self, name, text, problems, target="sm_80", unaligned=False, one_partial_tile=False):
+    """What is mutated is the entry of one step, counted from 0, where there are several."""
+
+    def __init__(self, name, text, problems, target="sm_80", unaligned=False, one_partial_tile=False, step=None):
         self.name, self.text, self.problems, self.target = name, text, problems, target
-        self.unaligned, self.one_partial_tile = unaligned, one_partial_tile
+        self.unaligned, self.one_partial_tile, self.step = unaligned, one_partial_tile, step
 
 
 SHORT = [Problem(5, 39), Problem(5, 7), Problem(37, 3), Problem(1, 32), Problem(5, 0)]
 LENGTH = {"types": "!lens = tensor<?xi32>\n!lse = tensor<?x?x1xf32>\n", "arguments": ", %kv_lens: !lens",
           "results": ", lse: !lse"}
+PAGES = [Pages(3, 4, 64), Pages(1, 0, 0), Pages(1, 2, 32), Pages(2, 9, 1, -3, 330), Pages(1, 21, 325, 160)]
 KERNELS = [
     Kernel("causal", spec(CAUSAL), [Problem(58, 122), *SHORT]),
     Kernel("window", spec(WINDOW), [Problem(58, 250), *SHORT]),
@@ -99,4 +146,6 @@ KERNELS = [
     Kernel("roles-lengths", with_roles(spec(LENGTHS, stages=2, **LENGTH)),
            [Problem(70, 230, (202,)), Problem(130, 150, (150, 32)), Problem(13, 60, (33, 7)), Problem(5, 70, (64,)),
             Problem(37, 20, (3, 0))], "sm_90a", one_partial_tile=True),
+    *(Kernel(f"{name}-{target}", DECODE, PAGES, target, step=step)
+      for target in ("sm_80", "sm_90a") for step, name in enumerate(("decode", "merge"))),
 ]

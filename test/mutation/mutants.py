@@ -207,8 +207,10 @@ class Mutants(MutantList):
                 self.bound(index, one)
             elif is_row_count(entry, index):
                 self.row_count(index, one)
-            elif one.guard:
+            elif one.guard and one.name.startswith("bra"):
                 self.branch(index, one)
+            elif one.guard:
+                self.guarded(index, one)
             elif one.name == "selp.f32" and one.operands[2] == "0fFF800000":
                 self.add(index, "score not hidden", f"\tmov.b32 {one.operands[0]}, {one.operands[1]};")
 
