@@ -367,7 +367,7 @@ struct Maker {
 
   void keyPlaces() {
     std::string_view place = c.value(KeyPlace);
-    if (oneOf(place, {"pages1", "pages16", "pages64", "runs16", "page_entries"})) {
+    if (place.starts_with("pages") || oneOf(place, {"runs16", "page_entries"})) {
       pages(Lengths);
     } else if (place == "joined") {
       // A third of the keys before the pages, and five behind them.
@@ -469,6 +469,13 @@ Arguments makeArguments(const Case &c) {
   m.parameters();
   m.outputs();
   return std::move(m.all);
+}
+
+bool isPerSequence(const Case &c, const std::string &name) {
+  if (name == "slopes" || name == "table" || name == "sink" || name.ends_with("_prefix"))
+    return false;
+  bool pool = c.value(KeyPlace).starts_with("pages") || c.is(KeyPlace, "runs16") || c.is(KeyPlace, "joined");
+  return !pool || (name != "k" && name != "v");
 }
 
 } // namespace attn::cases

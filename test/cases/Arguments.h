@@ -61,4 +61,7 @@ struct Arguments {
 /// The same case gives the same arguments, in any list.
 Arguments makeArguments(const Case &c);
 
+/// Whether a tensor of a case holds something for every sequence of the batch, in its first dimension.
+bool isPerSequence(const Case &c, const std::string &name);
+
 } // namespace attn::cases

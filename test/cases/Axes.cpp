@@ -46,7 +46,7 @@ const std::array<AxisRow, AxisCount> &axes() {
       // tokens.
       {"keys",
        {"dense", "ragged", "pages1", "pages16", "pages64", "runs16", "shared", "rows", "entries", "page_entries",
-        "joined", "from", "listed", "packed_listed", "listed_shared", "shared_listed", "listed_entries"}},
+        "joined", "from", "listed", "packed_listed", "listed_shared", "shared_listed", "listed_entries", "pages128"}},
       {"queries", {"dense", "ragged", "from", "listed", "packed_from", "packed_listed"}},
   }};
   return table;
@@ -116,10 +116,15 @@ int64_t Case::valueDim() const { return numbers(value(HeadDim)).second; }
 int64_t Case::heads() const { return numbers(value(Heads)).first; }
 int64_t Case::keyHeads() const { return numbers(value(Heads)).second; }
 int64_t Case::batch() const {
+  if (sequences)
+    return sequences;
   int64_t given = numbers(value(Batch)).first;
   return given > 1 && (on(KeyPlace) || on(QueryPlace)) ? kManySequences : given;
 }
-int64_t Case::pageSize() const { return is(KeyPlace, "pages1") ? 1 : is(KeyPlace, "pages64") ? 64 : 16; }
+int64_t Case::pageSize() const {
+  std::string_view place = value(KeyPlace);
+  return place.starts_with("pages") ? numbers(place.substr(5)).first : 16;
+}
 int64_t Case::splits() const { return on(Schedule) ? numbers(value(Schedule).substr(6)).first : 0; }
 
 double Case::cost() const {
@@ -364,6 +369,8 @@ std::vector<Case> places() {
       for (size_t n = 0; n != these.size(); ++n)
         these[n].at[i] = order[n];
     }
+    if (place == valueOf(KeyPlace, "pages128")) // pages alone; those of decode() meet all that decode has
+      continue;
     for (unsigned n = 0; n != these.size(); ++n) {
       Case &c = these[n];
       c.at[KeyPlace] = static_cast<uint8_t>(place);
@@ -377,6 +384,79 @@ std::vector<Case> places() {
       c.list = numbered("place", cases.size());
       cases.push_back(c);
     }
+  }
+  return cases;
+}
+
+namespace {
+
+/// Rows of choices, one for each column of so many, in which any two choices of any two columns meet. Each row is the
+/// best of some random ones that hold a pair which is still open.
+std::vector<std::vector<size_t>> coveringRows(const std::vector<size_t> &columns, std::mt19937_64 &random) {
+  std::set<std::array<size_t, 4>> open;
+  for (size_t i = 0; i != columns.size(); ++i)
+    for (size_t j = i + 1; j != columns.size(); ++j)
+      for (size_t a = 0; a != columns[i]; ++a)
+        for (size_t b = 0; b != columns[j]; ++b)
+          open.insert({i, a, j, b});
+  auto visit = [&](const std::vector<size_t> &row, auto &&what) {
+    for (size_t i = 0; i != row.size(); ++i)
+      for (size_t j = i + 1; j != row.size(); ++j)
+        what(std::array<size_t, 4>{i, row[i], j, row[j]});
+  };
+  std::vector<std::vector<size_t>> rows;
+  while (!open.empty()) {
+    std::vector<size_t> best;
+    size_t most = 0;
+    for (int attempt = 0; attempt != 60; ++attempt) {
+      std::vector<size_t> row;
+      for (size_t count : columns)
+        row.push_back(random() % count);
+      auto [i, a, j, b] = *open.begin();
+      row[i] = a, row[j] = b;
+      size_t gain = 0;
+      visit(row, [&](auto pair) { gain += open.count(pair); });
+      if (gain > most)
+        best = row, most = gain;
+    }
+    visit(best, [&](auto pair) { open.erase(pair); });
+    rows.push_back(best);
+  }
+  return rows;
+}
+
+} // namespace
+
+std::vector<Case> decode() {
+  constexpr std::string_view pages[] = {"pages1", "pages16", "pages64", "pages128"},
+                             splits[] = {"splits1", "splits2", "splits3", "splits5", "splits17", "splits32"},
+                             heads[] = {"2x2", "6x2", "8x2", "14x2", "16x2", "16x1"},
+                             lengths[] = {"1x150", "2x150", "5x150", "16x150", "1x520", "2x520"},
+                             dims[] = {"64", "128"}, packed[] = {"packed", "static", "off"};
+  const std::vector<Feature> changes = {
+      {},
+      {{Lse, valueOf(Lse, "lse")}, {Causal, valueOf(Causal, "causal")}},
+      {{Lse, valueOf(Lse, "lse")}, {Sink, valueOf(Sink, "sink")}, {Window, valueOf(Window, "window")}},
+      {{Softcap, valueOf(Softcap, "softcap")}, {Alibi, valueOf(Alibi, "alibi")}, {Lse, valueOf(Lse, "lse")}},
+      {{UserMask, valueOf(UserMask, "user_mask")}, {UserScore, valueOf(UserScore, "user_score")}},
+      {{ElementType, valueOf(ElementType, "f16")}, {Scale, valueOf(Scale, "negative")}, {Sink, valueOf(Sink, "sink")}}};
+  std::mt19937_64 random(5);
+  std::vector<Case> cases;
+  for (const std::vector<size_t> &row :
+       coveringRows({std::size(pages), std::size(splits), std::size(heads), std::size(lengths), std::size(dims),
+                     std::size(packed), changes.size()},
+                    random)) {
+    Case c;
+    apply(c, {{KeyPlace, valueOf(KeyPlace, pages[row[0]])},
+              {Schedule, valueOf(Schedule, splits[row[1]])},
+              {Heads, valueOf(Heads, heads[row[2]])},
+              {HeadDim, valueOf(HeadDim, dims[row[4]])},
+              {Packed, valueOf(Packed, packed[row[5]])},
+              {Batch, valueOf(Batch, "2")}});
+    apply(c, changes[row[6]]);
+    c.exact = lengths[row[3]];
+    c.list = numbered("decode", cases.size());
+    cases.push_back(std::move(c));
   }
   return cases;
 }
@@ -416,6 +496,8 @@ std::vector<Case> standard() {
   for (Case &c : groups())
     cases.push_back(std::move(c));
   for (Case &c : places())
+    cases.push_back(std::move(c));
+  for (Case &c : decode())
     cases.push_back(std::move(c));
   // One in eight; by position, so that every list and every axis has its share.
   for (size_t i = 0; i < cases.size(); i += 8)

@@ -54,6 +54,7 @@ struct Case {
   std::array<uint8_t, AxisCount> at{};
   std::string list;        ///< which list it is from, and its number there: "pair017"
   std::string exact;       ///< "256x353": queries and keys, instead of a value of the axis
+  int64_t sequences = 0;   ///< instead of what the axis of the batch says, if not 0
   bool accuracy = false;   ///< also runs with the worst approximations and truncating products
   bool manyOrders = false; ///< also runs with one resident block and with two more seeds
 
@@ -98,7 +99,12 @@ std::vector<Case> groups();
 /// Each way to hold keys with each way to hold queries; every value of the other axes meets each way to hold keys.
 std::vector<Case> places();
 
-/// Everything that is run by default: pairwise(), alone(), groups() and places(), every eighth of them in many orders.
+/// Shares of keys in pages: sizes of pages, numbers of shares, groups of heads, few tokens and what changes scores, any
+/// two of them together. Each batch has lengths of 0, 1, a page, and a key more and less.
+std::vector<Case> decode();
+
+/// Everything that is run by default: pairwise(), alone(), groups(), places() and decode(), every eighth of them in
+/// many orders.
 std::vector<Case> standard();
 
 /// All shapes times no feature, each feature alone, and each two features together.

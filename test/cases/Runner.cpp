@@ -106,22 +106,29 @@ bool sameBits(const std::vector<PlacedTensor> &a, const std::vector<PlacedTensor
 }
 
 /// What one sequence of the batch is of each tensor that holds something for every sequence.
-std::vector<PlacedTensor> sequenceOf(std::vector<PlacedTensor> tensors, int64_t sequence) {
-  for (PlacedTensor &tensor : tensors) {
-    bool perHead = tensor.name == "slopes" || tensor.name == "table" || tensor.name == "sink";
-    if (perHead)
-      continue;
-    tensor.shape[0] = 1;
-    tensor.offset += sequence * tensor.strides[0];
-  }
+std::vector<PlacedTensor> sequenceOf(const Case &c, std::vector<PlacedTensor> tensors, int64_t sequence) {
+  for (PlacedTensor &tensor : tensors)
+    if (isPerSequence(c, tensor.name)) {
+      tensor.shape[0] = 1;
+      tensor.offset += sequence * tensor.strides[0];
+    }
   return tensors;
 }
 
-Arguments sequenceOf(const Arguments &given, int64_t sequence) {
+Arguments sequenceOf(const Case &c, const Arguments &given, int64_t sequence) {
   Arguments alone = given;
-  alone.inputs = sequenceOf(given.inputs, sequence);
-  alone.outputs = sequenceOf(given.outputs, sequence);
+  alone.inputs = sequenceOf(c, given.inputs, sequence);
+  alone.outputs = sequenceOf(c, given.outputs, sequence);
   return alone;
+}
+
+/// Whether a batch can be taken apart: not where sequences share keys by their numbers, or lie one behind the other. A
+/// lone sequence of odd rows may be aligned, so that another kernel takes it.
+bool canTakeApart(const Case &c) {
+  std::string_view keys = c.value(KeyPlace), queries = c.value(QueryPlace);
+  bool apart = keys == "dense" || keys.starts_with("pages") || keys == "runs16" || keys == "joined" || keys == "from" ||
+               keys == "listed";
+  return apart && (queries == "dense" || queries == "from" || queries == "listed") && !c.is(Layout, "odd");
 }
 
 } // namespace
@@ -186,6 +193,21 @@ std::vector<PlacedTensor> Runner::launch(Compiled &code, const std::string &devi
   return outputs;
 }
 
+std::vector<PlacedTensor> Runner::results(const std::string &spec, const Arguments &given, const std::string &order) {
+  return launch(compile(spec, "results"), order.empty() ? options.device : order, given);
+}
+
+std::string Runner::faultOf(const std::vector<PlacedTensor> &outputs, const std::string &wantedSpec,
+                            const Arguments &wantedOf) {
+  Expected wanted = interpret(wantedSpec, wantedOf);
+  std::string fault;
+  for (size_t i = 0; i != outputs.size() && fault.empty(); ++i) {
+    OutputError error;
+    fault = compare(outputs[i], wanted.exact[i], wanted.own[i], error);
+  }
+  return fault;
+}
+
 Outcome Runner::run(const Case &c) {
   std::string spec = specText(c, options.schedule);
   return runSpecs(c, spec, spec);
@@ -193,12 +215,11 @@ Outcome Runner::run(const Case &c) {
 
 std::string Runner::faultOfBatch(const Case &c, Compiled &code, const Arguments &given,
                                  const std::vector<PlacedTensor> &all) {
-  // A lone sequence of odd rows may be aligned, so another kernel takes it; elsewhere tensors have no batch to cut.
-  bool dense = c.is(KeyPlace, "dense") && c.is(QueryPlace, "dense");
-  if (c.batch() == 1 || !dense || c.is(Layout, "odd") || (!c.manyOrders && c.splits() < 2))
+  if (c.batch() == 1 || !canTakeApart(c) || (!c.manyOrders && c.splits() < 2))
     return {};
   for (int64_t b = 0; b != c.batch(); ++b) {
-    std::vector<PlacedTensor> alone = launch(code, options.device, sequenceOf(given, b)), among = sequenceOf(all, b);
+    std::vector<PlacedTensor> alone = launch(code, options.device, sequenceOf(c, given, b)),
+                              among = sequenceOf(c, all, b);
     for (size_t i = 0; i != alone.size(); ++i)
       if (alone[i].values() != among[i].values())
         return fmt::format("'{}' of sequence {} alone has other bits", alone[i].name, b);

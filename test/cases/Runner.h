@@ -40,6 +40,14 @@ public:
   /// differ only where a test of the tests wants a wrong kernel.
   Outcome runSpecs(const Case &c, const std::string &Compiled, const std::string &wanted);
 
+  /// What the kernel of a spec writes. `order` names the simulator with options; the device as chosen if it is empty.
+  std::vector<PlacedTensor> results(const std::string &spec, const Arguments &given, const std::string &order = {});
+
+  /// A sentence when results are too far from those that a spec should have for some arguments; else empty.
+  std::string faultOf(const std::vector<PlacedTensor> &outputs, const std::string &wantedSpec,
+                      const Arguments &wantedOf);
+
+  const RunnerOptions &chosen() const { return options; }
   size_t kernelCount() const { return kernels.size(); }
 
 private:

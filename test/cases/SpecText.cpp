@@ -61,7 +61,7 @@ struct Writer {
   bool packedQueries() const { return oneOf(c.value(QueryPlace), {"ragged", "packed_from", "packed_listed"}); }
   bool packedKeys() const { return oneOf(c.value(KeyPlace), {"ragged", "packed_listed"}); }
   bool inPages() const {
-    return oneOf(c.value(KeyPlace), {"pages1", "pages16", "pages64", "runs16", "page_entries", "joined"});
+    return c.value(KeyPlace).starts_with("pages") || oneOf(c.value(KeyPlace), {"runs16", "page_entries", "joined"});
   }
   bool hasLens() const {
     return c.on(Lens) &&

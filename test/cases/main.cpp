@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // attn-cases: runs the correctness cases, or its share of them, and counts.
+#include "test/cases/Relations.h"
 #include "test/cases/Runner.h"
 #include "test/cases/Sensitivity.h"
 #include "test/cases/SpecText.h"
@@ -156,6 +157,14 @@ int runAll(const Settings &s, const std::vector<Case> &cases) {
     auto begin = std::chrono::steady_clock::now();
     Outcome result = theRunner.run(c);
     report(c.name(), result.fault, secondsSince(begin), errorsText(result));
+  }
+  for (size_t i = s.share; i < relations().size(); i += s.shares) {
+    const Relation &relation = relations()[i];
+    if (!s.filter.empty() && !std::regex_search(relation.name, std::regex(s.filter)))
+      continue;
+    auto begin = std::chrono::steady_clock::now();
+    std::string fault = relation.check(theRunner);
+    report(relation.name, fault, secondsSince(begin), {});
   }
   // The tests of the test are few; the first share does them.
   if (s.share == 0 && s.run.device == "sim")
