@@ -209,6 +209,8 @@ class Mutants(MutantList):
                 self.row_count(index, one)
             elif one.guard and one.name.startswith("bra"):
                 self.branch(index, one)
+            elif one.guard and one.name == "exit":
+                self.leave(index, one)
             elif one.guard:
                 self.guarded(index, one)
             elif one.name == "selp.f32" and one.operands[2] == "0fFF800000":

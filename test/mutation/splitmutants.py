@@ -15,6 +15,7 @@ BOUNDED_TWICE = "another minimum keeps the same bound"
 MASKED_TOO = "the loop for partial tiles computes full ones just as well"
 NO_KEYS = "a length below 0 makes no tile, and no share of keys, by itself"
 GRANULE = "the share is rounded up to tiles, and without keys it has none whatever its size"
+NO_SHARE = "a share without keys has no tile, and nobody reads what is left of it"
 ENDS_ANYWAY = "programs of the next step begin when those of this one have ended, if not before"
 NO_PARTS = "what is loaded in place of a part that does not exist weighs nothing"
 FIRST_PART = "the first part of a round exists, or there would be no round"
@@ -122,6 +123,10 @@ class ShareMutants(BoundMutants, Mutants):
         reason = SAME_VALUE if stores_one_row_value(self.entry, index) else self.of_next_tile(index)
         self.add(index, "never branches", None, reason)
         self.add(index, "always branches", "\t" + one.text.split(" ", 1)[1])
+
+    def leave(self, index, one):
+        self.add(index, "never leaves", None, NO_SHARE)
+        self.add(index, "always leaves", "\t" + one.text.split(" ", 1)[1])
 
     def guarded(self, index, one):
         """A page that is looked up."""
