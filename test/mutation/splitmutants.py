@@ -15,6 +15,7 @@ BOUNDED_TWICE = "another minimum keeps the same bound"
 MASKED_TOO = "the loop for partial tiles computes full ones just as well"
 NO_KEYS = "a length below 0 makes no tile, and no share of keys, by itself"
 GRANULE = "the share is rounded up to tiles, and without keys it has none whatever its size"
+SOME_KEYS = "programs without keys have left, so that the first tile has a key, and its first page is one of the table's"
 NO_SHARE = "a share without keys has no tile, and nobody reads what is left of it"
 ENDS_ANYWAY = "programs of the next step begin when those of this one have ended, if not before"
 NO_PARTS = "what is loaded in place of a part that does not exist weighs nothing"
@@ -92,8 +93,14 @@ class ShareMutants(BoundMutants, Mutants):
             elif one.name == "griddepcontrol.launch_dependents":
                 self.add(index, "without start of the next step", None, ENDS_ANYWAY)
 
+    def has_keys(self, index):
+        """Whether programs without keys have left before."""
+        return any(one.guard and one.name == "exit" for one in self.entry.instructions[:index])
+
     def of_bound(self, one, kept):
         name, other = one.name.split(".")[0], one.operands[2]
+        if name == "max" and other.startswith("%") and kept == 0 and self.has_keys(self.entry.instructions.index(one)):
+            return SOME_KEYS
         if name == "max" and other == "32" and kept == 0:
             return GRANULE
         if name == "max" and other.startswith("%") and kept == 1:
@@ -113,9 +120,9 @@ class ShareMutants(BoundMutants, Mutants):
         size = one.operands[-1]
         if not size.startswith("%"):
             return
-        in_loop = "tiles" in self.entry.block_of(index)
+        some_keys = self.has_keys(index) or "tiles" in self.entry.block_of(index)
         reason = NO_NEXT_TILE if self.is_for_no_tile(index, size) else \
-            HIDDEN_KEY if in_loop and "k" in sources(self.entry, one.operands[1].split("+")[0]) else None
+            HIDDEN_KEY if some_keys and "k" in sources(self.entry, one.operands[1].split("+")[0]) else None
         self.add(index, "copies 16 bytes always", self.entry.lines[one.first].replace(f", {size};", ", 16;"), reason)
 
     def branch(self, index, one):
@@ -133,7 +140,9 @@ class ShareMutants(BoundMutants, Mutants):
         exists = self.entry.instructions[index - 2].operands[1]
         reason = NO_NEXT_TILE if self.is_for_no_tile(index, exists) else None
         self.add(index, "never happens", None, reason)
-        self.add(index, "always happens", "\t" + one.text.split(" ", 1)[1])
+        lookups = [i for i, each in enumerate(self.entry.instructions) if each.guard == "exists" and self.has_keys(i)]
+        first_page = index in lookups[:2]  # of 16 rows; threads copy 8 at a time
+        self.add(index, "always happens", "\t" + one.text.split(" ", 1)[1], SOME_KEYS if first_page else None)
 
     def row_count(self, index, one):
         reason = NO_NEXT_TILE if self.entry.block_of(index).startswith("masked_tiles") else None
