@@ -415,3 +415,34 @@ attn.kernel @packed(%q: !packed, %ends: !ends, %pool: !pool, %runs: !runs, %lens
   %o = attn.output %p, %keys : !attn.seq -> !packed
   attn.return %o : !packed
 }
+
+// -----
+
+// Joined parts are rounded up to tiles each before they are added: 5 and 10 keys are two tiles of 32, and may be two shares.
+
+// CHECK-LABEL: func.func @joined_parts(
+// CHECK: %[[A:.*]] = memref.dim %{{.*}}, %c1{{.*}} : memref<?x?x2x64xf16
+// CHECK: %[[TA:.*]] = arith.ceildivui %[[A]], %c32
+// CHECK: %[[RA:.*]] = arith.muli %[[TA]], %c32
+// CHECK: %[[B:.*]] = memref.dim %{{.*}}, %c1{{.*}} : memref<?x?x2x64xf16
+// CHECK: %[[TB:.*]] = arith.ceildivui %[[B]], %c32
+// CHECK: %[[RB:.*]] = arith.muli %[[TB]], %c32
+// CHECK: %[[ALL:.*]] = arith.addi %[[RA]], %[[RB]]
+// CHECK: %[[FULL:.*]] = arith.ceildivui %[[ALL]], %c32
+// CHECK: %[[SOME:.*]] = arith.minsi %[[FULL]], %c5
+// CHECK: %[[SHARES:.*]] = arith.maxsi %[[SOME]], %c1
+// CHECK: tile.program %{{.*}}, %{{.*}}, %{{.*}}, %[[SHARES]]
+!few = tensor<?x1x8x64xf16>
+!past = tensor<?x?x2x64xf16, #attn.dims<batch, seq_past, kv_heads, head_dim>>
+!new = tensor<?x?x2x64xf16, #attn.dims<batch, seq_new, kv_heads, head_dim>>
+attn.kernel @joined_parts(%q: !few, %past: !past, %new: !new) -> (o: !few)
+    schedule<decode, block_q = 16, block_kv = 32, num_stages = 3, num_warps = 1, num_splits = 5, packed = 4>
+    attributes {attn.share = array<i64: 32, 32>} {
+  %a = attn.dense %past : !past
+  %b = attn.dense %new : !new
+  %keys = attn.concat %a, %b
+  %s = attn.scores %q, %keys : !few, !attn.seq
+  %p = attn.softmax %s
+  %o = attn.output %p, %keys : !attn.seq -> !few
+  attn.return %o : !few
+}
