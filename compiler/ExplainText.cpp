@@ -25,7 +25,7 @@ struct Terms {
 void collectTerms(const MaskTree &tree, const MaskAnalysis &analysis, Terms &terms) {
   if (tree.kind == MaskTree::Kind::Affine)
     terms.affine = true;
-  if (tree.kind == MaskTree::Kind::Opaque)
+  if (tree.kind == MaskTree::Kind::Opaque || tree.kind == MaskTree::Kind::Member)
     (analysis.dependence(tree.condition) == kUniform ? terms.uniform : terms.opaque) = true;
   for (const MaskTree &child : tree.children)
     collectTerms(child, analysis, terms);

@@ -231,6 +231,56 @@ LogicalResult HeldOp::verify() {
   return success();
 }
 
+//===-- lists ----------------------------------------------------------------===//
+
+LogicalResult MemberOp::verify() {
+  auto list = cast<MemRefType>(getList().getType());
+  int64_t indices = getRow().size(), rank = list.getRank();
+  if (!list.getElementType().isSignlessInteger())
+    return emitOpError("expects a list of integers, got ") << list;
+  if (indices != rank - 1 && (indices != rank - 2 || list.getDimSize(rank - 1) != 2))
+    return emitOpError("expects ") << rank - 1 << " row indices for a list of numbers, or " << rank - 2
+                                   << " and a last dimension of 2 for a list of ranges, got " << indices << " and "
+                                   << list;
+  return success();
+}
+
+LogicalResult CollectOp::verify() {
+  if (int64_t most = getMost(); most < 1 || most > mostPlaces)
+    return emitOpError("expects a list of 1 to ") << mostPlaces << " places, got " << most;
+  return success();
+}
+
+static LogicalResult verifyCollected(Operation *op) {
+  if (op->getParentOfType<CollectOp>())
+    return success();
+  return op->emitOpError("expects to stand in a tile.collect");
+}
+
+LogicalResult MarkOp::verify() { return verifyCollected(*this); }
+
+LogicalResult EachOp::verify() { return verifyCollected(*this); }
+
+ParseResult EachOp::parse(OpAsmParser &parser, OperationState &result) {
+  OpAsmParser::Argument number;
+  OpAsmParser::UnresolvedOperand from, to;
+  Type index = number.type = parser.getBuilder().getIndexType();
+  return failure(parser.parseArgument(number) || parser.parseKeyword("in") || parser.parseLSquare() ||
+                 parser.parseOperand(from) || parser.parseKeyword("to") || parser.parseOperand(to) ||
+                 parser.parseRSquare() || parser.resolveOperand(from, index, result.operands) ||
+                 parser.resolveOperand(to, index, result.operands) ||
+                 parser.parseRegion(*result.addRegion(), number) ||
+                 parser.parseOptionalAttrDict(result.attributes));
+}
+
+void EachOp::print(OpAsmPrinter &printer) {
+  printer << ' ' << getBody().getArgument(0) << " in [" << getFrom() << " to " << getTo() << "] ";
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+  printer.printOptionalAttrDict((*this)->getAttrs());
+}
+
+//===-- products ---------------------------------------------------------------===//
+
 /// The rules of a product, begun or done, whose tile is `result`.
 template <typename Op> static LogicalResult verifyProduct(Op op, RankedTensorType result) {
   auto lhs = cast<RankedTensorType>(op.getLhs().getType()), rhs = cast<RankedTensorType>(op.getRhs().getType());

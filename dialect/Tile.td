@@ -107,6 +107,7 @@ def Tile_SharedAttr : Tile_Attr<"Shared", "shared"> {
 }
 
 include "dialect/TileViews.td"
+include "dialect/TileLists.td"
 
 //===-- what a schedule uses -----------------------------------------------===//
 
@@ -292,7 +293,8 @@ def Tile_MaskOp : Tile_Op<"mask", [Pure, AttrSizedOperandSegments, AllTypesMatch
     another. The function `@in_bounds` is known to the dialect: the column exists.
 
     After `trim-walks` the mask may name the tiles that need none of it: `unless %t in [%a to %b]`, where %a <= %t < %b.
-    Both lie between the bounds of the loop over %t, %a not behind %b.
+    Both lie between the bounds of the loop over %t, %a not behind %b. In a loop over a list of tiles these are the full
+    ones: `unless %n full in %list` for the place %n.
 
     ```mlir
     func.func private @visible(index, index, index, index, index, index) -> i1
@@ -304,11 +306,12 @@ def Tile_MaskOp : Tile_Op<"mask", [Pure, AttrSizedOperandSegments, AllTypesMatch
     ```
   }];
   let arguments = (ins AnyRankedTensor:$tile, ArrayAttr:$by, Variadic<AnyType>:$params, Tile_View:$rows, Index:$row,
-                       Tile_View:$cols, Index:$col, Optional<Index>:$number, Optional<Index>:$free_from, Optional<Index>:$free_to);
+                       Tile_View:$cols, Index:$col, Optional<Index>:$number, Optional<Index>:$free_from, Optional<Index>:$free_to,
+                       Optional<Tile_List>:$list);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
     $tile `by` $by (`(` $params^ `:` type($params) `)`)? `rows` $rows `[` $row `]` `cols` $cols `[` $col `]`
-    (`unless` $number^ `in` `[` $free_from `to` $free_to `]`)? attr-dict `:` type($tile) `,` type($rows) `,` type($cols)
+    (`unless` $number^ (`in` `[` $free_from^ `to` $free_to `]`)? (`full` `in` $list^)?)? attr-dict `:` type($tile) `,` type($rows) `,` type($cols)
   }];
 }
 

@@ -45,6 +45,10 @@ FunctionEmitter::FunctionEmitter(TileLowering &lowering, func::FuncOp function, 
   narrow = indexFitsInt32(function, coordinates, count);
   unsigned loadsBy = kUniform;
   function.walk([&](memref::LoadOp load) { loadsBy |= dependence(load.getResult()); });
+  function.walk([&](MemberOp member) {
+    for (Value index : member.getRow())
+      loadsBy |= dependence(index);
+  });
   for (BlockArgument argument : function.getArguments())
     if (isListedPosition(argument) && !argument.use_empty())
       loadsBy |= dependence(argument);
@@ -237,13 +241,16 @@ Value FunctionEmitter::byUniform(llvm::function_ref<Value()> create) {
   return create();
 }
 
-FailureOr<Value> FunctionEmitter::emitLoad(memref::LoadOp op, ElementPlace at) {
-  auto parameter = cast<BlockArgument>(op.getMemref());
-  Value memory = parameters[parameter.getArgNumber() - (function.getNumArguments() - parameters.size())];
-  int64_t bytes = std::max<int64_t>(1, op.getMemRefType().getElementTypeBitWidth() / 8);
+Value FunctionEmitter::memoryOf(Value argument) {
+  unsigned number = cast<BlockArgument>(argument).getArgNumber();
+  return parameters[number - (function.getNumArguments() - parameters.size())];
+}
+
+FailureOr<Value> FunctionEmitter::addressOf(Value memory, ValueRange indices, ElementPlace at) {
+  int64_t bytes = std::max<int64_t>(1, cast<MemRefType>(memory.getType()).getElementTypeBitWidth() / 8);
   Value address = lowering.pointerParameter(memory);
   auto addIndex = [&](unsigned dimension) -> LogicalResult {
-    auto lowered = value(op.getIndices()[dimension], at);
+    auto lowered = value(indices[dimension], at);
     if (failed(lowered))
       return failure();
     Value stride = byUniform([&]() -> Value {
@@ -256,22 +263,64 @@ FailureOr<Value> FunctionEmitter::emitLoad(memref::LoadOp op, ElementPlace at) {
   // What is the same for all elements comes first and is computed once; an element then costs one multiply-add.
   LogicalResult done = success();
   byUniform([&]() -> Value {
-    for (auto [dimension, index] : llvm::enumerate(op.getIndices()))
+    for (auto [dimension, index] : llvm::enumerate(indices))
       if (dependence(index) == kUniform && succeeded(done))
         done = addIndex(dimension);
     return address;
   });
-  for (auto [dimension, index] : llvm::enumerate(op.getIndices()))
+  for (auto [dimension, index] : llvm::enumerate(indices))
     if (dependence(index) != kUniform && succeeded(done))
       done = addIndex(dimension);
   if (failed(done))
     return failure();
+  return address;
+}
+
+FailureOr<Value> FunctionEmitter::emitLoad(memref::LoadOp op, ElementPlace at) {
+  int64_t bytes = std::max<int64_t>(1, op.getMemRefType().getElementTypeBitWidth() / 8);
+  auto address = addressOf(memoryOf(op.getMemref()), op.getIndices(), at);
+  if (failed(address))
+    return failure();
   Type type = op.getType().isInteger(1) ? builder.getI8Type() : op.getType();
-  Value loaded = LLVM::LoadOp::create(builder, type, address, bytes);
+  Value loaded = LLVM::LoadOp::create(builder, type, *address, bytes);
   if (op.getType().isInteger(1))
     loaded = arith::CmpIOp::create(builder, arith::CmpIPredicate::ne, loaded,
                                    arith::ConstantOp::create(builder, builder.getI8IntegerAttr(0)));
   return loaded;
+}
+
+FailureOr<ListRow> FunctionEmitter::listRow(MemberOp op, ElementPlace at) {
+  Value list = memoryOf(op.getList());
+  auto address = addressOf(list, op.getRow(), at);
+  auto from = value(op.getFrom(), at), to = value(op.getTo(), at);
+  if (failed(address) || failed(from) || failed(to))
+    return failure();
+  ListRow::Memory memory;
+  memory.element = cast<MemRefType>(list.getType()).getElementType();
+  auto strideOf = [&](unsigned dimension) {
+    return byUniform([&]() -> Value {
+      Value bytes = lowering.i64(memory.element.getIntOrFloatBitWidth() / 8);
+      return arith::MulIOp::create(builder, lowering.strideParameter(list, dimension), bytes);
+    });
+  };
+  unsigned entries = op.getRow().size();
+  Type i64 = builder.getI64Type();
+  memory.address = *address;
+  memory.stride = strideOf(entries);
+  memory.from = resize(*from, i64);
+  memory.to = resize(*to, i64);
+  memory.size = arith::ExtSIOp::create(builder, i64, lowering.sizeParameter(list, entries));
+  if (op.hasRanges())
+    memory.rangeStride = strideOf(entries + 1);
+  return ListRow(lowering, memory);
+}
+
+FailureOr<Value> FunctionEmitter::emitMember(MemberOp op, ElementPlace at) {
+  auto row = listRow(op, at);
+  auto number = value(op.getValue(), at);
+  if (failed(row) || failed(number))
+    return failure();
+  return row->holds(resize(*number, builder.getI64Type()));
 }
 
 /// By a value that is the same for the whole tile: a product with its inverse, which is computed once. Else the
@@ -349,6 +398,8 @@ Value FunctionEmitter::emitPower(Value x, Value y) {
 FailureOr<Value> FunctionEmitter::emit(Operation &op, ElementPlace at) {
   if (auto load = dyn_cast<memref::LoadOp>(op))
     return emitLoad(load, at);
+  if (auto member = dyn_cast<MemberOp>(op))
+    return emitMember(member, at);
   Type type = integerType(op.getResult(0).getType());
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     auto integer = dyn_cast<IntegerAttr>(constant.getValue());
@@ -483,13 +534,49 @@ FailureOr<Value> FunctionEmitter::evaluate(const AffineForm &form, ElementPlace 
   return arith::CmpIOp::create(builder, arith::CmpIPredicate::sge, sum, constant(0)).getResult();
 }
 
+bool FunctionEmitter::dependsOnRow(const AffineForm &form) {
+  return form.query || form.row || llvm::any_of(form.symbols, [&](const AffineForm::Term &term) {
+           return dependence(term.symbol) & kOnRow;
+         });
+}
+
+/// Whether the number of a column is listed. Of a tile's columns all bits are found at once, for each row that has a
+/// list or a number of its own: entries in it are visited once, and not searched for from every column.
+FailureOr<Value> FunctionEmitter::memberBit(const MaskTree &tree, ElementPlace at) {
+  auto op = tree.condition.getDefiningOp<MemberOp>();
+  int64_t k = tree.form.key + tree.form.column;
+  if (k == 0 || (tree.form.key && listsPositions(place.cols)))
+    return value(tree.condition, at);
+  bool byRow = dependsOnRow(tree.form) || llvm::any_of(op->getOperands().drop_front(), [&](Value operand) {
+                 return dependence(operand) & kOnRow;
+               });
+  ElementPlace row{byRow ? at.slot : -1, -1};
+  Registers &words = memberBits[{&tree, row.slot}];
+  if (words.empty()) {
+    Type i64 = builder.getI64Type();
+    auto list = listRow(op, row);
+    auto first = sumOfRow(tree.form, row.slot, i64);
+    if (failed(list) || failed(first))
+      return failure();
+    const LoweredView &cols = lowering.view(place.cols);
+    SmallVector<Value> begins = {lowering.scalar(place.col)};
+    if (Value begin = tree.form.key && cols.position ? cols.position : cols.index)
+      begins.push_back(begin);
+    for (Value begin : begins)
+      first = arith::AddIOp::create(builder, *first,
+                                    arith::MulIOp::create(builder, resize(begin, i64), lowering.i64(k)));
+    words = list->bits(*first, k < 0, tree.divisor, place.columns);
+    for (Value &word : words)
+      word = arith::ShRUIOp::create(builder, word, lowering.quadColumn);
+  }
+  Value bit = arith::AndIOp::create(builder, words[at.column / 32], lowering.i32(int64_t(1) << (at.column % 32)));
+  return arith::CmpIOp::create(builder, arith::CmpIPredicate::ne, bit, lowering.i32(0)).getResult();
+}
+
 FailureOr<Value> FunctionEmitter::compareAffine(const AffineForm &form, ElementPlace at) {
   if (form.key && listsPositions(place.cols))
     return evaluate(form, at);
-  bool byRow = form.query || form.row || llvm::any_of(form.symbols, [&](const AffineForm::Term &term) {
-                 return dependence(term.symbol) & kOnRow;
-               });
-  Value &known = limits[{&form, byRow ? at.slot : -1}];
+  Value &known = limits[{&form, dependsOnRow(form) ? at.slot : -1}];
   if (!known) {
     auto fresh = limit(form, at.slot);
     if (failed(fresh))
@@ -510,8 +597,9 @@ FailureOr<Value> FunctionEmitter::holds(const MaskTree &tree, ElementPlace at) {
     return arith::ConstantOp::create(builder, builder.getBoolAttr(tree.kind == MaskTree::Kind::True)).getResult();
   case MaskTree::Kind::Affine:
     return compareAffine(tree.form, at);
+  case MaskTree::Kind::Member:
   case MaskTree::Kind::Opaque: {
-    auto condition = value(tree.condition, at);
+    auto condition = tree.kind == MaskTree::Kind::Member ? memberBit(tree, at) : value(tree.condition, at);
     if (failed(condition) || !tree.negated)
       return condition;
     Value yes = arith::ConstantOp::create(builder, builder.getBoolAttr(true));

@@ -2,8 +2,8 @@
 // Evaluates a score or mask function for the elements of a thread's registers.
 #pragma once
 
+#include "passes/ListRow.h"
 #include "passes/MaskAnalysis.h"
-#include "passes/TileLowering.h"
 
 namespace attn::tile {
 
@@ -18,6 +18,7 @@ struct ElementPlace {
 struct TilePlace {
   mlir::Value rows, row, cols, col; ///< values of the scheduled function; cols and col may be null
   int64_t rowsPerWarp;
+  int64_t columns; ///< of the tile
 };
 
 /// Emits a function's values once for the tile, once a row, once a column or once an element, as each needs.
@@ -53,6 +54,12 @@ private:
   mlir::FailureOr<mlir::Value> value(mlir::Value value, ElementPlace place);
   mlir::FailureOr<mlir::Value> emit(mlir::Operation &op, ElementPlace place);
   mlir::FailureOr<mlir::Value> emitLoad(mlir::memref::LoadOp op, ElementPlace place);
+  /// An argument of the function that is memory, as the scheduled function's.
+  mlir::Value memoryOf(mlir::Value argument);
+  mlir::FailureOr<mlir::Value> addressOf(mlir::Value memory, mlir::ValueRange indices, ElementPlace place);
+  mlir::FailureOr<ListRow> listRow(MemberOp op, ElementPlace place);
+  mlir::FailureOr<mlir::Value> emitMember(MemberOp op, ElementPlace place);
+  mlir::FailureOr<mlir::Value> memberBit(const MaskTree &tree, ElementPlace place);
   /// Creates a value where those stand that are the same for the whole sequence and head.
   mlir::Value byUniform(llvm::function_ref<mlir::Value()> create);
   mlir::Value emitPower(mlir::Value x, mlir::Value y);
@@ -67,6 +74,7 @@ private:
   mlir::FailureOr<mlir::Value> sumOfRow(const AffineForm &form, int64_t slot, mlir::Type type);
   mlir::FailureOr<mlir::Value> evaluate(const AffineForm &form, ElementPlace place);
   mlir::FailureOr<mlir::Value> limit(const AffineForm &form, int64_t slot);
+  bool dependsOnRow(const AffineForm &form);
   mlir::FailureOr<mlir::Value> compareAffine(const AffineForm &form, ElementPlace place);
   unsigned dependence(mlir::Value value);
   mlir::Type integerType(mlir::Type type);
@@ -87,6 +95,7 @@ private:
   llvm::DenseMap<mlir::Value, unsigned> dependences;
   llvm::DenseMap<mlir::Value, mlir::Value> inverses; ///< of divisors
   std::map<std::pair<const AffineForm *, int64_t>, mlir::Value> limits;
+  std::map<std::pair<const MaskTree *, int64_t>, Registers> memberBits; ///< of a thread's columns, 32 to a register
 };
 
 /// floor(a / b) of signed integers of one type.

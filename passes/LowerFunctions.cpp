@@ -12,6 +12,8 @@ static func::FuncOp functionNamed(Operation *user, FlatSymbolRefAttr name) {
   return SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(user, name);
 }
 
+static int64_t columnsOf(RankedTensorType type) { return type.getRank() == 2 ? type.getDimSize(1) : 0; }
+
 namespace {
 /// Elements of a heavy function that may be under way at once: enough to fill the time of a load from L1.
 constexpr int64_t kElementsPerTurn = 16;
@@ -45,7 +47,7 @@ LogicalResult TileLowering::lowerApply(ApplyOp op) {
   if (!function || function.isExternal())
     return op.emitOpError("expects @") << op.getCallee() << " to have a body";
   FunctionEmitter emitter(*this, function, /*coordinates=*/1, op.getParams(),
-                          {op.getRows(), op.getRow(), op.getCols(), op.getCol(), type.getDimSize(0) / warps});
+                          {op.getRows(), op.getRow(), op.getCols(), op.getCol(), type.getDimSize(0) / warps, columnsOf(type)});
   Registers result = registers(op.getTile());
   bool inTurns = type.getRank() == 2 && emitter.isHeavy();
   Value last;
@@ -63,7 +65,7 @@ LogicalResult TileLowering::lowerApply(ApplyOp op) {
 
 LogicalResult TileLowering::lowerMask(MaskOp op) {
   auto type = cast<RankedTensorType>(op.getTile().getType());
-  TilePlace place{op.getRows(), op.getRow(), op.getCols(), op.getCol(), type.getDimSize(0) / warps};
+  TilePlace place{op.getRows(), op.getRow(), op.getCols(), op.getCol(), type.getDimSize(0) / warps, columnsOf(type)};
   struct Conjunct {
     std::unique_ptr<MaskAnalysis> analysis;
     std::unique_ptr<FunctionEmitter> emitter;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads mask functions into trees of affine comparisons.
 #include "passes/MaskAnalysis.h"
+#include "dialect/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
@@ -48,6 +49,7 @@ private:
   MaskTree choice(Value which, Value a, Value b, bool negated);
   MaskTree difference(Value a, Value b, bool negated);
   MaskTree comparison(arith::CmpIOp op, bool negated);
+  MaskTree membership(tile::MemberOp op, bool negated);
   std::optional<MaskTree> compare(arith::CmpIPredicate predicate, const AffineForm &a, const AffineForm &b);
   std::optional<MaskTree> compareUnsigned(const AffineForm &a, const AffineForm &b);
   std::optional<MaskTree> atLeast(const AffineForm &a, const AffineForm &b, int64_t by);
@@ -94,6 +96,8 @@ MaskTree Reader::structureOf(Value condition, bool negated) {
     return choice(select.getCondition(), select.getTrueValue(), select.getFalseValue(), negated);
   if (auto compare = dyn_cast_or_null<arith::CmpIOp>(op))
     return comparison(compare, negated);
+  if (auto member = dyn_cast_or_null<tile::MemberOp>(op))
+    return membership(member, negated);
   return MaskTree::opaque(condition, negated);
 }
 
@@ -123,6 +127,32 @@ MaskTree Reader::comparison(arith::CmpIOp op, bool negated) {
     predicate = arith::invertPredicate(predicate);
   std::optional<MaskTree> tree = compare(predicate, formOf(a), formOf(b));
   return tree ? *tree : MaskTree::opaque(op, negated);
+}
+
+/// Of a number that moves by one from column to column, or is such a number divided by a constant.
+MaskTree Reader::membership(tile::MemberOp op, bool negated) {
+  auto onColumn = [&](const AffineForm::Term &term) { return (analysis.dependence(term.symbol) & kOnColumn) != 0; };
+  AffineForm form = formOf(op.getValue());
+  int64_t divisor = 1;
+  if (form.symbols.size() == 1 && onColumn(form.symbols[0])) {
+    std::optional<ConstantDivision> division = ConstantDivision::match(form.symbols[0].symbol);
+    AffineForm rest = form;
+    rest.symbols.clear();
+    if (!division || form.symbols[0].coefficient != 1 || !(rest == AffineForm::number(rest.constant)))
+      return MaskTree::opaque(op.getFound(), negated);
+    // floor((x + offset) / n) + c = floor((x + offset + c n) / n)
+    std::optional<AffineForm> dividend = formOf(division->dividend).plus(AffineForm::number(division->offset));
+    dividend = dividend ? dividend->plus(AffineForm::number(division->divisor), form.constant) : dividend;
+    if (!dividend)
+      return MaskTree::opaque(op.getFound(), negated);
+    form = *dividend;
+    divisor = division->divisor;
+  }
+  bool listed = llvm::any_of(ValueRange(op->getOperands()).drop_front(),
+                             [&](Value operand) { return analysis.dependence(operand) & kOnColumn; });
+  if (listed || llvm::any_of(form.symbols, onColumn) || std::abs(form.key + form.column) > 1)
+    return MaskTree::opaque(op.getFound(), negated);
+  return MaskTree::member(op.getFound(), form, divisor, negated);
 }
 
 std::optional<MaskTree> Reader::compare(arith::CmpIPredicate predicate, const AffineForm &a, const AffineForm &b) {

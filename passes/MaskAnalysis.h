@@ -44,18 +44,20 @@ struct AffineForm {
 /// A condition in negation normal form. And and Or have at least two children, no two alike, none of their own kind
 /// and none True or False, in an order that does not depend on how the function was spelt.
 struct MaskTree {
-  enum class Kind { True, False, And, Or, Affine, Opaque };
+  enum class Kind { True, False, And, Or, Affine, Member, Opaque };
   Kind kind = Kind::True;
   std::vector<MaskTree> children; // And, Or
   AffineForm form;                // Affine: form >= 0. Equal comparisons have equal forms, however they were spelt.
-  mlir::Value condition;          // Opaque: an i1 of the function
-  bool negated = false;           // Opaque: holds where `condition` is false
+  int64_t divisor = 1;            // Member: floor(form / divisor) is looked for in the list of `condition`
+  mlir::Value condition;          // Member: a tile.member; Opaque: an i1 of the function
+  bool negated = false;           // Member, Opaque: holds where `condition` is false
 
   bool operator==(const MaskTree &other) const;
 
   static MaskTree truth(bool holds);
   static MaskTree affine(AffineForm form); // form >= 0, or its truth if it is constant
   static MaskTree opaque(mlir::Value condition, bool negated = false);
+  static MaskTree member(mlir::Value condition, AffineForm form, int64_t divisor, bool negated);
   static MaskTree all(std::vector<MaskTree> children); // their And, simplified
   static MaskTree any(std::vector<MaskTree> children); // their Or, simplified
   MaskTree negate() const;

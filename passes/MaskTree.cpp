@@ -97,7 +97,7 @@ std::optional<int64_t> distance(const AffineForm &a, const AffineForm &b) {
 
 bool MaskTree::operator==(const MaskTree &other) const {
   return kind == other.kind && children == other.children && form == other.form && condition == other.condition &&
-         negated == other.negated;
+         negated == other.negated && divisor == other.divisor;
 }
 
 MaskTree MaskTree::truth(bool holds) {
@@ -123,6 +123,14 @@ MaskTree MaskTree::opaque(Value condition, bool negated) {
   return tree;
 }
 
+MaskTree MaskTree::member(Value condition, AffineForm form, int64_t divisor, bool negated) {
+  MaskTree tree = opaque(condition, negated);
+  tree.kind = Kind::Member;
+  tree.form = std::move(form);
+  tree.divisor = divisor;
+  return tree;
+}
+
 MaskTree MaskTree::negate() const {
   std::vector<MaskTree> negations;
   for (const MaskTree &child : children)
@@ -138,6 +146,8 @@ MaskTree MaskTree::negate() const {
     return all(std::move(negations));
   case Kind::Affine:
     return affine(*form.opposite()); // the analysis keeps only forms whose opposite exists
+  case Kind::Member:
+    return member(condition, form, divisor, !negated);
   case Kind::Opaque:
     return opaque(condition, !negated);
   }
@@ -155,7 +165,7 @@ Relation relate(const MaskTree &a, const MaskTree &b, MaskTree::Kind kind) {
   bool conjunction = kind == Kind::And;
   if (a == b)
     return Relation::SecondImplied;
-  if (a.kind == Kind::Opaque && b.kind == Kind::Opaque && a.condition == b.condition)
+  if (a.condition && a.condition == b.condition)
     return Relation::Decided;
   if (a.kind == Kind::Affine && b.kind == Kind::Affine) {
     if (std::optional<int64_t> more = distance(a.form, b.form))
@@ -195,7 +205,7 @@ int compare(const MaskTree &a, const MaskTree &b) {
     return order;
   if (int order = three(x.constant, y.constant))
     return order;
-  if (a.kind == MaskTree::Kind::Opaque && a.condition != b.condition)
+  if (a.condition != b.condition)
     return three(orderOf(a.condition), orderOf(b.condition));
   if (int order = three(a.negated, b.negated))
     return order;
@@ -284,6 +294,7 @@ void MaskTree::print(llvm::raw_ostream &stream) const {
     return;
   case Kind::Affine:
     return printForm(stream, form);
+  case Kind::Member:
   case Kind::Opaque:
     stream << (negated ? "not " : "") << (isa<BlockArgument>(condition) ? "arg" : "value") << orderOf(condition);
     return;

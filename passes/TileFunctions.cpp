@@ -3,6 +3,7 @@
 #include "passes/TileFunctions.h"
 
 #include "dialect/Attn.h"
+#include "dialect/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -21,6 +22,30 @@ func::FuncOp TileFunctionBuilder::create(Location loc, StringRef name, ArrayRef<
   return function;
 }
 
+/// The question to a list at tile level: which entries of the row count is computed beside it.
+static Value createMember(ImplicitLocOpBuilder &builder, MemberOp op, const IRMapping &mapping) {
+  auto load = [&](Value list, ValueRange place) -> Value {
+    Value number = memref::LoadOp::create(builder, mapping.lookup(list), place);
+    return arith::IndexCastOp::create(builder, builder.getIndexType(), number);
+  };
+  // No tensor is longer; the operation stops where the row does.
+  constexpr int64_t kMostEntries = int64_t(1) << 30;
+  SmallVector<Value> row = llvm::map_to_vector(op.getRow(), [&](Value value) { return mapping.lookup(value); });
+  Value from = arith::ConstantIndexOp::create(builder, 0), to;
+  if (op.getRows()) {
+    Value next = arith::AddIOp::create(builder, row[0], arith::ConstantIndexOp::create(builder, 1));
+    from = load(op.getRows(), row);
+    to = load(op.getRows(), next);
+    row.clear();
+  } else if (op.getCount()) {
+    to = load(op.getCount(), row);
+  } else {
+    to = arith::ConstantIndexOp::create(builder, kMostEntries);
+  }
+  return tile::MemberOp::create(builder, builder.getI1Type(), mapping.lookup(op.getValue()),
+                                mapping.lookup(op.getList()), row, from, to);
+}
+
 /// Clones a spec's function into another at tile level. `operands` are its arguments there.
 Value TileFunctionBuilder::inlineBody(ImplicitLocOpBuilder &builder, func::FuncOp function, ValueRange operands,
                                       Value row, Value column) {
@@ -36,6 +61,8 @@ Value TileFunctionBuilder::inlineBody(ImplicitLocOpBuilder &builder, func::FuncO
           llvm::map_to_vector(extract.getIndices(), [&](Value value) { return mapping.lookup(value); });
       mapping.map(extract.getResult(),
                   memref::LoadOp::create(builder, mapping.lookup(extract.getTensor()), indices).getResult());
+    } else if (auto member = dyn_cast<MemberOp>(op)) {
+      mapping.map(member.getFound(), createMember(builder, member, mapping));
     } else if (auto call = dyn_cast<func::CallOp>(op)) {
       SmallVector<Value> given =
           llvm::map_to_vector(call.getOperands(), [&](Value value) { return mapping.lookup(value); });

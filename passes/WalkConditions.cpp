@@ -196,6 +196,7 @@ SmallVector<Clause> WalkConditions::clauses(Conjunct &conjunct, const MaskTree &
     if (std::optional<Linear> linear = translate(conjunct, tree.form))
       return {Clause{*linear}};
     return {Clause{}};
+  case MaskTree::Kind::Member:
   case MaskTree::Kind::Opaque:
     conjunct.flaw = kNotAffine;
     return {Clause{}};

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tile dialect's operations on masks that are lists: sets of numbers in memory, and the tiles that a loop visits.
+// Part of Tile.td.
+#ifndef ATTN_DIALECT_TILE_LISTS
+#define ATTN_DIALECT_TILE_LISTS
+
+//===-- lists in memory ----------------------------------------------------===//
+
+def Tile_MemberOp : Tile_Op<"member", [MemoryEffects<[MemRead]>]> {
+  let summary = "Whether a number is among the entries of a row of a list";
+  let description = [{
+    The row is named by as many indices as there are dimensions before that of the entries. Entries `from` up to `to`
+    are in the set, as far as the row has them. Where the last dimension is 2 and one index less is given, an entry is a
+    half-open range. Entries increase (ranges by their start); of a row where they do not, some part counts, and nothing
+    outside of it is read.
+
+    Errors: integers; indices for all dimensions but that of the entries.
+
+    ```mlir
+    func.func private @listed(%b: index, %h: index, %row: index, %column: index, %q: index, %kv: index, %columns: memref<?x?x?xi32>, %n: index) -> i1 {
+      %first = arith.constant 0 : index
+      %found = tile.member %kv of %columns[%b, %h] from %first to %n : memref<?x?x?xi32>
+      return %found : i1
+    }
+    ```
+  }];
+  let arguments = (ins Index:$value, AnyMemRef:$list, Variadic<Index>:$row, Index:$from, Index:$to);
+  let results = (outs I1:$found);
+  let assemblyFormat = "$value `of` $list (`[` $row^ `]`)? `from` $from `to` $to attr-dict `:` type($list)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Whether entries are half-open ranges; else numbers.
+    bool hasRanges() {
+      return ::mlir::cast<::mlir::MemRefType>(getList().getType()).getRank() == int64_t(getRow().size()) + 2;
+    }
+  }];
+}
+
+//===-- lists of tiles -----------------------------------------------------===//
+
+def Tile_List : Tile_Type<"List", "list"> {
+  let summary = "Numbers of tiles that a loop visits, in ascending order, in shared memory";
+}
+
+def Tile_CollectOp : Tile_Op<"collect", [SingleBlock, NoTerminator, RecursiveMemoryEffects]> {
+  let summary = "Make a list of tiles";
+  let description = [{
+    Marks in the region say of which tiles a mask may show a pair, and of which it may hide one. The list holds the
+    numbers from `from` up to `to` that a mark `visible` covers; one that no mark `hidden` covers is full. All threads of
+    the program take part; what the region computes outside of `tile.each` is the same for all of them. Where there are more than `most` numbers in the range, the list is all of them, none full:
+    that is right, if slow.
+
+    ```mlir
+    func.func @stripes(%from: index, %to: index, %a: index, %b: index) -> index {
+      %list = tile.collect %from to %to most 1024 {
+        tile.mark visible %a to %b
+        tile.mark hidden %a to %b
+      }
+      %n = tile.count %list
+      return %n : index
+    }
+    ```
+  }];
+  let arguments = (ins Index:$from, Index:$to, I64Attr:$most);
+  let results = (outs Tile_List:$list);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$from `to` $to `most` $most $body attr-dict";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The largest number of places that a list can have: they are kept in 16 bits, one of which says "full".
+    static constexpr int64_t mostPlaces = 1 << 15;
+  }];
+}
+
+def Tile_SightEnum : I32EnumAttr<"Sight", "what a mask may do to a pair", [
+    I32EnumAttrCase<"visible", 0>, I32EnumAttrCase<"hidden", 1>]> {
+  let cppNamespace = "::attn::tile";
+}
+
+def Tile_MarkOp : Tile_Op<"mark", [MemoryEffects<[MemWrite]>]> {
+  let summary = "Tiles that may have a visible, or a hidden, pair";
+  let description = [{
+    Numbers `from` up to `to`, of those in the range that is collected; none where `to` is not behind `from`. See
+    `tile.collect`, in whose region it stands.
+  }];
+  let arguments = (ins Tile_SightEnum:$sight, Index:$from, Index:$to);
+  let assemblyFormat = "$sight $from `to` $to attr-dict";
+  let hasVerifier = 1;
+}
+
+def Tile_EachOp : Tile_Op<"each", [SingleBlock, NoTerminator, RecursiveMemoryEffects]> {
+  let summary = "Steps that threads share out among themselves";
+  let description = [{
+    The region is executed once for each number from `from` up to `to`, in any order: one thread a number.
+
+    ```mlir
+    func.func @each(%from: index, %to: index, %n: index, %list: memref<?xi32>) -> !tile.list {
+      %zero = arith.constant 0 : index
+      %one = arith.constant 1 : index
+      %tiles = tile.collect %from to %to most 1024 {
+        tile.each %i in [%zero to %n] {
+          %entry = memref.load %list[%i] : memref<?xi32>
+          %t = arith.index_cast %entry : i32 to index
+          %next = arith.addi %t, %one : index
+          tile.mark visible %t to %next
+        }
+      }
+      return %tiles : !tile.list
+    }
+    ```
+  }];
+  let arguments = (ins Index:$from, Index:$to);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def Tile_CountOp : Tile_Op<"count", [Pure]> {
+  let summary = "How many tiles a list has";
+  let description = [{
+    See `tile.collect`.
+  }];
+  let arguments = (ins Tile_List:$list);
+  let results = (outs Index:$count);
+  let assemblyFormat = "$list attr-dict";
+}
+
+def Tile_EntryOp : Tile_Op<"entry", [Pure]> {
+  let summary = "The tile in a place of a list";
+  let description = [{
+    Places are counted from 0; there must be one of this number.
+
+    ```mlir
+    func.func @column(%list: !tile.list, %n: index) -> index {
+      %t = tile.entry %list[%n]
+      %step = arith.constant 64 : index
+      %col = arith.muli %t, %step : index
+      return %col : index
+    }
+    ```
+  }];
+  let arguments = (ins Tile_List:$list, Index:$place);
+  let results = (outs Index:$tile);
+  let assemblyFormat = "$list `[` $place `]` attr-dict";
+}
+
+def Tile_RunOp : Tile_Op<"run", [Pure]> {
+  let summary = "How far tiles of one kind go on in a list";
+  let description = [{
+    The first place from `place` on whose tile is full (`of hidden`: all before it may hide pairs) or is not (`of
+    visible`), or the number of places. `place` may be that number.
+
+    ```mlir
+    func.func @rounds(%list: !tile.list, %place: index) -> (index, index) {
+      %masked_to = tile.run of hidden %list[%place]
+      %full_to = tile.run of visible %list[%masked_to]
+      return %masked_to, %full_to : index, index
+    }
+    ```
+  }];
+  let arguments = (ins Tile_SightEnum:$sight, Tile_List:$list, Index:$place);
+  let results = (outs Index:$end);
+  let assemblyFormat = "`of` $sight $list `[` $place `]` attr-dict";
+}
+
+#endif

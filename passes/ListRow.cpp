@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bisection in lists, and the columns of a tile whose numbers a list holds.
+#include "passes/ListRow.h"
+
+using namespace mlir;
+
+namespace attn::tile {
+
+static Value clamp(ImplicitLocOpBuilder &builder, Value value, Value low, Value high) {
+  return arith::MinSIOp::create(builder, arith::MaxSIOp::create(builder, value, low), high);
+}
+
+ListRow::ListRow(TileLowering &lowering, const Memory &given)
+    : lowering(lowering), builder(lowering.builder), memory(given) {
+  memory.from = clamp(builder, memory.from, lowering.i64(0), memory.size);
+  memory.to = clamp(builder, memory.to, memory.from, memory.size);
+}
+
+Value ListRow::read(Value place, Value offset) {
+  Value address = lowering.byteOffset(memory.address, arith::MulIOp::create(builder, place, memory.stride));
+  if (offset)
+    address = lowering.byteOffset(address, offset);
+  Value entry = LLVM::LoadOp::create(builder, memory.element, address, memory.element.getIntOrFloatBitWidth() / 8);
+  if (entry.getType() == builder.getI64Type())
+    // Positions are far smaller; products with them must not overflow.
+    return clamp(builder, entry, lowering.i64(INT32_MIN), lowering.i64(INT32_MAX));
+  return arith::ExtSIOp::create(builder, builder.getI64Type(), entry);
+}
+
+Value ListRow::end(Value place) {
+  if (memory.rangeStride)
+    return read(place, memory.rangeStride);
+  return arith::AddIOp::create(builder, begin(place), lowering.i64(1));
+}
+
+Registers ListRow::loop(Value from, Value to, Registers state,
+                        llvm::function_ref<void(Value place, Registers &state)> step) {
+  auto loop = scf::ForOp::create(builder, from, to, lowering.i64(1), state);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  Registers inside(loop.getRegionIterArgs());
+  step(loop.getInductionVar(), inside);
+  scf::YieldOp::create(builder, inside);
+  return Registers(loop.getResults());
+}
+
+/// The first place whose entry begins above a number, by bisection.
+Value ListRow::firstAbove(Value number) {
+  Type type = builder.getI64Type();
+  auto search = scf::WhileOp::create(builder, TypeRange{type, type}, ValueRange{memory.from, memory.to});
+  OpBuilder::InsertionGuard guard(builder);
+  SmallVector<Type> types(2, type);
+  SmallVector<Location> places(2, builder.getLoc());
+  Block *before = builder.createBlock(&search.getBefore(), {}, types, places);
+  Value more =
+      arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, before->getArgument(0), before->getArgument(1));
+  scf::ConditionOp::create(builder, more, before->getArguments());
+  Block *after = builder.createBlock(&search.getAfter(), {}, types, places);
+  Value low = after->getArgument(0), high = after->getArgument(1);
+  Value middle = arith::ShRUIOp::create(builder, arith::AddIOp::create(builder, low, high), lowering.i64(1));
+  Value above = arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, begin(middle), number);
+  Value next = arith::AddIOp::create(builder, middle, lowering.i64(1));
+  Value newLow = arith::SelectOp::create(builder, above, low, next);
+  Value newHigh = arith::SelectOp::create(builder, above, middle, high);
+  scf::YieldOp::create(builder, ValueRange{newLow, newHigh});
+  return search.getResult(0);
+}
+
+/// Ranges may overlap: a later one may end before an earlier one does, so all that begin before are asked.
+Value ListRow::holds(Value number) {
+  Value to = firstAbove(number), from = memory.from;
+  if (!memory.rangeStride) {
+    Value before = arith::SubIOp::create(builder, to, lowering.i64(1));
+    from = arith::MaxSIOp::create(builder, before, memory.from);
+  }
+  Value none = arith::ConstantOp::create(builder, builder.getBoolAttr(false));
+  return loop(from, to, {none}, [&](Value place, Registers &state) {
+    Value inside = arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, end(place), number);
+    state[0] = arith::OrIOp::create(builder, state[0], inside);
+  })[0];
+}
+
+/// The columns, counted from the first, whose number lies in an entry [f, t): from n f - first, or, where numbers
+/// descend, from first - n t + 1.
+ListRow::Interval ListRow::columnsOf(Value place, Value first, bool descending, int64_t divisor) {
+  auto scaled = [&](Value entry) -> Value {
+    return divisor == 1 ? entry : arith::MulIOp::create(builder, entry, lowering.i64(divisor)).getResult();
+  };
+  Value from = scaled(begin(place)), to = scaled(end(place));
+  if (!descending)
+    return {arith::SubIOp::create(builder, from, first), arith::SubIOp::create(builder, to, first)};
+  Value behind = arith::AddIOp::create(builder, first, lowering.i64(1));
+  return {arith::SubIOp::create(builder, behind, to), arith::SubIOp::create(builder, behind, from)};
+}
+
+void ListRow::addColumns(Registers &words, Interval columns) {
+  Value one = lowering.i64(1);
+  auto below = [&](Value column, int64_t word) -> Value {
+    Value number = arith::SubIOp::create(builder, column, lowering.i64(word * 32));
+    number = clamp(builder, number, lowering.i64(0), lowering.i64(32));
+    return arith::SubIOp::create(builder, arith::ShLIOp::create(builder, one, number), one);
+  };
+  for (auto [i, word] : llvm::enumerate(words)) {
+    Value before = below(columns.first, i), upTo = below(columns.second, i);
+    // Of an empty interval the first may lie behind the second.
+    Value set = arith::AndIOp::create(builder, upTo, arith::XOrIOp::create(builder, before, lowering.i64(-1)));
+    word = arith::OrIOp::create(builder, word, arith::TruncIOp::create(builder, builder.getI32Type(), set));
+  }
+}
+
+Registers ListRow::bits(Value first, bool descending, int64_t divisor, int64_t columns) {
+  Value span = lowering.i64(columns - 1);
+  auto numberAt = [&](Value x) -> Value {
+    if (divisor == 1)
+      return x;
+    return arith::FloorDivSIOp::create(builder, x, lowering.i64(divisor));
+  };
+  Value least = numberAt(descending ? arith::SubIOp::create(builder, first, span).getResult() : first);
+  Value greatest = numberAt(descending ? first : arith::AddIOp::create(builder, first, span).getResult());
+  Value to = firstAbove(greatest), from = memory.from;
+  if (!memory.rangeStride)
+    from = firstAbove(arith::SubIOp::create(builder, least, lowering.i64(1)));
+  Registers words(llvm::divideCeil(columns, 32), lowering.i32(0));
+  return loop(from, to, words, [&](Value place, Registers &state) {
+    addColumns(state, columnsOf(place, first, descending, divisor));
+  });
+}
+
+} // namespace attn::tile
