@@ -268,8 +268,7 @@ ParseResult EachOp::parse(OpAsmParser &parser, OperationState &result) {
   return failure(parser.parseArgument(number) || parser.parseKeyword("in") || parser.parseLSquare() ||
                  parser.parseOperand(from) || parser.parseKeyword("to") || parser.parseOperand(to) ||
                  parser.parseRSquare() || parser.resolveOperand(from, index, result.operands) ||
-                 parser.resolveOperand(to, index, result.operands) ||
-                 parser.parseRegion(*result.addRegion(), number) ||
+                 parser.resolveOperand(to, index, result.operands) || parser.parseRegion(*result.addRegion(), number) ||
                  parser.parseOptionalAttrDict(result.attributes));
 }
 

@@ -208,6 +208,18 @@ private:
   ModuleOp module;
 };
 
+/// Whether a function, or one that it calls, asks a list.
+bool asksLists(ModuleOp module, FlatSymbolRefAttr name) {
+  auto function = module.lookupSymbol<func::FuncOp>(name.getValue());
+  return function && function
+                         .walk([&](Operation *op) {
+                           auto call = dyn_cast<func::CallOp>(op);
+                           bool asks = isa<MemberOp>(op) || (call && asksLists(module, call.getCalleeAttr()));
+                           return asks ? WalkResult::interrupt() : WalkResult::advance();
+                         })
+                         .wasInterrupted();
+}
+
 /// As the schedule says; where it says nothing, by the rows that meet the keys of a head, if their number is known.
 bool isDecode(ScheduleAttr schedule, const KernelShape &shape) {
   if (schedule && !schedule.getName().getValue().empty())
@@ -225,6 +237,7 @@ KernelShape shapeOf(const Attention &attention) {
   shape.headDimV = attention.values.getShape().back();
   shape.masks = !attention.masks.empty();
   auto module = attention.scores->getParentOfType<ModuleOp>();
+  shape.listed = llvm::any_of(attention.masks, [&](MaskOp mask) { return asksLists(module, mask.getByAttr()); });
   ScoreWork work(module);
   for (ModifyOp modify : attention.modifies)
     if (auto function = module.lookupSymbol<func::FuncOp>(modify.getByAttr().getValue());

@@ -33,6 +33,8 @@ constexpr int64_t registersOfHeadPerRow = 8;
 // because the assembler begins more loads than it needs. Fitted to the same aim: 64x32x192 on 4 warps spills 8 bytes
 // for some of them, 64x16x256 none.
 constexpr int64_t registersOfLoads = 24, registersOfLoadsPerRow = 3, registersOfThreeLoads = 10;
+// Masks that ask lists: bisection, and a bit for each column of a row.
+constexpr int64_t registersOfLists = 16;
 /// Where the user's own numbers leave no other choice, this many times the registers of a thread may be needed.
 constexpr double mostSpilled = 1.5;
 
@@ -51,12 +53,14 @@ int64_t rowsPerThread(const Tiles &tiles) {
 
 /// `threeLoads` registers for each three scores whose function reads memory.
 int64_t registersOfFunctions(const KernelShape &shape, const Tiles &tiles, int64_t scores, int64_t threeLoads) {
-  int64_t ofHeads = tiles.packed > 1 ? registersOfHeadPerRow * rowsPerThread(tiles) : 0;
+  int64_t always = tiles.packed > 1 ? registersOfHeadPerRow * rowsPerThread(tiles) : 0;
+  if (shape.listed)
+    always += registersOfLists + tiles.blockKv / 32 * rowsPerThread(tiles);
   if (shape.loadsByKey)
-    return registersOfLoads + registersOfLoadsPerRow * rowsPerThread(tiles) + scores * threeLoads / 3 + ofHeads;
+    return registersOfLoads + registersOfLoadsPerRow * rowsPerThread(tiles) + scores * threeLoads / 3 + always;
   if (shape.scoreOperations == 0)
-    return 0;
-  return (shape.scoreOperations > longFunction ? registersOfLongFunction : registersOfScoreFunction) + ofHeads;
+    return shape.listed ? always : 0;
+  return (shape.scoreOperations > longFunction ? registersOfLongFunction : registersOfScoreFunction) + always;
 }
 
 /// The largest number of registers is alive between the products: all scores and the whole output. The weights take

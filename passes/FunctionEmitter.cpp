@@ -535,9 +535,8 @@ FailureOr<Value> FunctionEmitter::evaluate(const AffineForm &form, ElementPlace 
 }
 
 bool FunctionEmitter::dependsOnRow(const AffineForm &form) {
-  return form.query || form.row || llvm::any_of(form.symbols, [&](const AffineForm::Term &term) {
-           return dependence(term.symbol) & kOnRow;
-         });
+  return form.query || form.row ||
+         llvm::any_of(form.symbols, [&](const AffineForm::Term &term) { return dependence(term.symbol) & kOnRow; });
 }
 
 /// Whether the number of a column is listed. Of a tile's columns all bits are found at once, for each row that has a
@@ -547,9 +546,8 @@ FailureOr<Value> FunctionEmitter::memberBit(const MaskTree &tree, ElementPlace a
   int64_t k = tree.form.key + tree.form.column;
   if (k == 0 || (tree.form.key && listsPositions(place.cols)))
     return value(tree.condition, at);
-  bool byRow = dependsOnRow(tree.form) || llvm::any_of(op->getOperands().drop_front(), [&](Value operand) {
-                 return dependence(operand) & kOnRow;
-               });
+  bool byRow = dependsOnRow(tree.form) || llvm::any_of(op->getOperands().drop_front(),
+                                                       [&](Value operand) { return dependence(operand) & kOnRow; });
   ElementPlace row{byRow ? at.slot : -1, -1};
   Registers &words = memberBits[{&tree, row.slot}];
   if (words.empty()) {
@@ -562,10 +560,11 @@ FailureOr<Value> FunctionEmitter::memberBit(const MaskTree &tree, ElementPlace a
     SmallVector<Value> begins = {lowering.scalar(place.col)};
     if (Value begin = tree.form.key && cols.position ? cols.position : cols.index)
       begins.push_back(begin);
+    Value number = *first;
     for (Value begin : begins)
-      first = arith::AddIOp::create(builder, *first,
-                                    arith::MulIOp::create(builder, resize(begin, i64), lowering.i64(k)));
-    words = list->bits(*first, k < 0, tree.divisor, place.columns);
+      number =
+          arith::AddIOp::create(builder, number, arith::MulIOp::create(builder, resize(begin, i64), lowering.i64(k)));
+    words = list->bits(number, k < 0, tree.divisor, place.columns);
     for (Value &word : words)
       word = arith::ShRUIOp::create(builder, word, lowering.quadColumn);
   }

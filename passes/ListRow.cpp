@@ -121,9 +121,8 @@ Registers ListRow::bits(Value first, bool descending, int64_t divisor, int64_t c
   if (!memory.rangeStride)
     from = firstAbove(arith::SubIOp::create(builder, least, lowering.i64(1)));
   Registers words(llvm::divideCeil(columns, 32), lowering.i32(0));
-  return loop(from, to, words, [&](Value place, Registers &state) {
-    addColumns(state, columnsOf(place, first, descending, divisor));
-  });
+  return loop(from, to, words,
+              [&](Value place, Registers &state) { addColumns(state, columnsOf(place, first, descending, divisor)); });
 }
 
 } // namespace attn::tile

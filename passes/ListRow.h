@@ -11,8 +11,8 @@ namespace attn::tile {
 class ListRow {
 public:
   /// `address` is that of entry 0 (ptr<1>), `stride` the distance of entries in bytes (i64). Entries `from` up to `to`
-  /// (i64) are in the set, as far as there are `size` (i64). `rangeStride` is the distance of the two ends of a range in
-  /// bytes, null where entries are numbers.
+  /// (i64) are in the set, as far as there are `size` (i64). `rangeStride` is the distance of the two ends of a range
+  /// in bytes, null where entries are numbers.
   struct Memory {
     mlir::Value address, stride, from, to, size, rangeStride;
     mlir::Type element;
@@ -22,8 +22,8 @@ public:
   /// Whether a number is in the set: i1.
   mlir::Value holds(mlir::Value number);
 
-  /// One bit for each of `columns` neighbouring columns, 32 to a register: whether floor((first + k * column) / divisor)
-  /// is in the set, where k is 1 or, if `descending`, -1.
+  /// One bit for each of `columns` neighbouring columns, 32 to a register: whether floor((first + k * column) /
+  /// divisor) is in the set, where k is 1 or, if `descending`, -1.
   Registers bits(mlir::Value first, bool descending, int64_t divisor, int64_t columns);
 
 private:

@@ -46,8 +46,9 @@ LogicalResult TileLowering::lowerApply(ApplyOp op) {
   func::FuncOp function = functionNamed(op, op.getCalleeAttr());
   if (!function || function.isExternal())
     return op.emitOpError("expects @") << op.getCallee() << " to have a body";
-  FunctionEmitter emitter(*this, function, /*coordinates=*/1, op.getParams(),
-                          {op.getRows(), op.getRow(), op.getCols(), op.getCol(), type.getDimSize(0) / warps, columnsOf(type)});
+  FunctionEmitter emitter(
+      *this, function, /*coordinates=*/1, op.getParams(),
+      {op.getRows(), op.getRow(), op.getCols(), op.getCol(), type.getDimSize(0) / warps, columnsOf(type)});
   Registers result = registers(op.getTile());
   bool inTurns = type.getRank() == 2 && emitter.isHeavy();
   Value last;

@@ -480,3 +480,45 @@ func.func @columns_number(%v: !tile.view<64 x f32>, %n: index) {
   %c = tile.columns %v[%n] : !tile.view<64 x f32> -> !tile.view<24 x f32>
   return
 }
+
+// -----
+
+func.func @member_elements(%x: index, %list: memref<?xf32>) {
+  // expected-error @below {{'tile.member' op expects a list of integers, got 'memref<?xf32>'}}
+  %m = tile.member %x of %list from %x to %x : memref<?xf32>
+  return
+}
+
+// -----
+
+func.func @member_row(%x: index, %list: memref<?x?x?xi32>) {
+  // expected-error @below {{'tile.member' op expects 2 row indices for a list of numbers, or 1 and a last dimension of 2 for a list of ranges, got 1 and 'memref<?x?x?xi32>'}}
+  %m = tile.member %x of %list[%x] from %x to %x : memref<?x?x?xi32>
+  return
+}
+
+// -----
+
+func.func @collect_most(%a: index) {
+  // expected-error @below {{'tile.collect' op expects a list of 1 to 32768 places, got 0}}
+  %l = tile.collect %a to %a most 0 {
+  }
+  return
+}
+
+// -----
+
+func.func @mark_outside(%a: index) {
+  // expected-error @below {{'tile.mark' op expects to stand in a tile.collect}}
+  tile.mark visible %a to %a
+  return
+}
+
+// -----
+
+func.func @each_outside(%a: index) {
+  // expected-error @below {{'tile.each' op expects to stand in a tile.collect}}
+  tile.each %i in [%a to %a] {
+  }
+  return
+}
