@@ -233,6 +233,11 @@ LogicalResult HeldOp::verify() {
 
 //===-- lists ----------------------------------------------------------------===//
 
+int64_t sharedBytesOfList(int64_t most) {
+  int64_t words = llvm::divideCeil(most, 32);
+  return words * 16 + 4 + words * 64; // four bits and 16 bits to a place, and the count
+}
+
 LogicalResult MemberOp::verify() {
   auto list = cast<MemRefType>(getList().getType());
   int64_t indices = getRow().size(), rank = list.getRank();
@@ -258,6 +263,12 @@ static LogicalResult verifyCollected(Operation *op) {
 }
 
 LogicalResult MarkOp::verify() { return verifyCollected(*this); }
+
+LogicalResult CommonOp::verify() {
+  if ((*this)->getParentOfType<EachOp>())
+    return emitOpError("expects not to stand in a tile.each: all threads meet in it");
+  return verifyCollected(*this);
+}
 
 LogicalResult EachOp::verify() { return verifyCollected(*this); }
 

@@ -42,6 +42,9 @@ int64_t registersOf(mlir::RankedTensorType type);
 /// How a tile lies in shared memory: with the widest swizzle whose slabs divide its columns.
 SharedAttr sharedLayoutOf(mlir::RankedTensorType type);
 
+/// Bytes of a list of tiles of at most so many places in shared memory.
+int64_t sharedBytesOfList(int64_t most);
+
 /// Bytes of a tile in shared memory.
 int64_t sharedBytesOf(mlir::RankedTensorType type);
 

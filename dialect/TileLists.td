@@ -88,6 +88,31 @@ def Tile_MarkOp : Tile_Op<"mark", [MemoryEffects<[MemWrite]>]> {
   let hasVerifier = 1;
 }
 
+def Tile_CommonOp : Tile_Op<"common", [NoTerminator, RecursiveMemoryEffects]> {
+  let summary = "Tiles that each of several regions marks";
+  let description = [{
+    Marks in the regions, whatever their sight, count only together: what all regions have marked gets this operation's.
+    It stands in a `tile.collect`, not in a `tile.each`.
+
+    ```mlir
+    func.func @both(%from: index, %to: index, %a: index, %b: index, %c: index) -> !tile.list {
+      %list = tile.collect %from to %to most 1024 {
+        tile.common visible {
+          tile.mark visible %a to %b
+        }, {
+          tile.mark visible %b to %c
+        }
+      }
+      return %list : !tile.list
+    }
+    ```
+  }];
+  let arguments = (ins Tile_SightEnum:$sight);
+  let regions = (region VariadicRegion<SizedRegion<1>>:$parts);
+  let assemblyFormat = "$sight $parts attr-dict";
+  let hasVerifier = 1;
+}
+
 def Tile_EachOp : Tile_Op<"each", [SingleBlock, NoTerminator, RecursiveMemoryEffects]> {
   let summary = "Steps that threads share out among themselves";
   let description = [{

@@ -266,7 +266,9 @@ private:
       return true;
     if (isa<scf::ForOp, scf::IfOp>(op))
       return needHandedOn(op, cast<OpResult>(value).getResultNumber());
-    auto isScalar = [](Type type) { return type.isIntOrIndex() || isa<ViewType, MemRefType, RingType>(type); };
+    auto isScalar = [](Type type) {
+      return type.isIntOrIndex() || isa<ViewType, MemRefType, RingType, ListType>(type);
+    };
     if (!llvm::all_of(op->getOperandTypes(), isScalar) || !llvm::all_of(op->getResultTypes(), isScalar))
       return false;
     return !needed.insert(op).second || llvm::all_of(op->getOperands(), [&](Value operand) { return need(operand); });
@@ -423,6 +425,30 @@ private:
   std::optional<int64_t> sharedBytes;
 };
 
+/// Makes lists of tiles in front of the roles: all warps have a part in that. What they are made of is computed there
+/// again.
+void moveListsBefore(RolesOp roles) {
+  OpBuilder builder(roles);
+  IRMapping mapping;
+  std::function<void(Operation *)> copy = [&](Operation *op) {
+    if (!op || !roles->isProperAncestor(op) || mapping.contains(op))
+      return;
+    op->walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands())
+        if (Operation *maker = operand.getDefiningOp(); maker && !op->isAncestor(maker))
+          copy(maker);
+    });
+    builder.clone(*op, mapping);
+  };
+  SmallVector<CollectOp> lists;
+  roles.walk([&](CollectOp list) { lists.push_back(list); });
+  for (CollectOp list : lists) {
+    copy(list);
+    list.getList().replaceAllUsesWith(mapping.lookup(list.getList()));
+    list.erase();
+  }
+}
+
 struct AssignRoles : impl::AssignRolesBase<AssignRoles> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
@@ -448,6 +474,7 @@ struct AssignRoles : impl::AssignRolesBase<AssignRoles> {
     for (Operation &op : llvm::make_early_inc_range(body))
       if (&op != roles && !isa<RingOp>(op) && &op != body.getTerminator())
         op.moveBefore(compute, compute->end());
+    moveListsBefore(roles);
     builder.setInsertionPointToEnd(load);
     if (failed(LoadRole(builder).copy(*compute)))
       return signalPassFailure();

@@ -243,7 +243,10 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
       .Case<ConvertOp>([&](auto op) { return lowerConvert(op); })
       .Case<ApplyOp>([&](auto op) { return lowerApply(op); })
       .Case<MaskOp>([&](auto op) { return lowerMask(op); })
+      .Case<CollectOp, EachOp, MarkOp, CommonOp, CountOp, EntryOp, RunOp, MemberOp>(
+          [&](Operation *op) { return lowerListOp(op); })
       .Case<scf::ForOp>([&](auto op) { return lowerFor(op); })
+      .Case<scf::WhileOp>([&](auto op) { return lowerWhile(op); })
       .Case<scf::IfOp>([&](auto op) { return lowerIf(op); })
       .Case<memref::LoadOp>([&](auto op) { return lowerScalarLoad(op); })
       .Default([&](Operation *op) -> LogicalResult {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cost of tiles, and the choice that follows from it.
 #include "passes/CostModel.h"
+
+#include "dialect/Tile.h"
 #include "passes/DecodeCost.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -88,7 +90,8 @@ int64_t warpgroupRegistersOf(const KernelShape &shape, const Tiles &tiles) {
 
 int64_t sharedOf(const KernelShape &shape, const Tiles &tiles) {
   int64_t qk = paddedHeadDim(shape.headDimQk), v = paddedHeadDim(shape.headDimV);
-  return 2 * (tiles.blockQ * qk + tiles.numStages * tiles.blockKv * (qk + v));
+  int64_t list = shape.listed ? tile::sharedBytesOfList(mostListedTiles) : 0;
+  return 2 * (tiles.blockQ * qk + tiles.numStages * tiles.blockKv * (qk + v)) + list;
 }
 
 int64_t programsOf(const KernelShape &shape, const Cost &cost, const Tiles &tiles, const Target &target) {

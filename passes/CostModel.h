@@ -26,6 +26,9 @@ struct KernelShape {
   std::optional<int64_t> seqKv; ///< number of keys of a sequence where it is static
 };
 
+/// Tiles that a list can name: with more in range, all are visited. A list is 2.3 KB of shared memory.
+inline constexpr int64_t mostListedTiles = 1024;
+
 /// The numbers of a schedule; 0 is what nobody has chosen yet.
 struct Tiles {
   int64_t blockQ = 0, blockKv = 0, numStages = 0, numWarps = 0;

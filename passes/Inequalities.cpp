@@ -198,4 +198,12 @@ Interval Inequalities::project(ArrayRef<Linear> system, unsigned unknown) const 
   return interval;
 }
 
+bool Inequalities::neverEmpty(const Interval &interval) const {
+  return llvm::all_of(interval.lower, [&](const Interval::Bound &lower) {
+    return llvm::all_of(interval.upper, [&](const Interval::Bound &upper) {
+      return implies(Linear().add(upper.linear, lower.divisor).add(lower.linear, -upper.divisor));
+    });
+  });
+}
+
 } // namespace attn

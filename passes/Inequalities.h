@@ -66,6 +66,8 @@ public:
   /// contains the true set; where all coefficients of unknowns are 1 or -1 it is the true set. Bounds and conditions
   /// that the facts prove are left out.
   Interval project(llvm::ArrayRef<Linear> system, unsigned unknown) const;
+  /// Whether upper bounds are never below lower ones, whatever the values. A no proves nothing.
+  bool neverEmpty(const Interval &interval) const;
 
 private:
   void noteDefinition(mlir::Value value, unsigned number);

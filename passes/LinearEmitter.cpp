@@ -148,4 +148,22 @@ Value LinearEmitter::index(Value value) {
   return cast;
 }
 
+Columns LinearEmitter::emit(const Interval &interval) {
+  Columns columns;
+  for (const Interval::Bound &bound : interval.lower) {
+    Value value = emit(bound.linear);
+    if (bound.divisor != 1)
+      value = ceilDivide(value, bound.divisor);
+    columns.first = columns.first ? greatest(columns.first, value) : value;
+  }
+  for (const Interval::Bound &bound : interval.upper) {
+    Value value =
+        bound.divisor == 1 ? emit(bound.linear.plus(1)) : add(floorDivide(emit(bound.linear), bound.divisor), 1);
+    columns.end = columns.end ? least(columns.end, value) : value;
+  }
+  for (const Linear &condition : interval.conditions)
+    columns.condition = both(columns.condition, notNegative(emit(condition)));
+  return columns;
+}
+
 } // namespace attn

@@ -10,6 +10,11 @@ namespace attn {
 /// Magnitude that no position, length or index of a sequence reaches.
 inline constexpr int64_t kFarAway = int64_t(1) << 30;
 
+/// Columns first <= c < end; null bounds are none. Empty unless `condition` (if any) holds.
+struct Columns {
+  mlir::Value first, end, condition;
+};
+
 /// An index of tile level is a 32-bit integer in the end. A value this class returns is an index that fits, or an i64
 /// where a sum of what it knows might not; both kinds may be mixed in its operations.
 class LinearEmitter {
@@ -23,6 +28,8 @@ public:
   void addPosition(unsigned first, unsigned second) { positions.push_back(std::minmax(first, second)); }
 
   mlir::Value emit(const Linear &linear);
+  /// The interval's bounds, and when it is not empty as far as its own conditions say.
+  Columns emit(const Interval &interval);
   mlir::Value constant(int64_t number, bool wide = false);
   mlir::Value add(mlir::Value value, int64_t number);
   mlir::Value floorDivide(mlir::Value value, int64_t divisor);

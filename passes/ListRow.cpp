@@ -2,6 +2,8 @@
 // Bisection in lists, and the columns of a tile whose numbers a list holds.
 #include "passes/ListRow.h"
 
+#include "passes/FunctionEmitter.h"
+
 using namespace mlir;
 
 namespace attn::tile {
@@ -113,7 +115,7 @@ Registers ListRow::bits(Value first, bool descending, int64_t divisor, int64_t c
   auto numberAt = [&](Value x) -> Value {
     if (divisor == 1)
       return x;
-    return arith::FloorDivSIOp::create(builder, x, lowering.i64(divisor));
+    return floorDivide(builder, x, lowering.i64(divisor));
   };
   Value least = numberAt(descending ? arith::SubIOp::create(builder, first, span).getResult() : first);
   Value greatest = numberAt(descending ? first : arith::AddIOp::create(builder, first, span).getResult());

@@ -97,6 +97,7 @@ protected:
     mask.getNumberMutable().clear();
     mask.getFreeFromMutable().clear();
     mask.getFreeToMutable().clear();
+    mask.getListMutable().clear();
   }
 
   scf::ForOp loop;
@@ -204,7 +205,7 @@ private:
         continue;
       }
       Operation *clone = builder.clone(op, mapping);
-      if (auto mask = dyn_cast<MaskOp>(clone); mask && mask.getNumber()) {
+      if (auto mask = dyn_cast<MaskOp>(clone); mask && mask.getFreeFrom()) {
         mask.getFreeFromMutable().assign(clauseOf->first);
         mask.getFreeToMutable().assign(clauseOf++->second);
       }
@@ -236,7 +237,7 @@ private:
   SmallVector<std::pair<Value, Value>> clausesFrom(Value second) {
     SmallVector<std::pair<Value, Value>> clauses;
     for (auto mask : loop.getBody()->getOps<MaskOp>())
-      if (mask.getNumber()) {
+      if (mask.getFreeFrom()) {
         Value from = builder.createOrFold<arith::MaxSIOp>(loc(), mask.getFreeFrom(), second);
         Value to = builder.createOrFold<arith::MaxSIOp>(loc(), mask.getFreeTo(), second);
         clauses.emplace_back(from, to);
@@ -277,7 +278,7 @@ private:
     IRMapping mapping;
     mapping.map(loop.getInductionVar(), number);
     for (MaskOp mask : emitSoftmax(mapping, rotated.getRegionIterArgs()))
-      if (mask.getNumber()) {
+      if (mask.getFreeFrom()) {
         mask.getFreeFromMutable().assign(bounds.lookup(mask.getFreeFrom()));
         mask.getFreeToMutable().assign(bounds.lookup(mask.getFreeTo()));
       }
@@ -322,7 +323,7 @@ private:
   llvm::DenseMap<Value, Value> clausesUpTo(Value first, Value last) {
     llvm::DenseMap<Value, Value> bounds;
     for (auto mask : loop.getBody()->getOps<MaskOp>())
-      if (mask.getNumber())
+      if (mask.getFreeFrom())
         for (Value bound : {mask.getFreeFrom(), mask.getFreeTo()})
           if (Value &within = bounds[bound]; !within)
             within = isSame(bound, first)                  ? first

@@ -27,6 +27,7 @@ bool sameNumber(Value a, Value b) {
 struct Masks {
   SmallVector<tile::MaskOp> all;
   Value from, to; // of the clause; null without one
+  Value list;     // in a loop over its places; null in one over tile numbers
 };
 
 /// The masks of the loop's own body.
@@ -44,8 +45,9 @@ FailureOr<Masks> masksOf(scf::ForOp loop) {
     if (first) {
       masks.from = mask.getFreeFrom();
       masks.to = mask.getFreeTo();
+      masks.list = mask.getList();
     }
-    if (masks.from == mask.getFreeFrom() && masks.to == mask.getFreeTo())
+    if (masks.from == mask.getFreeFrom() && masks.to == mask.getFreeTo() && masks.list == mask.getList())
       return WalkResult::advance();
     InFlightDiagnostic error = mask.emitOpError("expects the unless clause of the other mask in its loop");
     error.attachNote(masks.all.front().getLoc()) << "the other mask";
@@ -66,6 +68,7 @@ void dropClauses(ArrayRef<tile::MaskOp> masks) {
     mask.getNumberMutable().clear();
     mask.getFreeFromMutable().clear();
     mask.getFreeToMutable().clear();
+    mask.getListMutable().clear();
   }
 }
 
@@ -114,6 +117,34 @@ ValueRange splitAroundMiddle(OpBuilder &builder, scf::ForOp loop, Value from, Va
   return rounds.getResults();
 }
 
+/// Full tiles stand anywhere in a list: rounds of (masked, full) until its end.
+ValueRange splitList(OpBuilder &builder, scf::ForOp loop, Value list) {
+  Location loc = loop.getLoc();
+  SmallVector<Value> inits{loop.getLowerBound()};
+  llvm::append_range(inits, loop.getInitArgs());
+  SmallVector<Type> types(ValueRange(inits).getTypes());
+  auto rounds = scf::WhileOp::create(builder, loc, types, inits);
+  OpBuilder::InsertionGuard guard(builder);
+  SmallVector<Location> places(types.size(), loc);
+  Block *before = builder.createBlock(&rounds.getBefore(), {}, types, places);
+  Value more =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, before->getArgument(0), loop.getUpperBound());
+  scf::ConditionOp::create(builder, loc, more, before->getArguments());
+  Block *after = builder.createBlock(&rounds.getAfter(), {}, types, places);
+  auto runTo = [&](tile::Sight sight, Value place) -> Value {
+    Value end = tile::RunOp::create(builder, loc, builder.getIndexType(), sight, list, place);
+    return arith::MinSIOp::create(builder, loc, end, loop.getUpperBound());
+  };
+  Value maskedTo = runTo(tile::Sight::hidden, after->getArgument(0));
+  auto masked = clonePart(builder, loop, after->getArgument(0), maskedTo, after->getArguments().drop_front(), true);
+  Value fullTo = runTo(tile::Sight::visible, maskedTo);
+  auto full = clonePart(builder, loop, maskedTo, fullTo, masked.getResults(), false);
+  SmallVector<Value> yielded{fullTo};
+  llvm::append_range(yielded, full.getResults());
+  scf::YieldOp::create(builder, loc, yielded);
+  return rounds.getResults().drop_front();
+}
+
 /// The bounds of the clause count on a row that exists. Where lengths are data a program may have none, and its tiles
 /// would not end where the loop does: warps that load would not bring what warps that compute wait for.
 void keepInside(OpBuilder &builder, scf::ForOp loop, Masks &masks) {
@@ -128,6 +159,11 @@ LogicalResult split(scf::ForOp loop, bool oneBody) {
   if (failed(masks))
     return failure();
   OpBuilder builder(loop);
+  if (!oneBody && masks->list) {
+    loop.replaceAllUsesWith(splitList(builder, loop, masks->list));
+    loop.erase();
+    return success();
+  }
   if (oneBody || !masks->from || sameNumber(masks->from, masks->to)) {
     if (hasTiles(loop) || !masks->all.empty())
       loop->setDiscardableAttr(kPart, builder.getStringAttr(masks->all.empty() ? kFull : kMasked));
@@ -163,7 +199,7 @@ struct SplitLoops : impl::SplitLoopsBase<SplitLoops> {
   void runOnOperation() override {
     SmallVector<scf::ForOp> loops;
     getOperation().walk([&](scf::ForOp loop) {
-      if (!tile::isOverItems(loop))
+      if (!tile::isOverItems(loop) && !loop->getParentOfType<tile::CollectOp>())
         loops.push_back(loop);
     });
     bool oneBody = getOperation()->hasAttr("attn.unaligned");

@@ -46,6 +46,16 @@ struct SharedBuffer {
   int64_t offset = 0;
 };
 
+/// A list of tiles in shared memory; all values are i32 but `all`.
+struct LoweredList {
+  int64_t words;      ///< of 32 bits to each of four sets (visible, hidden, and two to compute with); then the count
+  mlir::Value bits;   ///< address of the words
+  mlir::Value places; ///< address of the places
+  mlir::Value from, range; ///< the first tile and the number of them
+  mlir::Value all;         ///< i1: there are more than places, so that each stands for itself
+  mlir::Value count;       ///< of places
+};
+
 /// A launch argument of the lowered function, in the words of the kernel file ("address q", "stride q 0").
 struct Parameter {
   std::string text;
@@ -175,6 +185,26 @@ private:
   mlir::Value laneBytes(int64_t lanesPerRow);
   mlir::Value tileSource(FillOp op, int64_t lanesPerRow, mlir::Value rowBytes, mlir::Value rowsLeft);
 
+  // LowerLists.cpp: lists of tiles, and questions to lists that are the same for a program.
+  mlir::LogicalResult lowerListOp(mlir::Operation *op);
+  mlir::LogicalResult lowerCollect(CollectOp op);
+  mlir::LogicalResult lowerEach(EachOp op);
+  mlir::LogicalResult lowerMark(MarkOp op);
+  mlir::LogicalResult lowerCommon(CommonOp op);
+  mlir::LogicalResult lowerOps(mlir::Block &block);
+  void forWords(const LoweredList &list, llvm::function_ref<void(mlir::Value)> body);
+  mlir::Value setOf(const LoweredList &list, int64_t number);
+  mlir::Value allThreads();
+  mlir::LogicalResult lowerEntry(EntryOp op);
+  mlir::LogicalResult lowerRun(RunOp op);
+  mlir::LogicalResult lowerMember(MemberOp op);
+  mlir::LogicalResult lowerWhile(mlir::scf::WhileOp loop);
+  void writePlaces(const LoweredList &list, mlir::Value word);
+  mlir::Value entryOf(const LoweredList &list, mlir::Value place);
+  mlir::Value wordOf(mlir::Value base, mlir::Value number);
+  mlir::Value loadShared(mlir::Value address, bool half);
+  void forRange(mlir::Value from, mlir::Value to, mlir::Value step, llvm::function_ref<void(mlir::Value)> body);
+
   // LowerFunctions.cpp: score and mask functions.
   mlir::LogicalResult lowerApply(ApplyOp op);
   mlir::LogicalResult lowerMask(MaskOp op);
@@ -231,12 +261,14 @@ private:
   llvm::DenseMap<mlir::Value, Registers> tiles;
   llvm::DenseMap<mlir::Value, mlir::Value> scalars;
   llvm::DenseMap<mlir::Value, LoweredView> views;
+  llvm::DenseMap<mlir::Value, LoweredList> lists;
   llvm::DenseMap<mlir::Value, SharedBuffer> awaited; ///< shared tile -> its buffer
   std::vector<Parameter> parameters;
   llvm::StringMap<unsigned> parameterIndex;
   llvm::StringMap<mlir::Value> computedOnce;
   llvm::DenseMap<mlir::Value, Registers> workspaceStrides;
   llvm::DenseMap<mlir::Value, mlir::Value> copySources;
+  mlir::Value marked;                  ///< address of the set that marks go to; null for that of their sight
   mlir::Operation *topPoint = nullptr; ///< what is computed once is computed before this operation
 
 public:

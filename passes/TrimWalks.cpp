@@ -6,7 +6,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Pass/Pass.h"
-#include "passes/WalkConditions.h"
+#include "passes/CollectTiles.h"
 
 using namespace mlir;
 
@@ -15,11 +15,6 @@ namespace attn {
 #include "passes/Passes.h.inc"
 
 namespace {
-
-/// Columns first <= c < end; null bounds are none. Empty unless `condition` (if any) holds.
-struct Columns {
-  Value first, end, condition;
-};
 
 class WalkTrimmer {
 public:
@@ -37,9 +32,8 @@ private:
   void replaceWalk();
   void updateMask(Value number);
 
-  SmallVector<Clause> visible();
+  SmallVector<Clause, 4> visible();
   bool isImplied(Conjunct &conjunct);
-  Columns emit(const Interval &interval);
   void joinVisited(ArrayRef<Columns> parts, bool mayBeEmpty, bool samePrefix);
   void removeMiddle(const Columns &hidden);
 
@@ -52,6 +46,7 @@ private:
 
   Value first, end;                             // tile numbers to visit
   std::optional<SmallVector<Linear>> endBounds; // the columns' end is the least of these
+  Value list;                                   // of the tiles to visit; null where a range says them
   Value freeFrom, freeTo;                       // tile numbers where nothing is hidden; null if there are none
   bool allFree = true;
 };
@@ -61,7 +56,11 @@ LogicalResult WalkTrimmer::run() {
     return failure();
   dropImplied();
   findVisited();
-  findFree();
+  TileCollector collector(conditions, walk, builder);
+  if (mask && collector.isNeeded())
+    list = collector.collect(first, end, allFree);
+  else
+    findFree();
   remark();
   replaceWalk();
   return success();
@@ -75,7 +74,7 @@ bool WalkTrimmer::isImplied(Conjunct &conjunct) {
   for (Conjunct &other : conditions.conjuncts)
     if (&other != &conjunct)
       llvm::append_range(known, conditions.necessary(other));
-  SmallVector<Clause> hidden = conditions.clauses(conjunct, /*negated=*/true);
+  SmallVector<Clause, 4> hidden = conditions.clauses(conjunct, /*negated=*/true);
   return llvm::all_of(hidden, [&](const Clause &clause) {
     Clause all = clause;
     llvm::append_range(all, known);
@@ -96,10 +95,10 @@ void WalkTrimmer::dropImplied() {
 //===-- tiles to visit -------------------------------------------------------------===//
 
 /// All conjuncts together as an Or of clauses.
-SmallVector<Clause> WalkTrimmer::visible() {
-  SmallVector<Clause> result = {Clause{}};
+SmallVector<Clause, 4> WalkTrimmer::visible() {
+  SmallVector<Clause, 4> result = {Clause{}};
   for (Conjunct &conjunct : conditions.conjuncts) {
-    SmallVector<Clause> longer, alternatives = conditions.clauses(conjunct, /*negated=*/false);
+    SmallVector<Clause, 4> longer, alternatives = conditions.clauses(conjunct, /*negated=*/false);
     if (result.size() * alternatives.size() > 16)
       continue; // what is left out only makes the tiles more
     for (const Clause &clause : result)
@@ -110,25 +109,6 @@ SmallVector<Clause> WalkTrimmer::visible() {
     result = std::move(longer);
   }
   return result;
-}
-
-/// The interval's bounds as values, and when it is not empty as far as its own conditions say.
-Columns WalkTrimmer::emit(const Interval &interval) {
-  Columns columns;
-  for (const Interval::Bound &bound : interval.lower) {
-    Value value = emitter.emit(bound.linear);
-    if (bound.divisor != 1)
-      value = emitter.ceilDivide(value, bound.divisor);
-    columns.first = columns.first ? emitter.greatest(columns.first, value) : value;
-  }
-  for (const Interval::Bound &bound : interval.upper) {
-    Value value = bound.divisor == 1 ? emitter.emit(bound.linear.plus(1))
-                                     : emitter.add(emitter.floorDivide(emitter.emit(bound.linear), bound.divisor), 1);
-    columns.end = columns.end ? emitter.least(columns.end, value) : value;
-  }
-  for (const Linear &condition : interval.conditions)
-    columns.condition = emitter.both(columns.condition, emitter.notNegative(emitter.emit(condition)));
-  return columns;
 }
 
 /// Whether upper + slack(lower) >= lower for each pair of bounds, whatever the values. No slack means not to look.
@@ -142,10 +122,6 @@ bool neverCross(const Inequalities &system, const Interval &interval,
       return system.implies(distance);
     });
   });
-}
-
-bool neverEmpty(const Inequalities &system, const Interval &interval) {
-  return neverCross(system, interval, [](auto &) { return 0; });
 }
 
 void WalkTrimmer::findVisited() {
@@ -174,9 +150,9 @@ void WalkTrimmer::findVisited() {
   bool mayBeEmpty = false, alone = intervals.size() == 1 || samePrefix;
   SmallVector<Columns> parts;
   for (const Interval &interval : intervals) {
-    Columns columns = emit(interval);
+    Columns columns = emitter.emit(interval);
     mayBeEmpty |= columns.condition || !neverCross(conditions.system, interval, ordered);
-    if (alone ? !neverCross(conditions.system, interval, inTiles) : !neverEmpty(conditions.system, interval))
+    if (alone ? !neverCross(conditions.system, interval, inTiles) : !conditions.system.neverEmpty(interval))
       columns.condition = emitter.both(columns.condition, emitter.less(columns.first, columns.end));
     parts.push_back(columns);
   }
@@ -240,9 +216,9 @@ void WalkTrimmer::findFree() {
         ends.push_back(interval.lower.front().linear);
         continue;
       }
-      Columns hidden = emit(interval);
+      Columns hidden = emitter.emit(interval);
       if (hidden.first && hidden.end) {
-        if (!neverEmpty(conditions.system, interval))
+        if (!conditions.system.neverEmpty(interval))
           hidden.condition = emitter.both(hidden.condition, emitter.less(hidden.first, hidden.end));
         middle.push_back(hidden);
       } else if (hidden.first) {
@@ -341,6 +317,10 @@ void WalkTrimmer::updateMask(Value number) {
   }
   mask.setByAttr(builder.getArrayAttr(by));
   mask.getParamsMutable().assign(params);
+  if (list) {
+    mask.getNumberMutable().assign(number);
+    mask.getListMutable().assign(list);
+  }
   if (!freeFrom)
     return;
   mask.getNumberMutable().assign(number);
@@ -351,6 +331,12 @@ void WalkTrimmer::updateMask(Value number) {
 void WalkTrimmer::replaceWalk() {
   Location location = walk.getLoc();
   Value width = emitter.constant(step), one = emitter.constant(1);
+  if (list) {
+    first = emitter.constant(0);
+    end = tile::CountOp::create(builder, location, builder.getIndexType(), list);
+    // Programs with lists differ in their work: the device gives each multiprocessor a new one as soon as it is free.
+    walk->getParentOfType<func::FuncOp>()->removeAttr("tile.distribution");
+  }
   auto loop = scf::ForOp::create(builder, location, first, end, one, walk.getInits());
   for (NamedAttribute attribute : walk->getDiscardableAttrs())
     loop->setDiscardableAttr(attribute.getName(), attribute.getValue());
@@ -359,7 +345,9 @@ void WalkTrimmer::replaceWalk() {
     body->clear();
   OpBuilder inside = OpBuilder::atBlockEnd(body);
   Value number = loop.getInductionVar();
-  Value column = arith::MulIOp::create(inside, location, number, width);
+  Value tile =
+      list ? tile::EntryOp::create(inside, location, builder.getIndexType(), list, number).getResult() : number;
+  Value column = arith::MulIOp::create(inside, location, tile, width);
   source->getArgument(0).replaceAllUsesWith(column);
   for (auto [from, to] : llvm::zip(source->getArguments().drop_front(), loop.getRegionIterArgs()))
     from.replaceAllUsesWith(to);

@@ -175,7 +175,7 @@ LogicalResult WalkConditions::readConjuncts() {
 
 //===-- clauses -----------------------------------------------------------------===//
 
-SmallVector<Clause> WalkConditions::clauses(Conjunct &conjunct, bool negated) {
+SmallVector<Clause, 4> WalkConditions::clauses(Conjunct &conjunct, bool negated) {
   Linear c = Linear::variable(column);
   if (conjunct.inBounds)
     return {Clause{negated ? c.plus(extent, -1) : extent.plus(c, -1).plus(-1)}};
@@ -185,8 +185,17 @@ SmallVector<Clause> WalkConditions::clauses(Conjunct &conjunct, bool negated) {
   return clauses(conjunct, negated ? tree.negate() : tree);
 }
 
-SmallVector<Clause> WalkConditions::clauses(Conjunct &conjunct, const MaskTree &tree) {
-  SmallVector<Clause> result;
+Clause WalkConditions::listed(Conjunct &conjunct, const MaskTree &tree) {
+  Clause clause;
+  if (tree.form.key + tree.form.column)
+    clause.terms.push_back({&conjunct, tree});
+  else
+    conjunct.flaw = kNotAffine;
+  return clause;
+}
+
+SmallVector<Clause, 4> WalkConditions::clauses(Conjunct &conjunct, const MaskTree &tree) {
+  SmallVector<Clause, 4> result;
   switch (tree.kind) {
   case MaskTree::Kind::True:
     return {Clause{}};
@@ -197,6 +206,7 @@ SmallVector<Clause> WalkConditions::clauses(Conjunct &conjunct, const MaskTree &
       return {Clause{*linear}};
     return {Clause{}};
   case MaskTree::Kind::Member:
+    return {listed(conjunct, tree)};
   case MaskTree::Kind::Opaque:
     conjunct.flaw = kNotAffine;
     return {Clause{}};
@@ -207,11 +217,11 @@ SmallVector<Clause> WalkConditions::clauses(Conjunct &conjunct, const MaskTree &
   case MaskTree::Kind::And:
     result.push_back({});
     for (const MaskTree &child : tree.children) {
-      SmallVector<Clause> longer, alternatives = clauses(conjunct, child);
+      SmallVector<Clause, 4> longer, alternatives = clauses(conjunct, child);
       for (const Clause &clause : result)
         for (const Clause &alternative : alternatives) {
           longer.push_back(clause);
-          llvm::append_range(longer.back(), alternative);
+          longer.back().addAll(alternative);
         }
       if (longer.size() <= kMostClauses)
         result = std::move(longer);
@@ -252,6 +262,10 @@ static std::nullopt_t flawed(Conjunct &conjunct, StringRef why) {
 //===-- from forms to linear expressions ------------------------------------------===//
 
 std::optional<Linear> WalkConditions::translate(Conjunct &conjunct, const AffineForm &form) {
+  return atUniformPoint<std::optional<Linear>>([&] { return translateHere(conjunct, form); });
+}
+
+std::optional<Linear> WalkConditions::translateHere(Conjunct &conjunct, const AffineForm &form) {
   if ((form.query && !rowPosition) || (form.key && !columnPosition))
     return flawed(conjunct, kNoPosition);
   Linear result;
@@ -286,7 +300,6 @@ std::optional<Linear> WalkConditions::translate(Conjunct &conjunct, const Affine
   return result.isSmall() ? std::optional<Linear>(result) : flawed(conjunct, kTooLarge);
 }
 
-/// Whether a value of the function is another one for each head.
 bool WalkConditions::dependsOnHead(Conjunct &conjunct, Value value) {
   if (auto argument = dyn_cast<BlockArgument>(value))
     return argument.getArgNumber() == kHead;
@@ -376,6 +389,26 @@ std::optional<Linear> WalkConditions::rowDivision(Conjunct &conjunct, Value valu
   }
   conjunct.rowDivisions[value] = unknown;
   return Linear::variable(unknown);
+}
+
+Value WalkConditions::rebuild(Conjunct &conjunct, Value value, IRMapping &known) {
+  if (Value given = known.lookupOrNull(value))
+    return given;
+  if (conjunct.analysis->dependence(value) == kUniform && (packed() == 1 || !dependsOnHead(conjunct, value)))
+    return atUniformPoint<Value>([&] { return compute(conjunct, value); });
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getNumRegions())
+    return Value();
+  IRMapping operands;
+  for (Value operand : op->getOperands()) {
+    Value rebuilt = rebuild(conjunct, operand, known);
+    if (!rebuilt)
+      return Value();
+    operands.map(operand, rebuilt);
+  }
+  Operation *clone = builder.clone(*op, operands);
+  known.map(op->getResults(), clone->getResults());
+  return known.lookup(value);
 }
 
 /// A value of the function that is the same for the whole tile, as a value before the walk; null if there is none.

@@ -3,13 +3,30 @@
 #pragma once
 
 #include "dialect/Tile.h"
+#include "mlir/IR/IRMapping.h"
 #include "passes/LinearEmitter.h"
 #include "passes/MaskAnalysis.h"
 
 namespace attn {
 
-/// Every expression is >= 0.
-using Clause = llvm::SmallVector<Linear, 4>;
+struct Conjunct;
+
+/// A term that says more of columns than an interval can: whether a number is in a list.
+struct ListTerm {
+  Conjunct *conjunct;
+  MaskTree leaf; ///< of kind Member
+};
+
+/// Every expression is >= 0, and every term holds. Who reads expressions only admits more.
+struct Clause : llvm::SmallVector<Linear, 4> {
+  using SmallVector::SmallVector;
+  llvm::SmallVector<ListTerm, 1> terms;
+
+  void addAll(const Clause &other) {
+    append(other.begin(), other.end());
+    llvm::append_range(terms, other.terms);
+  }
+};
 
 /// One function of a mask's list.
 struct Conjunct {
@@ -36,7 +53,21 @@ public:
 
   /// The condition (or its opposite) as an Or of clauses. Terms that say nothing are left out, so the clauses admit
   /// at least what the condition admits.
-  llvm::SmallVector<Clause> clauses(Conjunct &conjunct, bool negated);
+  llvm::SmallVector<Clause, 4> clauses(Conjunct &conjunct, bool negated);
+  /// A form of a conjunct's function; none where it says nothing.
+  std::optional<Linear> linear(Conjunct &conjunct, const AffineForm &form) { return translate(conjunct, form); }
+  /// The number that is looked for in the list of a term, before it is divided.
+  std::optional<Linear> number(const ListTerm &term) { return translate(*term.conjunct, term.leaf.form); }
+  /// A value of a conjunct's function as a value before the walk, with `known` in place of values of the function;
+  /// null where it needs others that differ from row to row. What is the same for all rows is computed at
+  /// `uniformPoint`, if that is set.
+  mlir::Value rebuild(Conjunct &conjunct, mlir::Value value, mlir::IRMapping &known);
+  /// Heads of a group that stand in neighbouring rows.
+  int64_t packed() { return rowsView ? int64_t(rowsView.getPacked()) : 1; }
+  /// The head of row 0, or the number of its group.
+  mlir::Value head() { return rowsView ? rowsView.getHead() : mlir::Value(); }
+  /// Whether a value of the function is another one for each head.
+  bool dependsOnHead(Conjunct &conjunct, mlir::Value value);
   /// Comparisons that hold wherever the conjunct holds.
   Clause necessary(Conjunct &conjunct);
 
@@ -50,6 +81,9 @@ public:
   std::vector<Conjunct> conjuncts;
   unsigned row, column;
   Linear from, to;
+  Linear firstRow, lastOfTile, rowCount;   ///< rows are tokens
+  mlir::Operation *uniformPoint = nullptr; ///< what all rows share is computed before it while others stand behind
+  std::optional<Linear> rowPosition;       ///< of token 0
 
 private:
   void readColumns();
@@ -60,21 +94,28 @@ private:
   Linear moderate(mlir::Value value, int64_t lowest);
 
   std::optional<Linear> translate(Conjunct &conjunct, const AffineForm &form);
-  bool dependsOnHead(Conjunct &conjunct, mlir::Value value);
+  std::optional<Linear> translateHere(Conjunct &conjunct, const AffineForm &form);
+  template <typename Result> Result atUniformPoint(llvm::function_ref<Result()> create) {
+    mlir::OpBuilder::InsertionGuard guard(builder);
+    if (uniformPoint)
+      builder.setInsertionPoint(uniformPoint);
+    return create();
+  }
   std::optional<Linear> symbol(Conjunct &conjunct, mlir::Value value, bool &saturated);
   std::optional<Linear> rowDivision(Conjunct &conjunct, mlir::Value value);
   std::optional<Linear> uniform(Conjunct &conjunct, mlir::Value value, bool &saturated);
   mlir::Value compute(Conjunct &conjunct, mlir::Value value);
-  llvm::SmallVector<Clause> clauses(Conjunct &conjunct, const MaskTree &tree);
+  llvm::SmallVector<Clause, 4> clauses(Conjunct &conjunct, const MaskTree &tree);
+  Clause listed(Conjunct &conjunct, const MaskTree &tree);
 
   tile::WalkOp walk;
   tile::MaskOp mask;
   mlir::OpBuilder &builder;
   tile::ViewOp rowsView;
   Clause always;
-  std::optional<Linear> rowPosition, columnPosition;
+  std::optional<Linear> columnPosition;
   Linear columnIndex; ///< of the view's first column
-  Linear extent, firstRow, lastOfTile, rowCount;
+  Linear extent;
   llvm::DenseSet<mlir::Value> moderates; // lengths, positions and indices
 };
 

@@ -522,3 +522,25 @@ func.func @each_outside(%a: index) {
   }
   return
 }
+
+// -----
+
+func.func @common_outside() {
+  // expected-error @below {{'tile.common' op expects to stand in a tile.collect}}
+  tile.common visible {
+  }
+  return
+}
+
+// -----
+
+func.func @common_of_one_thread(%a: index) {
+  %l = tile.collect %a to %a most 32 {
+    tile.each %i in [%a to %a] {
+      // expected-error @below {{'tile.common' op expects not to stand in a tile.each: all threads meet in it}}
+      tile.common hidden {
+      }
+    }
+  }
+  return
+}

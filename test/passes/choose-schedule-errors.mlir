@@ -260,25 +260,6 @@ attn.kernel @selected(%sums: !sums, %k: index) -> (list: !list, count: !count) {
 
 !x = tensor<?x?x8x128xbf16>
 module attributes {attn.target = {chip = "sm_80"}} {
-attn.kernel @listed(%q: !x, %k: !x, %v: !x, %list: tensor<?x?xi32, #attn.dims<batch, listed>>) -> (o: !x) {
-  %s = attn.scores %q, %k : !x, !x
-  %m = attn.mask %s by @listed_keys (%list) : tensor<?x?xi32, #attn.dims<batch, listed>>
-  %p = attn.softmax %m
-  %o = attn.output %p, %v : !x -> !x
-  attn.return %o : !x
-}
-func.func @listed_keys(%b: index, %h: index, %q: index, %kv: index,
-                       %list: tensor<?x?xi32, #attn.dims<batch, listed>>) -> i1 {
-  // expected-error @below {{'attn.member' op has no lowering yet: expects functions of arith, math, tensor.extract, func.call, attn.row and attn.column}}
-  %found = attn.member %kv of %list[%b] : tensor<?x?xi32, #attn.dims<batch, listed>>
-  return %found : i1
-}
-}
-
-// -----
-
-!x = tensor<?x?x8x128xbf16>
-module attributes {attn.target = {chip = "sm_80"}} {
 // expected-error @below {{expects overlap to be none: products overlap on a target with wgmma and with block_q = 16 x num_warps, num_warps 4, 8 or 12, got output_behind with block_q = 128, num_warps = 8 on sm_80}}
 attn.kernel @older(%q: !x, %k: !x, %v: !x) -> (o: !x)
     schedule<block_q = 128, num_warps = 8, block_kv = 64, num_stages = 1, overlap = output_behind> {
