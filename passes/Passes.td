@@ -189,6 +189,35 @@ def TrimWalks : Pass<"trim-walks", "::mlir::ModuleOp"> {
 
     The loop runs over tile numbers; the column of a tile is a pure function of its number.
 
+    Where a mask asks lists (`tile.member`), one range of tiles would hold too many. The program then makes a list of the
+    tiles in the range (`tile.collect`), before anything else: each entry of a list gives the number that is asked for,
+    and with it one more inequality, from which the columns follow as above; gaps between entries do so for what is not
+    in a list. Threads share out entries, or, where each row has a list of its own, rows. What is visible says which
+    tiles the list has, what is hidden which of them are masked; so the size of blocks in a list need not fit that of
+    tiles. The loop runs over places in the list, in ascending order. Programs differ in their work then, so a grid has
+    one for each block of rows (`tile.distribution` is gone).
+
+    Alternatives: lists of tiles made by a kernel before, or by the user, as others have them. Both say the same thing
+    twice, and both cost memory of the size of a mask; here it is 2 KB on chip, made in the time of about one tile.
+
+    After, with `@listed` for `@causal`:
+    ```
+    %list = tile.collect %first to %end most 1024 {
+      tile.each %i in [%from_entry to %to_entry] {
+        %entry = memref.load %columns[%b, %h, %i] : memref<?x?x?xi32>
+        ...
+        tile.mark visible %t to %next
+      }
+      ... gaps: tile.mark hidden
+    }
+    %n = tile.count %list
+    %r = scf.for %place = %zero to %n step %c1 iter_args(%a = %init) -> (!acc) {
+      %t = tile.entry %list[%place]
+      %col = arith.muli %t, %c64 : index
+      ...
+      %s = tile.mask %raw by [@listed] rows %query[%row] cols %keys[%col] unless %place full in %list : ...
+    ```
+
     Before:
     ```
     %r = tile.walk %col in %keys[%from to %to] step 64 iter_args(%a = %init) : !view -> (!acc) {
@@ -323,6 +352,8 @@ def AssignRoles : Pass<"assign-roles", "::mlir::func::FuncOp"> {
     Results of 16 bits leave through a buffer of their own where shared memory has room for it: the store may then still
     read it while the next item is computed. Where there is no room they pass through the buffer of the queries, if it
     lies there in the same rows of bytes, and the queries are released behind the store.
+
+    A list of tiles is made in front of the roles, by all warps; both go through its places.
 
     Refuses a load whose row depends on a computed tile.
 
@@ -513,6 +544,8 @@ def SplitLoops : Pass<"split-loops", "::mlir::func::FuncOp"> {
     they are by themselves only for a row that exists. Each loop is named by the attribute `tile.part`; the name becomes
     its label.
 
+    In a loop over a list of tiles full ones stand anywhere: a loop around goes from run to run of (masked, full).
+
     It stands last among the passes on tiles, so that all others see one body.
 
     Before:
@@ -542,6 +575,9 @@ def ConvertTileToGpu : Pass<"convert-tile-to-gpu", "::mlir::ModuleOp"> {
     threads that copy them: one load of the list a row and pass, or one a tile where whole tiles lie in a page. What
     does not exist is not looked up. Boxes of tensor maps do not copy such rows, nor those of packed or joined sequences:
     `choose-schedule` takes warps and their products for them on every target.
+
+    Whether columns are in a list is found for all columns of a tile at once: a row of the list is entered by bisection
+    and left at the end of the tile, and each entry sets the bits of its columns, one register to 32 of them.
 
     The function's arguments become what the kernel is launched with, listed in `attn.parameters` in the terms of the
     kernel file; `attn.grid`, `attn.block` and `attn.shared` say how it is launched.

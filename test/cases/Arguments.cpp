@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes the data of a case: memory first, all NaN, then the elements that exist.
 #include "test/cases/Arguments.h"
+#include "test/cases/ListMasks.h"
 #include "test/cases/SpecText.h"
 
 #include <algorithm>
@@ -446,6 +447,8 @@ struct Maker {
       for (int64_t h = 0; h != c.heads(); ++h)
         sinkTensor.set(sinkTensor.place({h}), equal ? 0 : random.normal());
     }
+    if (c.on(Listed))
+      addLists(c, all);
   }
 
   void outputs() {

@@ -48,6 +48,8 @@ const std::array<AxisRow, AxisCount> &axes() {
        {"dense", "ragged", "pages1", "pages16", "pages64", "runs16", "shared", "rows", "entries", "page_entries",
         "joined", "from", "listed", "packed_listed", "listed_shared", "shared_listed", "listed_entries", "pages128"}},
       {"queries", {"dense", "ragged", "from", "listed", "packed_from", "packed_listed"}},
+      // `blocks` are two lists of odd blocks, `csr` rows one behind the other, `kinds` heads with blocks and without.
+      {"listed", {"off", "columns", "not_columns", "slashes", "stripes", "blocks", "csr", "spans", "kinds"}},
   }};
   return table;
 }
@@ -349,38 +351,54 @@ void normalise(Case &c) {
 
 } // namespace
 
+namespace {
+
+/// `count` cases in which each plain axis goes through its values in an order of its own, again and again.
+std::vector<Case> shuffled(size_t count, std::mt19937_64 &random) {
+  std::vector<Case> cases(count);
+  for (unsigned i = 0; i != PlainCount; ++i) {
+    std::vector<uint8_t> order;
+    while (order.size() < cases.size()) {
+      std::vector<uint8_t> once(axes()[i].values.size());
+      for (size_t value = 0; value != once.size(); ++value)
+        once[value] = static_cast<uint8_t>(value);
+      std::shuffle(once.begin(), once.end(), random);
+      order.insert(order.end(), once.begin(), once.end());
+    }
+    for (size_t n = 0; n != cases.size(); ++n)
+      cases[n].at[i] = order[n];
+  }
+  return cases;
+}
+
+/// Gives a case its places, and what they ask of other axes.
+void place(Case &c, unsigned keys, unsigned queries) {
+  c.at[KeyPlace] = static_cast<uint8_t>(keys);
+  c.at[QueryPlace] = static_cast<uint8_t>(queries);
+  normalise(c);
+  // Strides for heads in front, and of 0, are the dense tensors' own.
+  if ((c.on(KeyPlace) || c.on(QueryPlace)) && (c.is(Layout, "head_major") || c.is(Layout, "broadcast")))
+    c.at[Layout] = 0;
+}
+
+unsigned valuesOf(Axis theAxis) { return static_cast<unsigned>(axes()[theAxis].values.size()); }
+
+} // namespace
+
 std::vector<Case> places() {
   std::mt19937_64 random(3);
   std::vector<Case> cases;
-  unsigned queries = static_cast<unsigned>(axes()[QueryPlace].values.size());
+  unsigned queries = valuesOf(QueryPlace);
   constexpr unsigned kVariants = 2;
-  for (unsigned place = 0; place != axes()[KeyPlace].values.size(); ++place) {
-    std::vector<Case> these(queries * kVariants);
-    // Each axis goes through its values in an order of its own, again and again.
-    for (unsigned i = 0; i != PlainCount; ++i) {
-      std::vector<uint8_t> order;
-      while (order.size() < these.size()) {
-        std::vector<uint8_t> once(axes()[i].values.size());
-        for (size_t value = 0; value != once.size(); ++value)
-          once[value] = static_cast<uint8_t>(value);
-        std::shuffle(once.begin(), once.end(), random);
-        order.insert(order.end(), once.begin(), once.end());
-      }
-      for (size_t n = 0; n != these.size(); ++n)
-        these[n].at[i] = order[n];
-    }
-    if (place == valueOf(KeyPlace, "pages128")) // pages alone; those of decode() meet all that decode has
+  for (unsigned keys = 0; keys != valuesOf(KeyPlace); ++keys) {
+    std::vector<Case> these = shuffled(queries * kVariants, random);
+    if (keys == valueOf(KeyPlace, "pages128")) // pages alone; those of decode() meet all that decode has
       continue;
     for (unsigned n = 0; n != these.size(); ++n) {
       Case &c = these[n];
-      c.at[KeyPlace] = static_cast<uint8_t>(place);
-      c.at[QueryPlace] = static_cast<uint8_t>(n % queries);
+      place(c, keys, n % queries);
       if (!c.on(KeyPlace) && !c.on(QueryPlace))
         continue;
-      normalise(c);
-      // Strides for heads in front, and of 0, are the dense tensors' own.
-      if (c.is(Layout, "head_major") || c.is(Layout, "broadcast"))
-        c.at[Layout] = 0;
       c.list = numbered("place", cases.size());
       cases.push_back(c);
     }
@@ -457,91 +475,111 @@ std::vector<Case> decode() {
     c.exact = lengths[row[3]];
     c.list = numbered("decode", cases.size());
     cases.push_back(std::move(c));
-  }
-  return cases;
-}
-
-std::vector<Case> wholeTiles() {
-  struct Size {
-    std::string_view headDim;
-    int64_t blockQ, blockKv;
-    bool masked;
-  };
-  // What a mask takes a tile of its own for stands twice.
-  constexpr Size sizes[] = {{"64", 192, 128, true},   {"64", 128, 64, false},      {"96", 128, 32, true},
-                            {"128", 128, 176, false}, {"128", 128, 128, true},     {"128", 128, 64, true},
-                            {"192", 128, 112, true},  {"192/128", 128, 128, true}, {"256", 128, 80, false},
-                            {"256", 128, 64, true},   {"256", 64, 64, false}};
-  std::vector<Case> cases;
-  for (const Size &size : sizes)
-    for (int64_t tiles : {2, 3})
-      for (int64_t rest : {-1, 0, 1}) {
-        Case c;
-        c.at[HeadDim] = static_cast<uint8_t>(valueOf(HeadDim, size.headDim));
-        c.at[Causal] = size.masked;
-        c.at[Lens] = rest > 0;
-        c.exact = std::to_string(tiles * size.blockQ + rest) + "x" + std::to_string(tiles * size.blockKv + rest);
-        c.list = numbered("tiles", cases.size());
-        cases.push_back(std::move(c));
+    std::vector<Case> listed() {
+      std::mt19937_64 random(4);
+      std::vector<Case> cases;
+      constexpr std::string_view lengths[] = {"1x1", "63x64", "65x129", "128x128", "130x257", "200x300", "5x600"};
+      for (unsigned kind = 1; kind != valuesOf(Listed); ++kind) {
+        std::vector<Case> these = shuffled(2 * std::size(lengths), random);
+        for (unsigned n = 0; n != these.size(); ++n) {
+          Case &c = these[n];
+          c.at[Listed] = static_cast<uint8_t>(kind);
+          c.exact = lengths[n % std::size(lengths)];
+          // Half of them in plain tensors, which tiles of warpgroups serve; half anywhere, each place in turn.
+          bool plain = n < std::size(lengths);
+          place(c, plain ? 0 : (kind * 7 + n) % valuesOf(KeyPlace), plain ? 0 : (kind + n) % valuesOf(QueryPlace));
+          if (plain)
+            c.at[Schedule] = c.at[Packed] = 0;
+          c.list = numbered("listed", cases.size());
+          cases.push_back(c);
+        }
       }
-  return cases;
-}
-
-std::vector<Case> standard() {
-  std::vector<Case> cases = pairwise();
-  for (Case &c : wholeTiles())
-    cases.push_back(std::move(c));
-  for (Case &c : alone())
-    cases.push_back(std::move(c));
-  for (Case &c : groups())
-    cases.push_back(std::move(c));
-  for (Case &c : places())
-    cases.push_back(std::move(c));
-  for (Case &c : decode())
-    cases.push_back(std::move(c));
-  // One in eight; by position, so that every list and every axis has its share.
-  for (size_t i = 0; i < cases.size(); i += 8)
-    cases[i].manyOrders = true;
-  return cases;
-}
-
-std::vector<Case> wholeProduct() {
-  std::vector<Feature> all = features(), combined = {Feature{}};
-  for (size_t i = 0; i != all.size(); ++i) {
-    combined.push_back(all[i]);
-    for (size_t j = i + 1; j != all.size(); ++j) {
-      std::set<Axis> used;
-      for (auto [theAxis, value] : all[i])
-        used.insert(theAxis);
-      Feature both = all[i];
-      bool apart = true;
-      for (auto part : all[j])
-        apart &= used.insert(part.first).second, both.push_back(part);
-      if (apart)
-        combined.push_back(both);
+      return cases;
     }
-  }
-  std::vector<Case> cases;
-  Case shape;
-  auto each = [&](auto &&self, size_t depth) -> void {
-    if (depth == std::size(Shapes)) {
-      for (const Feature &values : combined) {
-        Case c = shape;
-        apply(c, values);
-        c.accuracy = c.is(Data, "random") && c.is(Lengths, "127x513");
-        c.manyOrders = cases.size() % 8 == 0;
-        c.list = numbered("all", cases.size());
+
+    std::vector<Case> wholeTiles() {
+      struct Size {
+        std::string_view headDim;
+        int64_t blockQ, blockKv;
+        bool masked;
+      };
+      // What a mask takes a tile of its own for stands twice.
+      constexpr Size sizes[] = {{"64", 192, 128, true},   {"64", 128, 64, false},      {"96", 128, 32, true},
+                                {"128", 128, 176, false}, {"128", 128, 128, true},     {"128", 128, 64, true},
+                                {"192", 128, 112, true},  {"192/128", 128, 128, true}, {"256", 128, 80, false},
+                                {"256", 128, 64, true},   {"256", 64, 64, false}};
+      std::vector<Case> cases;
+      for (const Size &size : sizes)
+        for (int64_t tiles : {2, 3})
+          for (int64_t rest : {-1, 0, 1}) {
+            Case c;
+            c.at[HeadDim] = static_cast<uint8_t>(valueOf(HeadDim, size.headDim));
+            c.at[Causal] = size.masked;
+            c.at[Lens] = rest > 0;
+            c.exact = std::to_string(tiles * size.blockQ + rest) + "x" + std::to_string(tiles * size.blockKv + rest);
+            c.list = numbered("tiles", cases.size());
+            cases.push_back(std::move(c));
+          }
+      return cases;
+    }
+
+    std::vector<Case> standard() {
+      std::vector<Case> cases = pairwise();
+      for (Case &c : wholeTiles())
         cases.push_back(std::move(c));
-      }
-      return;
+      for (Case &c : alone())
+        cases.push_back(std::move(c));
+      for (Case &c : groups())
+        cases.push_back(std::move(c));
+      for (Case &c : places())
+        cases.push_back(std::move(c));
+      for (Case &c : decode())
+        cases.push_back(std::move(c));
+      for (Case &c : listed())
+        cases.push_back(std::move(c));
+      // One in eight; by position, so that every list and every axis has its share.
+      for (size_t i = 0; i < cases.size(); i += 8)
+        cases[i].manyOrders = true;
+      return cases;
     }
-    for (unsigned value = 0; value != axes()[Shapes[depth]].values.size(); ++value) {
-      shape.at[Shapes[depth]] = static_cast<uint8_t>(value);
-      self(self, depth + 1);
-    }
-  };
-  each(each, 0);
-  return cases;
-}
 
-} // namespace attn::cases
+    std::vector<Case> wholeProduct() {
+      std::vector<Feature> all = features(), combined = {Feature{}};
+      for (size_t i = 0; i != all.size(); ++i) {
+        combined.push_back(all[i]);
+        for (size_t j = i + 1; j != all.size(); ++j) {
+          std::set<Axis> used;
+          for (auto [theAxis, value] : all[i])
+            used.insert(theAxis);
+          Feature both = all[i];
+          bool apart = true;
+          for (auto part : all[j])
+            apart &= used.insert(part.first).second, both.push_back(part);
+          if (apart)
+            combined.push_back(both);
+        }
+      }
+      std::vector<Case> cases;
+      Case shape;
+      auto each = [&](auto &&self, size_t depth) -> void {
+        if (depth == std::size(Shapes)) {
+          for (const Feature &values : combined) {
+            Case c = shape;
+            apply(c, values);
+            c.accuracy = c.is(Data, "random") && c.is(Lengths, "127x513");
+            c.manyOrders = cases.size() % 8 == 0;
+            c.list = numbered("all", cases.size());
+            cases.push_back(std::move(c));
+          }
+          return;
+        }
+        for (unsigned value = 0; value != axes()[Shapes[depth]].values.size(); ++value) {
+          shape.at[Shapes[depth]] = static_cast<uint8_t>(value);
+          self(self, depth + 1);
+        }
+      };
+      each(each, 0);
+      return cases;
+    }
+
+  } // namespace attn::cases

@@ -35,6 +35,7 @@ enum Axis : unsigned {
   PlainCount,            ///< those above vary together in pairwise()
   KeyPlace = PlainCount, ///< where keys and values live
   QueryPlace,            ///< where queries live and stand
+  Listed,                ///< a mask that asks lists
   AxisCount
 };
 
@@ -103,8 +104,11 @@ std::vector<Case> places();
 /// two of them together. Each batch has lengths of 0, 1, a page, and a key more and less.
 std::vector<Case> decode();
 
-/// Everything that is run by default: pairwise(), alone(), groups(), places() and decode(), every eighth of them in
-/// many orders.
+/// Masks that ask lists: each kind at lengths around tiles, with every value of the other axes, places and shares.
+std::vector<Case> listed();
+
+/// Everything that is run by default: pairwise(), alone(), groups(), places(), decode() and listed(), every eighth of
+/// them in many orders.
 std::vector<Case> standard();
 
 /// All shapes times no feature, each feature alone, and each two features together.

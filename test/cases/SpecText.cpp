@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes the spec of a case: its types, the kernel line by line, and the functions that no library has.
 #include "test/cases/SpecText.h"
+#include "test/cases/ListMasks.h"
 
 #include <fmt/format.h>
 
@@ -163,6 +164,8 @@ struct Writer {
       Arguments += ", %table: !table";
     if (c.on(Sink))
       Arguments += ", %sink: !per_head";
+    if (c.on(Listed))
+      Arguments += listMaskOf(c).parameters;
     std::string given = scheduleText();
     std::string with = given.empty() ? "" : fmt::format(" schedule<{}>", given);
     line(fmt::format("attn.kernel @case({}) -> (o: !o{}){} {{", Arguments, c.on(Lse) ? ", lse: !lse" : "", with));
@@ -266,6 +269,8 @@ struct Writer {
     }
     if (c.on(UserMask))
       chain("combed", fmt::format("mask {} by @comb", current));
+    if (c.on(Listed))
+      chain("seen", fmt::format("mask {} by {}", current, listMaskOf(c).line));
     if (c.on(UserScore))
       chain("biased", fmt::format("modify {} by @relative(%table) : !table", current));
   }
@@ -279,6 +284,8 @@ struct Writer {
     line("}");
     if (c.on(UserMask))
       text += UserMaskText;
+    if (c.on(Listed))
+      text += listMaskOf(c).function;
     if (c.on(UserScore))
       text += fmt::format(fmt::runtime(UserScoreText), fmt::arg("last", TableSize - 1));
   }
