@@ -172,9 +172,24 @@ Value FunctionEmitter::argument(BlockArgument argument, ElementPlace at) {
   }
 }
 
+/// The row's index divided by a multiple of the tile's rows: the same for all of them, as tiles begin at multiples of
+/// their rows. So it is with blocks of a list that are not smaller than tiles.
+std::optional<int64_t> FunctionEmitter::divisorOfTile(Value value) {
+  std::optional<ConstantDivision> division = ConstantDivision::match(value);
+  int64_t rows = place.rowsPerWarp * lowering.warpCount();
+  if (!division || coordinates != 0 || division->offset || division->dividend != function.getArgument(kRow) ||
+      division->divisor % rows || lowering.view(place.rows).packed != 1)
+    return std::nullopt;
+  auto product = place.row.getDefiningOp<arith::MulIOp>();
+  IntegerAttr factor;
+  if (!product || !matchPattern(product.getRhs(), m_Constant(&factor)) || factor.getInt() % rows)
+    return std::nullopt;
+  return division->divisor;
+}
+
 unsigned FunctionEmitter::dependence(Value value) {
   auto [found, fresh] = dependences.try_emplace(value, kUniform);
-  if (!fresh)
+  if (!fresh || divisorOfTile(value))
     return found->second;
   unsigned result = kUniform;
   if (auto argument = dyn_cast<BlockArgument>(value)) {
@@ -400,6 +415,11 @@ FailureOr<Value> FunctionEmitter::emit(Operation &op, ElementPlace at) {
     return emitLoad(load, at);
   if (auto member = dyn_cast<MemberOp>(op))
     return emitMember(member, at);
+  if (std::optional<int64_t> divisor = divisorOfTile(op.getResult(0))) {
+    Value row = resize(lowering.scalar(place.row), integerType(op.getResult(0).getType()));
+    Value by = arith::ConstantOp::create(builder, builder.getIntegerAttr(row.getType(), *divisor));
+    return floorDivide(builder, row, by);
+  }
   Type type = integerType(op.getResult(0).getType());
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     auto integer = dyn_cast<IntegerAttr>(constant.getValue());

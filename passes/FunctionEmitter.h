@@ -76,6 +76,7 @@ private:
   mlir::FailureOr<mlir::Value> limit(const AffineForm &form, int64_t slot);
   bool dependsOnRow(const AffineForm &form);
   mlir::FailureOr<mlir::Value> compareAffine(const AffineForm &form, ElementPlace place);
+  std::optional<int64_t> divisorOfTile(mlir::Value value);
   unsigned dependence(mlir::Value value);
   mlir::Type integerType(mlir::Type type);
   mlir::Value resize(mlir::Value value, mlir::Type type);

@@ -6,6 +6,7 @@
 // the highest bit whether it is full.
 #include "passes/ListRow.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -60,7 +61,7 @@ LogicalResult TileLowering::lowerCollect(CollectOp op) {
   forRange(thread, i32(list.words * 4 + 2), allThreads(), [&](Value word) {
     ptxEffect("st.shared.u32 [$0], $1;", "r,r,~{memory}", {wordOf(list.bits, word), i32(0)});
   });
-  ptxEffect("bar.sync 0;", "~{memory}", {});
+  meet();
   Value few = arith::XOrIOp::create(builder, list.all, arith::ConstantOp::create(builder, builder.getBoolAttr(true)));
   auto branch = scf::IfOp::create(builder, few);
   {
@@ -70,9 +71,9 @@ LogicalResult TileLowering::lowerCollect(CollectOp op) {
     if (failed(lowerOps(op.getBody().front())))
       return failure();
   }
-  ptxEffect("bar.sync 0;", "~{memory}", {});
+  meet();
   forWords(list, [&](Value word) { writePlaces(list, word); });
-  ptxEffect("bar.sync 0;", "~{memory}", {});
+  meet();
   Value listed = loadShared(wordOf(list.bits, i32(list.words * 4)), /*half=*/false);
   list.count = arith::SelectOp::create(builder, list.all, list.range, listed);
   lists[op.getList()] = list;
@@ -126,6 +127,9 @@ void TileLowering::writePlaces(const LoweredList &list, Value word) {
 
 Value TileLowering::allThreads() { return i32((warps + (roles ? int64_t(roles.getLoadWarps()) : 0)) * 32); }
 
+/// As an operation of which LLVM knows that all threads take part in it: some stand behind loops that others skip.
+void TileLowering::meet() { NVVM::BarrierOp::create(builder); }
+
 /// A block without a terminator.
 LogicalResult TileLowering::lowerOps(Block &block) {
   for (Operation &op : block)
@@ -148,7 +152,6 @@ LogicalResult TileLowering::lowerCommon(CommonOp op) {
   auto store = [&](Value set, Value word, Value bits) {
     ptxEffect("st.shared.u32 [$0], $1;", "r,r,~{memory}", {wordOf(set, word), bits});
   };
-  auto meet = [&] { ptxEffect("bar.sync 0;", "~{memory}", {}); };
   Value all = setOf(list, 2), own = setOf(list, 3), target = setOf(list, op.getSight() == Sight::hidden ? 1 : 0);
   for (auto [i, part] : llvm::enumerate(op.getParts())) {
     marked = i ? own : all;

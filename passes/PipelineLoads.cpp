@@ -125,7 +125,10 @@ struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
     SmallVector<std::pair<LoadOp, Value>> early = earlyLoads(function, ringBuilder);
 
     SmallVector<scf::ForOp> loops;
-    function.walk([&](scf::ForOp loop) { loops.push_back(loop); });
+    function.walk([&](scf::ForOp loop) {
+      if (!loop->getParentOfType<CollectOp>())
+        loops.push_back(loop);
+    });
     if (!loops.empty())
       for (auto &entry : early)
         if (!entry.first->isBeforeInBlock(function.getBody().findAncestorOpInRegion(*loops.front())))

@@ -195,6 +195,7 @@ private:
   void forWords(const LoweredList &list, llvm::function_ref<void(mlir::Value)> body);
   mlir::Value setOf(const LoweredList &list, int64_t number);
   mlir::Value allThreads();
+  void meet();
   mlir::LogicalResult lowerEntry(EntryOp op);
   mlir::LogicalResult lowerRun(RunOp op);
   mlir::LogicalResult lowerMember(MemberOp op);

@@ -477,6 +477,9 @@ Arguments makeArguments(const Case &c) {
 bool isPerSequence(const Case &c, const std::string &name) {
   if (name == "slopes" || name == "table" || name == "sink" || name.ends_with("_prefix"))
     return false;
+  for (const char *list : {"slashes", "slash_count", "kinds", "block_ends", "blocks"})
+    if (name == list)
+      return false;
   bool pool = c.value(KeyPlace).starts_with("pages") || c.is(KeyPlace, "runs16") || c.is(KeyPlace, "joined");
   return !pool || (name != "k" && name != "v");
 }

@@ -406,6 +406,28 @@ std::vector<Case> places() {
   return cases;
 }
 
+std::vector<Case> listed() {
+  std::mt19937_64 random(4);
+  std::vector<Case> cases;
+  constexpr std::string_view lengths[] = {"1x1", "63x64", "65x129", "130x257", "5x300"};
+  for (unsigned kind = 1; kind != valuesOf(Listed); ++kind) {
+    std::vector<Case> these = shuffled(2 * std::size(lengths), random);
+    for (unsigned n = 0; n != these.size(); ++n) {
+      Case &c = these[n];
+      c.at[Listed] = static_cast<uint8_t>(kind);
+      c.exact = lengths[n % std::size(lengths)];
+      // Half of them in plain tensors, which tiles of warpgroups serve; half anywhere, each place in turn.
+      bool plain = n < std::size(lengths);
+      place(c, plain ? 0 : (kind * 7 + n) % valuesOf(KeyPlace), plain ? 0 : (kind + n) % valuesOf(QueryPlace));
+      if (plain)
+        c.at[Schedule] = c.at[Packed] = 0;
+      c.list = numbered("listed", cases.size());
+      cases.push_back(c);
+    }
+  }
+  return cases;
+}
+
 namespace {
 
 /// Rows of choices, one for each column of so many, in which any two choices of any two columns meet. Each row is the
@@ -475,111 +497,93 @@ std::vector<Case> decode() {
     c.exact = lengths[row[3]];
     c.list = numbered("decode", cases.size());
     cases.push_back(std::move(c));
-    std::vector<Case> listed() {
-      std::mt19937_64 random(4);
-      std::vector<Case> cases;
-      constexpr std::string_view lengths[] = {"1x1", "63x64", "65x129", "128x128", "130x257", "200x300", "5x600"};
-      for (unsigned kind = 1; kind != valuesOf(Listed); ++kind) {
-        std::vector<Case> these = shuffled(2 * std::size(lengths), random);
-        for (unsigned n = 0; n != these.size(); ++n) {
-          Case &c = these[n];
-          c.at[Listed] = static_cast<uint8_t>(kind);
-          c.exact = lengths[n % std::size(lengths)];
-          // Half of them in plain tensors, which tiles of warpgroups serve; half anywhere, each place in turn.
-          bool plain = n < std::size(lengths);
-          place(c, plain ? 0 : (kind * 7 + n) % valuesOf(KeyPlace), plain ? 0 : (kind + n) % valuesOf(QueryPlace));
-          if (plain)
-            c.at[Schedule] = c.at[Packed] = 0;
-          c.list = numbered("listed", cases.size());
-          cases.push_back(c);
-        }
+  }
+  return cases;
+}
+
+std::vector<Case> wholeTiles() {
+  struct Size {
+    std::string_view headDim;
+    int64_t blockQ, blockKv;
+    bool masked;
+  };
+  // What a mask takes a tile of its own for stands twice.
+  constexpr Size sizes[] = {{"64", 192, 128, true},   {"64", 128, 64, false},      {"96", 128, 32, true},
+                            {"128", 128, 176, false}, {"128", 128, 128, true},     {"128", 128, 64, true},
+                            {"192", 128, 112, true},  {"192/128", 128, 128, true}, {"256", 128, 80, false},
+                            {"256", 128, 64, true},   {"256", 64, 64, false}};
+  std::vector<Case> cases;
+  for (const Size &size : sizes)
+    for (int64_t tiles : {2, 3})
+      for (int64_t rest : {-1, 0, 1}) {
+        Case c;
+        c.at[HeadDim] = static_cast<uint8_t>(valueOf(HeadDim, size.headDim));
+        c.at[Causal] = size.masked;
+        c.at[Lens] = rest > 0;
+        c.exact = std::to_string(tiles * size.blockQ + rest) + "x" + std::to_string(tiles * size.blockKv + rest);
+        c.list = numbered("tiles", cases.size());
+        cases.push_back(std::move(c));
       }
-      return cases;
-    }
+  return cases;
+}
 
-    std::vector<Case> wholeTiles() {
-      struct Size {
-        std::string_view headDim;
-        int64_t blockQ, blockKv;
-        bool masked;
-      };
-      // What a mask takes a tile of its own for stands twice.
-      constexpr Size sizes[] = {{"64", 192, 128, true},   {"64", 128, 64, false},      {"96", 128, 32, true},
-                                {"128", 128, 176, false}, {"128", 128, 128, true},     {"128", 128, 64, true},
-                                {"192", 128, 112, true},  {"192/128", 128, 128, true}, {"256", 128, 80, false},
-                                {"256", 128, 64, true},   {"256", 64, 64, false}};
-      std::vector<Case> cases;
-      for (const Size &size : sizes)
-        for (int64_t tiles : {2, 3})
-          for (int64_t rest : {-1, 0, 1}) {
-            Case c;
-            c.at[HeadDim] = static_cast<uint8_t>(valueOf(HeadDim, size.headDim));
-            c.at[Causal] = size.masked;
-            c.at[Lens] = rest > 0;
-            c.exact = std::to_string(tiles * size.blockQ + rest) + "x" + std::to_string(tiles * size.blockKv + rest);
-            c.list = numbered("tiles", cases.size());
-            cases.push_back(std::move(c));
-          }
-      return cases;
-    }
+std::vector<Case> standard() {
+  std::vector<Case> cases = pairwise();
+  for (Case &c : wholeTiles())
+    cases.push_back(std::move(c));
+  for (Case &c : alone())
+    cases.push_back(std::move(c));
+  for (Case &c : groups())
+    cases.push_back(std::move(c));
+  for (Case &c : places())
+    cases.push_back(std::move(c));
+  for (Case &c : decode())
+    cases.push_back(std::move(c));
+  for (Case &c : listed())
+    cases.push_back(std::move(c));
+  // One in eight; by position, so that every list and every axis has its share.
+  for (size_t i = 0; i < cases.size(); i += 8)
+    cases[i].manyOrders = true;
+  return cases;
+}
 
-    std::vector<Case> standard() {
-      std::vector<Case> cases = pairwise();
-      for (Case &c : wholeTiles())
-        cases.push_back(std::move(c));
-      for (Case &c : alone())
-        cases.push_back(std::move(c));
-      for (Case &c : groups())
-        cases.push_back(std::move(c));
-      for (Case &c : places())
-        cases.push_back(std::move(c));
-      for (Case &c : decode())
-        cases.push_back(std::move(c));
-      for (Case &c : listed())
-        cases.push_back(std::move(c));
-      // One in eight; by position, so that every list and every axis has its share.
-      for (size_t i = 0; i < cases.size(); i += 8)
-        cases[i].manyOrders = true;
-      return cases;
+std::vector<Case> wholeProduct() {
+  std::vector<Feature> all = features(), combined = {Feature{}};
+  for (size_t i = 0; i != all.size(); ++i) {
+    combined.push_back(all[i]);
+    for (size_t j = i + 1; j != all.size(); ++j) {
+      std::set<Axis> used;
+      for (auto [theAxis, value] : all[i])
+        used.insert(theAxis);
+      Feature both = all[i];
+      bool apart = true;
+      for (auto part : all[j])
+        apart &= used.insert(part.first).second, both.push_back(part);
+      if (apart)
+        combined.push_back(both);
     }
-
-    std::vector<Case> wholeProduct() {
-      std::vector<Feature> all = features(), combined = {Feature{}};
-      for (size_t i = 0; i != all.size(); ++i) {
-        combined.push_back(all[i]);
-        for (size_t j = i + 1; j != all.size(); ++j) {
-          std::set<Axis> used;
-          for (auto [theAxis, value] : all[i])
-            used.insert(theAxis);
-          Feature both = all[i];
-          bool apart = true;
-          for (auto part : all[j])
-            apart &= used.insert(part.first).second, both.push_back(part);
-          if (apart)
-            combined.push_back(both);
-        }
+  }
+  std::vector<Case> cases;
+  Case shape;
+  auto each = [&](auto &&self, size_t depth) -> void {
+    if (depth == std::size(Shapes)) {
+      for (const Feature &values : combined) {
+        Case c = shape;
+        apply(c, values);
+        c.accuracy = c.is(Data, "random") && c.is(Lengths, "127x513");
+        c.manyOrders = cases.size() % 8 == 0;
+        c.list = numbered("all", cases.size());
+        cases.push_back(std::move(c));
       }
-      std::vector<Case> cases;
-      Case shape;
-      auto each = [&](auto &&self, size_t depth) -> void {
-        if (depth == std::size(Shapes)) {
-          for (const Feature &values : combined) {
-            Case c = shape;
-            apply(c, values);
-            c.accuracy = c.is(Data, "random") && c.is(Lengths, "127x513");
-            c.manyOrders = cases.size() % 8 == 0;
-            c.list = numbered("all", cases.size());
-            cases.push_back(std::move(c));
-          }
-          return;
-        }
-        for (unsigned value = 0; value != axes()[Shapes[depth]].values.size(); ++value) {
-          shape.at[Shapes[depth]] = static_cast<uint8_t>(value);
-          self(self, depth + 1);
-        }
-      };
-      each(each, 0);
-      return cases;
+      return;
     }
+    for (unsigned value = 0; value != axes()[Shapes[depth]].values.size(); ++value) {
+      shape.at[Shapes[depth]] = static_cast<uint8_t>(value);
+      self(self, depth + 1);
+    }
+  };
+  each(each, 0);
+  return cases;
+}
 
-  } // namespace attn::cases
+} // namespace attn::cases
