@@ -42,7 +42,7 @@ def Tile_List : Tile_Type<"List", "list"> {
   let summary = "Numbers of tiles that a loop visits, in ascending order, in shared memory";
 }
 
-def Tile_CollectOp : Tile_Op<"collect", [SingleBlock, NoTerminator, RecursiveMemoryEffects]> {
+def Tile_CollectOp : Tile_Op<"collect", [NoTerminator, RecursiveMemoryEffects]> {
   let summary = "Make a list of tiles";
   let description = [{
     Marks in the region say of which tiles a mask may show a pair, and of which it may hide one. The list holds the
@@ -63,7 +63,7 @@ def Tile_CollectOp : Tile_Op<"collect", [SingleBlock, NoTerminator, RecursiveMem
   }];
   let arguments = (ins Index:$from, Index:$to, I64Attr:$most);
   let results = (outs Tile_List:$list);
-  let regions = (region SizedRegion<1>:$body);
+  let regions = (region MaxSizedRegion<1>:$body);
   let assemblyFormat = "$from `to` $to `most` $most $body attr-dict";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -108,7 +108,7 @@ def Tile_CommonOp : Tile_Op<"common", [NoTerminator, RecursiveMemoryEffects]> {
     ```
   }];
   let arguments = (ins Tile_SightEnum:$sight);
-  let regions = (region VariadicRegion<SizedRegion<1>>:$parts);
+  let regions = (region VariadicRegion<MaxSizedRegion<1>>:$parts);
   let assemblyFormat = "$sight $parts attr-dict";
   let hasVerifier = 1;
 }

@@ -245,9 +245,7 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
       .Case<MaskOp>([&](auto op) { return lowerMask(op); })
       .Case<CollectOp, EachOp, MarkOp, CommonOp, CountOp, EntryOp, RunOp, MemberOp>(
           [&](Operation *op) { return lowerListOp(op); })
-      .Case<scf::ForOp>([&](auto op) { return lowerFor(op); })
-      .Case<scf::WhileOp>([&](auto op) { return lowerWhile(op); })
-      .Case<scf::IfOp>([&](auto op) { return lowerIf(op); })
+      .Case<scf::ForOp, scf::IfOp, scf::WhileOp>([&](Operation *op) { return lowerControl(op); })
       .Case<memref::LoadOp>([&](auto op) { return lowerScalarLoad(op); })
       .Default([&](Operation *op) -> LogicalResult {
         if (op->getNumResults() == 1 && isTile(op->getResult(0).getType())) {
@@ -413,6 +411,34 @@ LogicalResult TileLowering::lowerIf(scf::IfOp branch) {
       failed(lowerInto(branch.getElseRegion(), lowered.getElseRegion())))
     return failure();
   bind(branch.getResults(), lowered.getResults());
+  return success();
+}
+
+LogicalResult TileLowering::lowerControl(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](scf::ForOp op) { return lowerFor(op); })
+      .Case([&](scf::IfOp op) { return lowerIf(op); })
+      .Case([&](scf::WhileOp op) { return lowerWhile(op); });
+}
+
+/// `while` as split-loops writes it: a condition on scalars in front of each round.
+LogicalResult TileLowering::lowerWhile(scf::WhileOp loop) {
+  SmallVector<Value> inits = flatten(loop.getInits());
+  SmallVector<Type> types(ValueRange(inits).getTypes());
+  SmallVector<Location> places(types.size(), builder.getLoc());
+  auto rounds = scf::WhileOp::create(builder, types, inits);
+  OpBuilder::InsertionGuard guard(builder);
+  Block *before = builder.createBlock(&rounds.getBefore(), {}, types, places);
+  bind(loop.getBeforeArguments(), before->getArguments());
+  if (failed(lowerBlock(loop.getBefore().front())))
+    return failure();
+  scf::ConditionOp::create(builder, scalar(loop.getConditionOp().getCondition()), before->getArguments());
+  Block *after = builder.createBlock(&rounds.getAfter(), {}, types, places);
+  bind(loop.getAfterArguments(), after->getArguments());
+  if (failed(lowerBlock(loop.getAfter().front())))
+    return failure();
+  scf::YieldOp::create(builder, flatten(loop.getYieldOp().getOperands()));
+  bind(loop.getResults(), rounds.getResults());
   return success();
 }
 

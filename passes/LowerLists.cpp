@@ -68,7 +68,7 @@ LogicalResult TileLowering::lowerCollect(CollectOp op) {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(branch.thenBlock()->getTerminator());
     lists[op.getList()] = list;
-    if (failed(lowerOps(op.getBody().front())))
+    if (failed(lowerOps(op.getBody())))
       return failure();
   }
   meet();
@@ -130,9 +130,9 @@ Value TileLowering::allThreads() { return i32((warps + (roles ? int64_t(roles.ge
 /// As an operation of which LLVM knows that all threads take part in it: some stand behind loops that others skip.
 void TileLowering::meet() { NVVM::BarrierOp::create(builder); }
 
-/// A block without a terminator.
-LogicalResult TileLowering::lowerOps(Block &block) {
-  for (Operation &op : block)
+/// A region of at most one block, without a terminator.
+LogicalResult TileLowering::lowerOps(Region &region) {
+  for (Operation &op : region.getOps())
     if (failed(lowerOp(op)))
       return failure();
   return success();
@@ -157,7 +157,7 @@ LogicalResult TileLowering::lowerCommon(CommonOp op) {
     marked = i ? own : all;
     forWords(list, [&](Value word) { store(marked, word, i32(0)); });
     meet();
-    if (failed(lowerOps(part.front())))
+    if (failed(lowerOps(part)))
       return failure();
     meet();
     if (i)
@@ -181,7 +181,7 @@ LogicalResult TileLowering::lowerEach(EachOp op) {
   LogicalResult done = success();
   forRange(from, scalar(op.getTo()), allThreads(), [&](Value number) {
     scalars[op.getBody().getArgument(0)] = number;
-    done = lowerOps(op.getBody().front());
+    done = lowerOps(op.getBody());
   });
   return done;
 }
@@ -288,27 +288,6 @@ LogicalResult TileLowering::lowerMember(MemberOp op) {
   if (op.hasRanges())
     memory.rangeStride = strideOf(entries + 1);
   scalars[op.getFound()] = ListRow(*this, memory).holds(wide(op.getValue()));
-  return success();
-}
-
-/// `while` as split-loops writes it: a condition on scalars in front of each round.
-LogicalResult TileLowering::lowerWhile(scf::WhileOp loop) {
-  SmallVector<Value> inits = flatten(loop.getInits());
-  SmallVector<Type> types(ValueRange(inits).getTypes());
-  SmallVector<Location> places(types.size(), builder.getLoc());
-  auto rounds = scf::WhileOp::create(builder, types, inits);
-  OpBuilder::InsertionGuard guard(builder);
-  Block *before = builder.createBlock(&rounds.getBefore(), {}, types, places);
-  bind(loop.getBeforeArguments(), before->getArguments());
-  if (failed(lowerBlock(loop.getBefore().front())))
-    return failure();
-  scf::ConditionOp::create(builder, scalar(loop.getConditionOp().getCondition()), before->getArguments());
-  Block *after = builder.createBlock(&rounds.getAfter(), {}, types, places);
-  bind(loop.getAfterArguments(), after->getArguments());
-  if (failed(lowerBlock(loop.getAfter().front())))
-    return failure();
-  scf::YieldOp::create(builder, flatten(loop.getYieldOp().getOperands()));
-  bind(loop.getResults(), rounds.getResults());
   return success();
 }
 

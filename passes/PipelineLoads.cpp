@@ -111,6 +111,16 @@ private:
   int64_t ahead = 0;
 };
 
+/// Loops over tiles, or around such loops; not those in which lists of tiles are made.
+SmallVector<scf::ForOp> loopsOver(func::FuncOp function) {
+  SmallVector<scf::ForOp> loops;
+  function.walk([&](scf::ForOp loop) {
+    if (!loop->getParentOfType<CollectOp>())
+      loops.push_back(loop);
+  });
+  return loops;
+}
+
 struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
@@ -124,11 +134,7 @@ struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
     // Loads that stand before all loops: begun where they stand, awaited right before the first loop that reads them.
     SmallVector<std::pair<LoadOp, Value>> early = earlyLoads(function, ringBuilder);
 
-    SmallVector<scf::ForOp> loops;
-    function.walk([&](scf::ForOp loop) {
-      if (!loop->getParentOfType<CollectOp>())
-        loops.push_back(loop);
-    });
+    SmallVector<scf::ForOp> loops = loopsOver(function);
     if (!loops.empty())
       for (auto &entry : early)
         if (!entry.first->isBeforeInBlock(function.getBody().findAncestorOpInRegion(*loops.front())))

@@ -90,7 +90,9 @@ private:
   mlir::LogicalResult lowerBlock(mlir::Block &block);
   mlir::LogicalResult lowerOp(mlir::Operation &op);
   mlir::LogicalResult lowerScalar(mlir::Operation &op);
+  mlir::LogicalResult lowerControl(mlir::Operation *op);
   mlir::LogicalResult lowerFor(mlir::scf::ForOp loop);
+  mlir::LogicalResult lowerWhile(mlir::scf::WhileOp loop);
   mlir::LogicalResult lowerIf(mlir::scf::IfOp branch);
   Registers flatten(mlir::ValueRange values);
   void bind(mlir::ValueRange values, mlir::ValueRange registers);
@@ -191,7 +193,7 @@ private:
   mlir::LogicalResult lowerEach(EachOp op);
   mlir::LogicalResult lowerMark(MarkOp op);
   mlir::LogicalResult lowerCommon(CommonOp op);
-  mlir::LogicalResult lowerOps(mlir::Block &block);
+  mlir::LogicalResult lowerOps(mlir::Region &region);
   void forWords(const LoweredList &list, llvm::function_ref<void(mlir::Value)> body);
   mlir::Value setOf(const LoweredList &list, int64_t number);
   mlir::Value allThreads();
@@ -199,7 +201,6 @@ private:
   mlir::LogicalResult lowerEntry(EntryOp op);
   mlir::LogicalResult lowerRun(RunOp op);
   mlir::LogicalResult lowerMember(MemberOp op);
-  mlir::LogicalResult lowerWhile(mlir::scf::WhileOp loop);
   void writePlaces(const LoweredList &list, mlir::Value word);
   mlir::Value entryOf(const LoweredList &list, mlir::Value place);
   mlir::Value wordOf(mlir::Value base, mlir::Value number);

@@ -48,7 +48,6 @@ const std::array<AxisRow, AxisCount> &axes() {
        {"dense", "ragged", "pages1", "pages16", "pages64", "runs16", "shared", "rows", "entries", "page_entries",
         "joined", "from", "listed", "packed_listed", "listed_shared", "shared_listed", "listed_entries", "pages128"}},
       {"queries", {"dense", "ragged", "from", "listed", "packed_from", "packed_listed"}},
-      // `blocks` are two lists of odd blocks, `csr` rows one behind the other, `kinds` heads with blocks and without.
       {"listed", {"off", "columns", "not_columns", "slashes", "stripes", "blocks", "csr", "spans", "kinds"}},
   }};
   return table;

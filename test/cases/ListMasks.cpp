@@ -73,24 +73,21 @@ std::vector<Argument> argumentsOf(const Case &c) {
           blockCount("part_count", blocks)};
 }
 
-std::string functionOf(const Case &c) {
-  std::string parameters, head = "func.func @by_lists(%b: index, %h: index, %q: index, %kv: index";
-  for (const Argument &argument : argumentsOf(c)) {
-    std::string dims;
-    for (size_t i = 0; i != argument.shape.size(); ++i)
-      dims += i + 1 == argument.shape.size() && argument.name == "spans" ? "2x" : "?x";
-    parameters += fmt::format(", %{}: tensor<{}{}>", argument.name, dims, argument.name == "blocks" ? "i64" : "i32");
-  }
+/// The numbers of the blocks of a pair.
+std::string numbers(int64_t size) {
+  return fmt::format("  %size = arith.constant {} : index\n  %row = attn.row\n"
+                     "  %i = arith.floordivsi %row, %size : index\n  %j = arith.floordivsi %kv, %size : index\n",
+                     size);
+}
+
+/// The lines of the function, and the value that it returns. `blocks` are two lists of odd blocks, `csr` rows one
+/// behind the other, `kinds` heads with blocks and without.
+std::pair<std::string, std::string> bodyOf(const Case &c) {
   const char *column = "  %column = attn.member %kv of %columns[%b, %h] count %column_count : tensor<?x?x?xi32> count "
                        "tensor<?x?xi32>\n";
   const char *slash = "  %distance = arith.subi %q, %kv : index\n"
                       "  %slash = attn.member %distance of %slashes[%h] count %slash_count : tensor<?x?xi32> count "
                       "tensor<?xi32>\n";
-  auto numbers = [](int64_t size) {
-    return fmt::format("  %size = arith.constant {} : index\n  %row = attn.row\n"
-                       "  %i = arith.floordivsi %row, %size : index\n  %j = arith.floordivsi %kv, %size : index\n",
-                       size);
-  };
   auto block = [](const char *name) {
     return fmt::format("  %in_{0} = attn.member %j of %{0}[%b, %h, %i] count %{0}_count : tensor<?x?x?x?xi32> count "
                        "tensor<?x?x?xi32>\n",
@@ -122,6 +119,18 @@ std::string functionOf(const Case &c) {
     body = "  %kind = tensor.extract %kinds[%h] : tensor<?xi32>\n  %zero = arith.constant 0 : i32\n"
            "  %dense = arith.cmpi eq, %kind, %zero : i32\n" +
            numbers(Block) + block("part") + "  %visible = arith.ori %dense, %in_part : i1\n";
+  return {body, result};
+}
+
+std::string functionOf(const Case &c) {
+  std::string parameters, head = "func.func @by_lists(%b: index, %h: index, %q: index, %kv: index";
+  for (const Argument &argument : argumentsOf(c)) {
+    std::string dims;
+    for (size_t i = 0; i != argument.shape.size(); ++i)
+      dims += i + 1 == argument.shape.size() && argument.name == "spans" ? "2x" : "?x";
+    parameters += fmt::format(", %{}: tensor<{}{}>", argument.name, dims, argument.name == "blocks" ? "i64" : "i32");
+  }
+  auto [body, result] = bodyOf(c);
   return fmt::format("\n{}{}) -> i1 {{\n{}  return {} : i1\n}}\n", head, parameters, body, result);
 }
 
