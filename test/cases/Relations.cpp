@@ -186,7 +186,7 @@ const std::vector<Relation> &relations() {
     };
     for (const char *schedule : {"chosen", "splits5"})
       add("among_64", schedule, amongOthers);
-    for (const char *schedule : {"chosen", "splits1"}) {
+    for (const char *schedule : {"chosen", "splits3"}) {
       add("two_places", schedule, inTwoPlaces);
       add("prefix", schedule, withPrefix);
       add("one_parent", schedule, withOneParent);
