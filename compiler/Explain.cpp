@@ -110,6 +110,8 @@ private:
   void printFunctions() {
     for (ModifyOp modify : attention.modifies)
       out << "score      " << describeFunction(stages.spec, modify.getByAttr()) << "\n";
+    for (ReweightOp reweight : attention.reweights)
+      out << "weight     " << describeFunction(stages.spec, reweight.getByAttr()) << "\n";
     tile::MaskOp walking, trimmed;
     stages.walking.walk([&](tile::MaskOp op) { walking = op; });
     stages.trimmed.walk([&](tile::MaskOp op) { trimmed = op; });

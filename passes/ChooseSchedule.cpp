@@ -239,9 +239,13 @@ KernelShape shapeOf(const Attention &attention) {
   auto module = attention.scores->getParentOfType<ModuleOp>();
   shape.listed = llvm::any_of(attention.masks, [&](MaskOp mask) { return asksLists(module, mask.getByAttr()); });
   ScoreWork work(module);
+  SmallVector<FlatSymbolRefAttr> changes;
   for (ModifyOp modify : attention.modifies)
-    if (auto function = module.lookupSymbol<func::FuncOp>(modify.getByAttr().getValue());
-        function && !function.isExternal())
+    changes.push_back(modify.getByAttr());
+  for (ReweightOp reweight : attention.reweights)
+    changes.push_back(reweight.getByAttr());
+  for (FlatSymbolRefAttr name : changes)
+    if (auto function = module.lookupSymbol<func::FuncOp>(name.getValue()); function && !function.isExternal())
       work.visit(function);
   shape.scoreOperations = work.operations;
   shape.loadsByKey = work.loads;

@@ -74,6 +74,8 @@ private:
     TileFunctionBuilder functions(wrapper.kernel->getParentOfType<ModuleOp>(), symbols);
     if (!scale.inExponent)
       createScore(functions);
+    if (!attention.reweights.empty())
+      createReweigh(functions);
     for (MaskOp mask : attention.masks) {
       SmallVector<Value> parameters = wrapper.of(mask.getParams());
       func::FuncOp function = functions.createMask(functionOf(mask.getByAttr()), parameters);
@@ -99,6 +101,15 @@ private:
     }
     links.score =
         functions.createScore(builder.getLoc(), given ? std::nullopt : std::optional<double>(scale.factor), steps);
+  }
+
+  void createReweigh(TileFunctionBuilder &functions) {
+    SmallVector<ScoreStep> steps;
+    for (ReweightOp reweight : attention.reweights) {
+      steps.push_back({functionOf(reweight.getByAttr()), wrapper.of(reweight.getParams())});
+      llvm::append_range(links.reweighParameters, steps.back().parameters);
+    }
+    links.reweigh = functions.createReweigh(builder.getLoc(), steps);
   }
 
   //===-- programs -------------------------------------------------------------===//

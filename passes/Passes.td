@@ -84,12 +84,12 @@ def AddFallback : Pass<"add-fallback", "::mlir::ModuleOp"> {
 def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
   let summary = "Instantiate the schedule for a kernel and write the wrapper around it";
   let description = [{
-    Reads the schedule's text, replaces its first paragraph by the types of this kernel, and links three names: `@score`
-    is the composition of the kernel's score changes (gone when there are none), `@visible` becomes the list of its
-    masks, `@finish` the ending with or without a sink. Their parameters are appended where they are used. The wrapper
-    says which rows and keys a program owns and makes the views; only here do grouped heads, lengths and alignment
-    appear. A result that is not asked for is bound to an absent view. Sequences in several places become a
-    `tile.concat`; a sequence shared by several is a view of another batch than the program's.
+    Reads the schedule's text, replaces its first paragraph by the types of this kernel, and links four names: `@score`
+    is the composition of the kernel's score changes and `@reweigh` that of its changes of weights (gone when there are
+    none), `@visible` becomes the list of its masks, `@finish` the ending with or without a sink. Their parameters are
+    appended where they are used. The wrapper says which rows and keys a program owns and makes the views; only here do
+    grouped heads, lengths and alignment appear. A result that is not asked for is bound to an absent view. Sequences in
+    several places become a `tile.concat`; a sequence shared by several is a view of another batch than the program's.
 
     A packed batch of queries has a program for each `block_q` rows of all of them, and one more for each sequence: so
     many that every sequence can begin a block of its own, whatever the lengths, which only the device knows. Each

@@ -39,11 +39,13 @@ void ScheduleInstance::cloneOp(Operation &op, IRMapping &mapping) {
 }
 
 void ScheduleInstance::cloneApply(tile::ApplyOp op, IRMapping &mapping) {
-  if (!links.score)
+  bool isWeight = op.getCallee() == "reweigh";
+  func::FuncOp function = isWeight ? links.reweigh : links.score;
+  if (!function)
     return mapping.map(op.getResult(), mapping.lookup(op.getTile()));
   auto clone = cast<tile::ApplyOp>(builder.clone(*op, mapping));
-  clone.setCallee(func::FuncOp(links.score).getSymName());
-  clone.getParamsMutable().assign(links.scoreParameters);
+  clone.setCallee(function.getSymName());
+  clone.getParamsMutable().assign(isWeight ? links.reweighParameters : links.scoreParameters);
 }
 
 void ScheduleInstance::cloneMask(tile::MaskOp op, IRMapping &mapping) {

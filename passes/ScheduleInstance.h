@@ -16,6 +16,8 @@ namespace attn {
 struct ScheduleLinks {
   mlir::func::FuncOp score; ///< for @score; null if it changes nothing
   llvm::SmallVector<mlir::Value> scoreParameters;
+  mlir::func::FuncOp reweigh; ///< for @reweigh; null if weights stay what they are
+  llvm::SmallVector<mlir::Value> reweighParameters;
   llvm::SmallVector<mlir::Attribute> masks; ///< for @visible and @in_bounds
   llvm::SmallVector<mlir::Value> maskParameters;
   mlir::func::FuncOp sink; ///< gives a row's sink logit; null without a sink

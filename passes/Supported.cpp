@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/SymbolTable.h"
 #include "passes/CostModel.h"
+#include "passes/WeightFactors.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -65,6 +66,10 @@ private:
     } else if (auto mask = dyn_cast<MaskOp>(op)) {
       found.masks.push_back(mask);
       checkFunction(mask.getByAttr());
+    } else if (auto reweight = dyn_cast<ReweightOp>(op)) {
+      found.reweights.push_back(reweight);
+      checkFunction(reweight.getByAttr());
+      checkFactor(reweight);
     } else if (isa<DenseOp, RaggedOp, PagesOp, ShareOp, AtOp, ConcatOp>(op)) {
       checkSequence(op);
     } else if (!isa<ReturnOp>(op) && op->getName().getDialectNamespace() != "arith") {
@@ -103,6 +108,14 @@ private:
       return all;
     }
     return isa_and_nonnull<ShareOp, AtOp>(maker) ? partsOf(maker->getOperand(0)) : 1;
+  }
+
+  /// While keys are walked, the sum that a weight is divided by is not known yet: only factors can be applied.
+  void checkFactor(ReweightOp op) {
+    auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(kernel, op.getByAttr());
+    if (function && !function.isExternal() && !isWeightFactor(function))
+      fail(op) << "a function that multiplies the weight by what does not depend on it, got @" << function.getSymName()
+               << ": no other is lowered yet";
   }
 
   /// A function that is missing is not our business: linking the library reports it.

@@ -15,6 +15,7 @@ struct Attention {
   mlir::RankedTensorType query, keys, values, result; ///< (..., heads, head_dim) each
   llvm::SmallVector<ModifyOp> modifies;
   llvm::SmallVector<MaskOp> masks;
+  llvm::SmallVector<ReweightOp> reweights;
 };
 
 /// Looks at operations, shapes and types of a kernel and of the functions it uses. Every fault is reported where it is,

@@ -75,6 +75,36 @@ Value TileFunctionBuilder::inlineBody(ImplicitLocOpBuilder &builder, func::FuncO
   return mapping.lookup(function.getBody().front().getTerminator()->getOperand(0));
 }
 
+/// What the steps make of an element, one after another. `parameters` are those of all steps.
+Value TileFunctionBuilder::inlineSteps(ImplicitLocOpBuilder &builder, Value element, ValueRange coordinates,
+                                       ValueRange parameters, ArrayRef<ScoreStep> steps) {
+  for (const ScoreStep &step : steps) {
+    SmallVector<Value> operands{element, coordinates[kBatch], coordinates[kHead], coordinates[kQuery],
+                                coordinates[kKey]};
+    llvm::append_range(operands, parameters.take_front(step.parameters.size()));
+    parameters = parameters.drop_front(step.parameters.size());
+    element = inlineBody(builder, step.function, operands, coordinates[kRow], coordinates[kColumn]);
+  }
+  return element;
+}
+
+func::FuncOp TileFunctionBuilder::createReweigh(Location loc, ArrayRef<ScoreStep> steps) {
+  Type f32 = Float32Type::get(module.getContext());
+  SmallVector<Type> inputs{f32};
+  inputs.append(kCoordinates, IndexType::get(module.getContext()));
+  for (const ScoreStep &step : steps)
+    llvm::append_range(inputs, ValueRange(step.parameters).getTypes());
+  func::FuncOp function = create(loc, "reweigh", inputs, f32);
+  auto builder = ImplicitLocOpBuilder::atBlockBegin(loc, &function.getBody().front());
+  ValueRange arguments = function.getArguments();
+  Value weight = inlineSteps(builder, arguments[0], arguments.slice(1, kCoordinates),
+                             arguments.drop_front(1 + kCoordinates), steps);
+  Value none = arith::ConstantOp::create(builder, builder.getF32FloatAttr(0));
+  Value hidden = arith::CmpFOp::create(builder, arith::CmpFPredicate::OEQ, arguments[0], none);
+  func::ReturnOp::create(builder, arith::SelectOp::create(builder, hidden, none, weight).getResult());
+  return function;
+}
+
 func::FuncOp TileFunctionBuilder::createScore(Location loc, std::optional<double> scale, ArrayRef<ScoreStep> steps) {
   Type f32 = Float32Type::get(module.getContext()), index = IndexType::get(module.getContext());
   SmallVector<Type> inputs{f32};
@@ -86,7 +116,7 @@ func::FuncOp TileFunctionBuilder::createScore(Location loc, std::optional<double
   func::FuncOp function = create(loc, "score", inputs, f32);
   auto builder = ImplicitLocOpBuilder::atBlockBegin(loc, &function.getBody().front());
   auto arguments = function.getArguments();
-  auto coordinates = arguments.slice(1, kCoordinates), parameters = arguments.drop_front(1 + kCoordinates);
+  auto parameters = arguments.drop_front(1 + kCoordinates);
   Value factor;
   if (scale) {
     factor = arith::ConstantOp::create(builder, builder.getF32FloatAttr(static_cast<float>(*scale)));
@@ -95,13 +125,7 @@ func::FuncOp TileFunctionBuilder::createScore(Location loc, std::optional<double
     parameters = parameters.drop_front();
   }
   Value score = arith::MulFOp::create(builder, arguments[0], factor);
-  for (const ScoreStep &step : steps) {
-    SmallVector<Value> operands{score, coordinates[kBatch], coordinates[kHead], coordinates[kQuery], coordinates[kKey]};
-    llvm::append_range(operands, parameters.take_front(step.parameters.size()));
-    parameters = parameters.drop_front(step.parameters.size());
-    score = inlineBody(builder, step.function, operands, coordinates[kRow], coordinates[kColumn]);
-  }
-  func::ReturnOp::create(builder, score);
+  func::ReturnOp::create(builder, inlineSteps(builder, score, arguments.slice(1, kCoordinates), parameters, steps));
   return function;
 }
 

@@ -11,7 +11,7 @@
 
 namespace attn {
 
-/// One attn.modify: its function and what it is given, as values of the scheduled function.
+/// One attn.modify or attn.reweight: its function and what it is given, as values of the scheduled function.
 struct ScoreStep {
   mlir::func::FuncOp function;
   llvm::SmallVector<mlir::Value> parameters;
@@ -26,6 +26,10 @@ public:
   /// The scaled score after all modifications. The scale is a constant, or the first parameter if there is none.
   mlir::func::FuncOp createScore(mlir::Location loc, std::optional<double> scale, llvm::ArrayRef<ScoreStep> steps);
 
+  /// A weight after all changes, each of which multiplies it; what weighs nothing stays so, whatever it is multiplied
+  /// by.
+  mlir::func::FuncOp createReweigh(mlir::Location loc, llvm::ArrayRef<ScoreStep> steps);
+
   /// One mask, under the name of its function if that is free.
   mlir::func::FuncOp createMask(mlir::func::FuncOp mask, mlir::ValueRange parameters);
 
@@ -33,6 +37,8 @@ public:
   mlir::func::FuncOp createSink(mlir::Location loc, mlir::Type memory);
 
 private:
+  mlir::Value inlineSteps(mlir::ImplicitLocOpBuilder &builder, mlir::Value element, mlir::ValueRange coordinates,
+                          mlir::ValueRange parameters, llvm::ArrayRef<ScoreStep> steps);
   mlir::func::FuncOp create(mlir::Location loc, llvm::StringRef name, llvm::ArrayRef<mlir::Type> inputs,
                             mlir::Type result);
   mlir::Value inlineBody(mlir::ImplicitLocOpBuilder &builder, mlir::func::FuncOp function, mlir::ValueRange operands,

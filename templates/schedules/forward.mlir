@@ -71,10 +71,11 @@ func.func private @attend(%row: index, %from: index, %to: index, %query: !view_q
     %alpha = func.call @shrink(%m_i, %m_n) : (!rows, !rows) -> !rows
     %l_s = arith.mulf %l_i, %alpha : !rows
     %l_n = tile.reduce add %p into %l_s : !scores, !rows
+    %w = tile.apply @reweigh to %p rows %query[%row] cols %keys[%col] : !scores rows !view_qk cols !view_qk
 
     %alpha_b = tile.broadcast %alpha : !rows -> !acc
     %acc_s = arith.mulf %acc_i, %alpha_b : !acc
-    %p_lo = arith.truncf %p : !scores to !probs
+    %p_lo = arith.truncf %w : !scores to !probs
     %acc_n = tile.dot %p_lo, %v into %acc_s : !acc, !probs, !v -> !acc
     tile.yield %acc_n, %m_n, %l_n : !acc, !rows, !rows
   }
@@ -139,5 +140,6 @@ func.func private @finish_with_sink(%acc: !acc, %m: !rows, %l: !rows, %sink: !ro
 }
 
 func.func private @score(%s: f32, %b: index, %h: index, %row: index, %column: index, %q: index, %kv: index) -> f32
+func.func private @reweigh(%p: f32, %b: index, %h: index, %row: index, %column: index, %q: index, %kv: index) -> f32
 func.func private @visible(%b: index, %h: index, %row: index, %column: index, %q: index, %kv: index) -> i1
 func.func private @in_bounds(%b: index, %h: index, %row: index, %column: index, %q: index, %kv: index) -> i1

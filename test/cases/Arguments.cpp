@@ -437,6 +437,13 @@ struct Maker {
                    equal ? 0 : std::exp2(-8.0 * static_cast<double>(h + 1) / static_cast<double>(c.heads())));
     }
     Noise random(c.seed(), 5);
+    if (c.on(Reweight)) {
+      PlacedTensor &factors = input(PlacedTensor("factors", DType::F32, {c.heads(), TableSize}, {TableSize, 1}));
+      Noise numbers(c.seed(), 9);
+      forEachIndex(factors.shape, [&](const std::vector<int64_t> &index) {
+        factors.set(factors.place(index), numbers.normal() + 1.5);
+      });
+    }
     if (c.on(UserScore)) {
       PlacedTensor &table = input(PlacedTensor("table", DType::F32, {c.heads(), TableSize}, {TableSize, 1}));
       forEachIndex(table.shape,
@@ -475,7 +482,7 @@ Arguments makeArguments(const Case &c) {
 }
 
 bool isPerSequence(const Case &c, const std::string &name) {
-  if (name == "slopes" || name == "table" || name == "sink" || name.ends_with("_prefix"))
+  if (name == "slopes" || name == "table" || name == "factors" || name == "sink" || name.ends_with("_prefix"))
     return false;
   for (const char *list : {"slashes", "slash_count", "kinds", "block_ends", "blocks"})
     if (name == list)

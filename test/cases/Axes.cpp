@@ -49,6 +49,7 @@ const std::array<AxisRow, AxisCount> &axes() {
         "joined", "from", "listed", "packed_listed", "listed_shared", "shared_listed", "listed_entries", "pages128"}},
       {"queries", {"dense", "ragged", "from", "listed", "packed_from", "packed_listed"}},
       {"listed", {"off", "columns", "not_columns", "slashes", "stripes", "blocks", "csr", "spans", "kinds"}},
+      {"weights", {"plain", "reweight"}},
   }};
   return table;
 }
@@ -541,6 +542,42 @@ std::vector<Case> wholeTiles() {
   return cases;
 }
 
+std::vector<Case> weights() {
+  struct Shape {
+    std::string_view length, headDim, heads;
+    Feature values;
+  };
+  auto one = [](Axis theAxis, std::string_view value) { return std::pair{theAxis, valueOf(theAxis, value)}; };
+  const Shape shapes[] = {
+      {"113x203", "64", "2x2", {}},
+      {"256x512", "128", "8x2", {one(Causal, "causal"), one(Lse, "lse")}},
+      {"239x1", "40", "2x2", {one(Causal, "causal"), one(Sink, "sink")}},
+      {"127x513", "128", "2x2", {one(ElementType, "f16"), one(Softcap, "softcap"), one(Scale, "negative")}},
+      {"113x203", "256", "2x2", {one(Window, "window"), one(UserMask, "user_mask")}},
+      {"127x513", "192/128", "2x2", {one(Causal, "causal"), one(Batch, "2"), one(Lens, "lens")}},
+      {"113x203", "96", "6x2", {one(UserScore, "user_score"), one(Alibi, "alibi"), one(Layout, "odd")}},
+      {"128x217", "64", "2x2", {one(Data, "index")}},
+      {"0x5", "64", "2x2", {one(Lse, "lse")}},
+      {"5x0", "64", "2x2", {one(Lse, "lse")}},
+      {"5x333", "128", "8x2", {one(Packed, "packed"), one(Causal, "causal")}},
+      {"3x799", "64", "8x2", {one(Schedule, "splits5"), one(Sink, "sink")}},
+      {"1x239", "128", "8x2", {one(Schedule, "splits17"), one(KeyPlace, "pages16"), one(Batch, "2")}},
+      {"113x203", "64", "2x2", {one(KeyPlace, "ragged"), one(QueryPlace, "ragged"), one(Batch, "2")}},
+      {"113x203", "128", "2x2", {one(KeyPlace, "joined"), one(Batch, "2"), one(Causal, "causal")}},
+      {"113x203", "64", "2x2", {one(KeyPlace, "listed"), one(QueryPlace, "listed"), one(Window, "window")}},
+  };
+  std::vector<Case> cases;
+  for (const Shape &shape : shapes) {
+    Case c;
+    apply(c, {one(Lengths, shape.length), one(HeadDim, shape.headDim), one(Heads, shape.heads),
+              one(Reweight, "reweight")});
+    apply(c, shape.values);
+    c.list = numbered("weight", cases.size());
+    cases.push_back(std::move(c));
+  }
+  return cases;
+}
+
 std::vector<Case> standard() {
   std::vector<Case> cases = pairwise();
   for (Case &c : wholeTiles())
@@ -554,6 +591,8 @@ std::vector<Case> standard() {
   for (Case &c : decode())
     cases.push_back(std::move(c));
   for (Case &c : listed())
+    cases.push_back(std::move(c));
+  for (Case &c : weights())
     cases.push_back(std::move(c));
   // One in eight; by position, so that every list and every axis has its share.
   for (size_t i = 0; i < cases.size(); i += 8)

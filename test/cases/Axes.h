@@ -36,6 +36,7 @@ enum Axis : unsigned {
   KeyPlace = PlainCount, ///< where keys and values live
   QueryPlace,            ///< where queries live and stand
   Listed,                ///< a mask that asks lists
+  Reweight,              ///< what becomes of weights after softmax
   AxisCount
 };
 
@@ -107,8 +108,12 @@ std::vector<Case> decode();
 /// Masks that ask lists: each kind at lengths around tiles, with every value of the other axes, places and shares.
 std::vector<Case> listed();
 
-/// Everything that is run by default: pairwise(), alone(), groups(), places(), decode() and listed(), every eighth of
-/// them in many orders.
+/// Weights multiplied by numbers per head and key, some of them by 0: with what else touches weights, in each place
+/// where a program keeps them.
+std::vector<Case> weights();
+
+/// Everything that is run by default: pairwise(), alone(), groups(), places(), decode(), listed() and weights(), every
+/// eighth of them in many orders.
 std::vector<Case> standard();
 
 /// All shapes times no feature, each feature alone, and each two features together.

@@ -42,6 +42,28 @@ func.func @relative(%score: f32, %b: index, %h: index, %q: index, %kv: index, %t
 }}
 )";
 
+/// Drops the weights that a hash of their place says, and multiplies the others by a number per head and key.
+constexpr const char *ReweightText = R"(
+func.func @thinned(%weight: f32, %b: index, %h: index, %q: index, %kv: index, %factors: tensor<?x?xf32>) -> f32 {{
+  %none = arith.constant 0.0 : f32
+  %half = arith.constant 0.5 : f32
+  %size = arith.constant {size} : index
+  %zero = arith.constant 0 : index
+  %three = arith.constant 3 : index
+  %moved = arith.addi %kv, %q : index
+  %third = arith.remsi %moved, %three : index
+  %dropped = arith.cmpi eq, %third, %zero : index
+  %rest = arith.remsi %kv, %size : index
+  %negative = arith.cmpi slt, %rest, %zero : index
+  %place = arith.select %negative, %zero, %rest : index
+  %factor = tensor.extract %factors[%h, %place] : tensor<?x?xf32>
+  %scaled = arith.mulf %factor, %weight : f32
+  %halved = arith.divf %scaled, %half : f32
+  %kept = arith.select %dropped, %none, %halved : f32
+  return %kept : f32
+}}
+)";
+
 struct Writer {
   const Case &c;
   const std::string &schedule;
@@ -162,6 +184,8 @@ struct Writer {
       Arguments += ", %slopes: !per_head";
     if (c.on(UserScore))
       Arguments += ", %table: !table";
+    if (c.on(Reweight))
+      Arguments += ", %factors: !table";
     if (c.on(Sink))
       Arguments += ", %sink: !per_head";
     if (c.on(Listed))
@@ -278,14 +302,19 @@ struct Writer {
   void rest() {
     line(fmt::format("  %p{} = attn.softmax {}{}{}", c.on(Lse) ? ", %lse" : "", current,
                      c.on(Sink) ? " sink %sink : !per_head" : "", c.on(Lse) ? " -> !lse" : ""));
+    if (c.on(Reweight))
+      line("  %w = attn.reweight %p by @thinned(%factors) : !table");
     bool sequence = isSequence();
-    line(fmt::format("  %o = attn.output %p, {} : {} -> !o", sequence ? "%kv" : "%v", sequence ? "!attn.seq" : "!v"));
+    line(fmt::format("  %o = attn.output {}, {} : {} -> !o", c.on(Reweight) ? "%w" : "%p", sequence ? "%kv" : "%v",
+                     sequence ? "!attn.seq" : "!v"));
     line(c.on(Lse) ? "  attn.return %o, %lse : !o, !lse" : "  attn.return %o : !o");
     line("}");
     if (c.on(UserMask))
       text += UserMaskText;
     if (c.on(Listed))
       text += listMaskOf(c).function;
+    if (c.on(Reweight))
+      text += fmt::format(fmt::runtime(ReweightText), fmt::arg("size", TableSize));
     if (c.on(UserScore))
       text += fmt::format(fmt::runtime(UserScoreText), fmt::arg("last", TableSize - 1));
   }

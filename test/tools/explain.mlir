@@ -95,7 +95,8 @@
 
 // No comparison of positions: every tile is visited, with its mask.
 // OPAQUE: score      @halve (this file)
-// OPAQUE: mask       @odd (this file): {{.*}}, every element of every visited tile (no comparison of positions)
+// OPAQUE-NEXT: weight     @halve (this file)
+// OPAQUE-NEXT: mask       @odd (this file): {{.*}}, every element of every visited tile (no comparison of positions)
 // OPAQUE: tiles      0 full, 8 masked, 0 skipped, of 64 x 64
 // SM90A: kernel     @opaque for sm_90a
 // SM90A: the ridge of sm_90a is 206.0
@@ -140,7 +141,8 @@ attn.kernel @opaque(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<block_q = 64, bl
   %h = attn.modify %s by @halve
   %m = attn.mask %h by @odd
   %p = attn.softmax %m
-  %o = attn.output %p, %v : !x -> !x
+  %r = attn.reweight %p by @halve
+  %o = attn.output %r, %v : !x -> !x
   attn.return %o : !x
 }
 func.func @halve(%s: f32, %b: index, %h: index, %q: index, %kv: index) -> f32 {
