@@ -177,6 +177,7 @@ KernelArgument argumentOf(DictionaryAttr entry) {
   StringRef role = entry.getAs<StringAttr>("role");
   argument.kind = role == "scalar"   ? KernelArgument::Role::Scalar
                   : role == "output" ? KernelArgument::Role::Output
+                  : role == "inout"  ? KernelArgument::Role::InOut
                                      : KernelArgument::Role::Input;
   argument.type = typeOf(entry.getAs<TypeAttr>("type").getValue());
   if (auto dims = entry.getAs<ArrayAttr>("dims"))
@@ -251,8 +252,15 @@ std::vector<std::string> wordsOf(ArrayAttr words) {
   return all;
 }
 
-/// A function begins a kernel, or it is a later step (`attn.step`) or a fallback (`attn.unaligned`) of the one before
-/// it.
+/// Steps that use the workspace use the same one: the first says how large it is.
+void takeWorkspace(LLVM::LLVMFuncOp function, KernelSection &section) {
+  auto workspace = function->getAttrOfType<StringAttr>("attn.workspace");
+  if (workspace && section.workspace.text() == "0")
+    section.workspace = Expression::parse(workspace.str());
+}
+
+/// A function begins a kernel, whose name is its own unless `attn.kernel` says another, or it is a later step
+/// (`attn.step`) or a fallback (`attn.unaligned`) of the one before it.
 std::vector<KernelSection> sectionsOf(ModuleOp module) {
   std::vector<KernelSection> sections;
   for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
@@ -264,18 +272,19 @@ std::vector<KernelSection> sectionsOf(ModuleOp module) {
       std::vector<KernelStep> &steps = sections.back().steps;
       steps.resize(std::max(steps.size(), number + 1));
       steps[number].alternatives.push_back(entryOf(function));
+      takeWorkspace(function, sections.back());
       continue;
     }
     KernelSection section;
-    section.name = function.getName().str();
+    auto name = function->getAttrOfType<StringAttr>("attn.kernel");
+    section.name = name ? name.str() : function.getName().str();
     for (auto argument : function->getAttrOfType<ArrayAttr>("attn.arguments").getAsRange<DictionaryAttr>())
       section.arguments.push_back(argumentOf(argument));
     if (auto facts = function->getAttrOfType<ArrayAttr>("attn.facts"))
       for (auto words : facts.getAsRange<ArrayAttr>())
         if (std::optional<DataFact> fact = dataFactOf(wordsOf(words)))
           section.facts.push_back(*fact);
-    auto workspace = function->getAttrOfType<StringAttr>("attn.workspace");
-    section.workspace = Expression::parse(workspace ? workspace.str() : "0");
+    takeWorkspace(function, section);
     section.steps.push_back({{entryOf(function)}});
     sections.push_back(std::move(section));
   }

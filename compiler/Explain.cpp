@@ -32,7 +32,15 @@ public:
 
   /// The kernel compiles, so nothing can fail here.
   void print() {
-    attention = *findAttention(stages.spec);
+    KernelContent content = *contentOf(stages.spec);
+    printKernel();
+    if (content.steps.size() > 1 || !content.attention)
+      printSteps(content);
+    if (!content.attention) {
+      printMemory(leastBytes());
+      return printCode();
+    }
+    attention = *content.attention;
     shape = shapeOf(attention);
     choice = *chooseSchedule(stages.spec, shape, target);
     printSchedule();
@@ -53,13 +61,34 @@ public:
 private:
   //===-- the choice -----------------------------------------------------------===//
 
-  void printSchedule() {
-    const Tiles &tiles = choice.tiles;
-    const Cost &cost = choice.cost;
+  void printKernel() {
     out << "kernel     @" << stages.spec.getSymName() << " for " << target.chip;
     for (const NamedDimension &dimension : dynamicDimensions())
       out << ", " << dimension.name << " = " << dimension.size;
-    out << "\nschedule   " << (shape.decode ? "decode" : "prefill") << ", block_q = " << tiles.blockQ
+    out << "\n";
+  }
+
+  void printSteps(const KernelContent &content) {
+    out << "steps      "
+        << llvm::join(
+               llvm::map_range(content.steps,
+                               [](Operation *step) -> std::string {
+                                 return isa<AppendOp>(step) ? "append" : isa<MergeOp>(step) ? "merge" : "attention";
+                               }),
+               ", then ")
+        << "\n";
+  }
+
+  /// What has no products has no other floor.
+  void printMemory(double bytes) {
+    out << "memory     at least " << quantity(bytes, "B") << " (each tensor once)\n";
+    out << "floor      " << duration(bytes / double(target.hbmBytesPerSecond)) << "\n";
+  }
+
+  void printSchedule() {
+    const Tiles &tiles = choice.tiles;
+    const Cost &cost = choice.cost;
+    out << "schedule   " << (shape.decode ? "decode" : "prefill") << ", block_q = " << tiles.blockQ
         << ", block_kv = " << tiles.blockKv << ", num_stages = " << tiles.numStages
         << ", num_warps = " << tiles.numWarps;
     if (shape.decode)

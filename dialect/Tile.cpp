@@ -176,13 +176,16 @@ LogicalResult ViewOp::verify() {
   auto view = getView().getType();
   if (base.getElementType() != view.getElement())
     return emitOpError("expects rows of ") << base.getElementType() << " like its base, got " << view.getElement();
-  int64_t withoutColumns = getStarts() ? 2 : 3;
+  if ((getPart() || getAlone()) && !isStrided())
+    return emitOpError("expects a part, or rows without a batch, where rows are a stride apart");
+  int64_t withoutColumns = outerDims() + 2;
   bool oneColumn = base.getRank() == withoutColumns && view.getColumns() == 1;
   if (!oneColumn && (base.getRank() != withoutColumns + 1 || base.getShape().back() != view.getColumns()))
     return emitOpError("expects a base of shape (")
-           << (getTable()    ? "pages, page_size, heads, "
-               : getStarts() ? "total, heads, "
-                             : "batch, seq, heads, ")
+           << (getPart() ? "parts, " : "")
+           << (getTable()                  ? "pages, page_size, heads, "
+               : getStarts() || getAlone() ? "total, heads, "
+                                           : "batch, seq, heads, ")
            << view.getColumns() << "), or without the last for one column, got " << base;
   if (getPacked() < 1)
     return emitOpError("expects at least 1 head in a group, got ") << getPacked();

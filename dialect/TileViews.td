@@ -76,13 +76,16 @@ def Tile_ViewOp : Tile_Op<"view", [Pure, AttrSizedOperandSegments]> {
     - `through %table`: entries lie in pages, P to a page, where P is the second dimension of the base:
       `base[table[b, t div P], t mod P, h, :]`. A table of rank 3 has runs of pages (first page, number of pages), which
       stand for the pages of all runs one behind the other.
+    - `part %s`: the base is a stack of such tensors, of which this is one: `base[s, b, t, h, :]`.
+    - `alone`: the base has no batch: `base[t, h, :]`.
     - `index %i`: token 0 has index i in its sequence, which begins elsewhere; 0 without it.
     - `position %p`: token t stands at position p + t; at its index without it.
     - `positions %list`: token t stands at `list[b, t]`, or at `list[starts[b] + t]` in a list of rank 1. A list of
       another sequence than the one that memory is read from says so: with `positions %list[%c]` it is `list[c, t]`.
 
-    Errors: the base must have rank 4, or rank 3 for a view of one column, one less with `starts`; its last dimension
-    must be the view's columns and its element type the view's. Lists hold integers: starts of rank 1, rows of rank 2,
+    Errors: the base must have rank 4, or rank 3 for a view of one column, one less with `starts` or `alone` and one more
+    with `part`, which two belong to rows a stride apart; its last dimension must be the view's columns and its element
+    type the view's. Lists hold integers: starts of rank 1, rows of rank 2,
     positions of rank 2, or of rank 1 with starts, a table of rank 2, or 3 with a last dimension of 2. A base in pages has a
     static page size, and no starts.
 
@@ -92,6 +95,10 @@ def Tile_ViewOp : Tile_Op<"view", [Pure, AttrSizedOperandSegments]> {
       %group = tile.view %q[%b, %h] length %n packed 4 position %p : memref<?x?x32x128xbf16, strided<[?, ?, ?, 1]>> -> !tile.view<128 x bf16>
       return
     }
+    func.func @parts(%o: memref<?x?x8x64xbf16, strided<[?, ?, ?, 1]>>, %s: index, %h: index, %n: index) {
+      %packed_batch = tile.view %o[%h, %h] length %n part %s alone : memref<?x?x8x64xbf16, strided<[?, ?, ?, 1]>> -> !tile.view<64 x bf16>
+      return
+    }
     func.func @pages(%pool: memref<?x16x8x128xbf16, strided<[?, ?, ?, 1]>>, %table: memref<?x?xi32>, %b: index, %h: index, %n: index) {
       %keys = tile.view %pool[%b, %h] length %n through %table : memref<?x16x8x128xbf16, strided<[?, ?, ?, 1]>> through memref<?x?xi32> -> !tile.view<128 x bf16>
       return
@@ -99,12 +106,14 @@ def Tile_ViewOp : Tile_Op<"view", [Pure, AttrSizedOperandSegments]> {
     ```
   }];
   let arguments = (ins AnyMemRef:$base, Index:$batch, Index:$head, Index:$length,
-                       DefaultValuedAttr<I64Attr, "1">:$packed, Optional<Index>:$index, Optional<Index>:$position,
-                       Optional<AnyMemRef>:$positions, Optional<Index>:$positions_batch, Optional<AnyMemRef>:$row_of,
+                       DefaultValuedAttr<I64Attr, "1">:$packed, Optional<Index>:$part, UnitAttr:$alone,
+                       Optional<Index>:$index, Optional<Index>:$position, Optional<AnyMemRef>:$positions,
+                       Optional<Index>:$positions_batch, Optional<AnyMemRef>:$row_of,
                        Optional<AnyMemRef>:$starts, Optional<AnyMemRef>:$table);
   let results = (outs Tile_View:$view);
   let assemblyFormat = [{
-    $base `[` $batch `,` $head `]` `length` $length (`packed` $packed^)? (`index` $index^)? (`position` $position^)?
+    $base `[` $batch `,` $head `]` `length` $length (`packed` $packed^)? (`part` $part^)?
+    (`alone` $alone^)? (`index` $index^)? (`position` $position^)?
     (`positions` $positions^ (`[` $positions_batch^ `]`)?)? (`rows` $row_of^)? (`starts` $starts^)?
     (`through` $table^)? attr-dict
     `:` type($base) (`positions` type($positions)^)? (`rows` type($row_of)^)? (`starts` type($starts)^)?
@@ -114,6 +123,9 @@ def Tile_ViewOp : Tile_Op<"view", [Pure, AttrSizedOperandSegments]> {
   let extraClassDeclaration = [{
     /// Whether neighbouring tokens are a fixed stride apart, in the tensor's own second dimension.
     bool isStrided() { return !getRowOf() && !getStarts() && !getTable(); }
+
+    /// Dimensions of the base in front of the rows': those of a stack, of the batch or of pages.
+    int64_t outerDims() { return (getPart() ? 1 : 0) + (getStarts() || getAlone() ? 0 : 1); }
   }];
 }
 

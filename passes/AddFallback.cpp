@@ -23,10 +23,12 @@ struct AddFallback : impl::AddFallbackBase<AddFallback> {
       while (getOperation().lookupSymbol(name)) // the user may have a kernel of that name
         name += "_";
       twin.setSymName(name);
+      twin->setAttr("attn.unaligned", builder.getStringAttr(kernel.getSymName()));
+      if (!given) // nothing to choose: no attention
+        continue;
       constexpr int64_t kWarps = 4, kRows = 16 * kWarps, kKeys = 16, kStages = 1;
       twin.setScheduleAttr(ScheduleAttr::get(&getContext(), given.getName(), kRows, kKeys, kStages, kWarps,
                                              given.getNumSplits(), given.getPacked(), std::nullopt));
-      twin->setAttr("attn.unaligned", builder.getStringAttr(kernel.getSymName()));
     }
   }
 };

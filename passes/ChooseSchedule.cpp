@@ -107,8 +107,8 @@ struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
     bool failedOnce = failed(target);
     // Faults of all kernels are reported, also beside a target that is faulty itself.
     for (auto kernel : getOperation().getOps<KernelOp>()) {
-      FailureOr<Attention> attention = findAttention(kernel);
-      if (failed(attention) || failed(target) || failed(complete(kernel, *attention, *target)))
+      FailureOr<KernelContent> content = contentOf(kernel);
+      if (failed(content) || failed(target) || failed(complete(kernel, *content, *target)))
         failedOnce = true;
     }
     if (failedOnce)
@@ -137,8 +137,14 @@ struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
     return fault << " on " << target.chip;
   }
 
-  static LogicalResult complete(KernelOp kernel, const Attention &attention, const Target &target) {
-    KernelShape shape = shapeOf(attention);
+  static LogicalResult complete(KernelOp kernel, const KernelContent &content, const Target &target) {
+    if (!content.attention) {
+      if (ScheduleAttr given = kernel.getScheduleAttr())
+        return kernel.emitOpError("expects no schedule without attention: merges and appends have one each, got ")
+               << given;
+      return success();
+    }
+    KernelShape shape = shapeOf(*content.attention);
     FailureOr<Choice> choice = chooseSchedule(kernel, shape, target);
     if (failed(choice))
       return failure();

@@ -5,6 +5,8 @@
 #include "dialect/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "passes/AppendWrapper.h"
+#include "passes/DataFacts.h"
 #include "passes/ForwardWrapper.h"
 #include "passes/KeyShares.h"
 #include "passes/MergeWrapper.h"
@@ -18,15 +20,37 @@ namespace attn {
 
 namespace {
 
-/// The functions that a launch of the kernel starts, one after the other, in its place. The first has its name.
-void writeSteps(KernelOp kernel, const Attention &attention) {
-  SymbolTable symbols(kernel->getParentOfType<ModuleOp>());
-  SmallVector<func::FuncOp> steps{writeForward(kernel, attention, symbols)};
+/// Attention, which keeps the kernel's name, is one step, or two where keys are shared.
+void writeAttention(KernelOp kernel, const Attention &attention, SymbolTable &symbols,
+                    SmallVectorImpl<func::FuncOp> &steps) {
+  steps.push_back(writeForward(kernel, attention, symbols));
   if (shareRuleOf(kernel).most > 1)
     steps.push_back(writeMergeOfShares(kernel, attention, symbols));
+}
+
+/// The functions that a launch of the kernel starts, one after the other, in its place. One of them has its name.
+void writeSteps(KernelOp kernel, const KernelContent &content) {
+  SymbolTable symbols(kernel->getParentOfType<ModuleOp>());
+  SmallVector<func::FuncOp> steps;
+  size_t main = 0;
+  for (Operation *step : content.steps) {
+    if (auto append = dyn_cast<AppendOp>(step)) {
+      steps.push_back(writeAppend(kernel, append, symbols));
+      continue;
+    }
+    main = steps.size();
+    if (auto merge = dyn_cast<MergeOp>(step))
+      steps.push_back(writeMerge(kernel, merge, symbols));
+    else
+      writeAttention(kernel, *content.attention, symbols, steps);
+  }
   StringAttr name = kernel.getSymNameAttr();
+  if (ArrayAttr facts = dataFactsOf(kernel); !facts.empty())
+    steps.front()->setAttr("attn.facts", facts);
   symbols.erase(kernel);
-  steps.front().setSymNameAttr(name);
+  steps[main].setSymNameAttr(name);
+  if (main)
+    steps.front()->setAttr("attn.kernel", name);
   for (auto [number, step] : llvm::enumerate(steps))
     if (number)
       step->setAttr("attn.step", IntegerAttr::get(IntegerType::get(step.getContext(), 64), number));
@@ -41,12 +65,12 @@ struct ConvertAttnToTile : impl::ConvertAttnToTileBase<ConvertAttnToTile> {
   void runOnOperation() override {
     SmallVector<func::FuncOp> library(getOperation().getOps<func::FuncOp>());
     for (auto kernel : llvm::make_early_inc_range(getOperation().getOps<KernelOp>())) {
-      auto attention = findAttention(kernel);
-      if (failed(attention))
+      FailureOr<KernelContent> content = contentOf(kernel);
+      if (failed(content))
         return signalPassFailure();
-      if (!kernel.getScheduleAttr() || !kernel.getScheduleAttr().getBlockQ())
+      if (content->attention && (!kernel.getScheduleAttr() || !kernel.getScheduleAttr().getBlockQ()))
         return void(kernel.emitOpError("expects a complete schedule: run choose-schedule first")), signalPassFailure();
-      writeSteps(kernel, *attention);
+      writeSteps(kernel, *content);
     }
     // What kernels used stands in functions of its own now.
     for (func::FuncOp function : library)

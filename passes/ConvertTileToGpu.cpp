@@ -149,7 +149,7 @@ void TileLowering::createFunction() {
   }
   target->setAttr("attn.parameters", builder.getArrayAttr(texts));
   target->setAttr("attn.arguments", describeArguments());
-  for (StringRef name : {"attn.unaligned", "attn.lengths", "attn.facts", "attn.step"})
+  for (StringRef name : {"attn.unaligned", "attn.lengths", "attn.facts", "attn.step", "attn.kernel"})
     if (Attribute attribute = source->getAttr(name))
       target->setAttr(name, attribute);
   target->setAttr("attn.block", builder.getI64IntegerAttr(threads));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Walks the sequences of a kernel, and the lists that its functions ask, and writes down what they must hold.
 #include "passes/DataFacts.h"
+#include "passes/Supported.h"
 
 #include "dialect/AttnNames.h"
 #include "mlir/IR/Builders.h"
@@ -164,8 +165,7 @@ bool lengthsAreData(KernelOp kernel) {
 SmallVector<StringRef> appendedArguments(KernelOp kernel) {
   SmallVector<StringRef> names;
   for (auto append : kernel.getBody().front().getOps<AppendOp>()) {
-    Operation *cache = append.getCache().getDefiningOp();
-    for (Value tensor : cache->getOperands().take_front(factsOf(append.getCache()).numTensors)) {
+    for (Value tensor : tensorsOfCache(append)) {
       StringRef name = kernel.argName(cast<BlockArgument>(tensor).getArgNumber());
       if (!llvm::is_contained(names, name))
         names.push_back(name);

@@ -223,8 +223,6 @@ private:
     func::ReturnOp::create(builder);
     if (lengthsAreData(wrapper.kernel))
       wrapper.function->setAttr("attn.lengths", builder.getUnitAttr());
-    if (ArrayAttr facts = dataFactsOf(wrapper.kernel); !facts.empty())
-      wrapper.function->setAttr("attn.facts", facts);
   }
 
   /// The walk over all `columns` keys or a share of them, and what becomes of its results.

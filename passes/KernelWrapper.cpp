@@ -2,11 +2,13 @@
 // The function around a schedule's text.
 #include "passes/KernelWrapper.h"
 
+#include "passes/DataFacts.h"
+
 using namespace mlir;
 
 namespace attn {
 
-/// Arguments that hold queries, keys or values.
+/// Arguments that hold queries, keys, values or outputs.
 static bool isData(BlockArgument argument) {
   return llvm::any_of(argument.getUses(), [](OpOperand &use) {
     Operation *user = use.getOwner();
@@ -22,8 +24,18 @@ static bool isData(BlockArgument argument) {
       return scores.getScale() != use.get();
     if (auto output = dyn_cast<OutputOp>(user))
       return output.getValues() == use.get();
+    if (auto merge = dyn_cast<MergeOp>(user))
+      return llvm::is_contained(merge.getOutputs(), use.get());
+    if (isa<AppendOp>(user))
+      return true;
     return isa<ShareOp>(user) ? cast<ShareOp>(user).getOf() == use.get() : isa<ConcatOp>(user);
   });
+}
+
+/// Results whose rows are head_dim elements each.
+static bool isOutput(Value value) {
+  Operation *maker = value.getDefiningOp();
+  return isa<OutputOp, MergeOp>(maker) && value == maker->getResult(0);
 }
 
 /// The name of a result of the chain; empty if nobody asked for it.
@@ -68,12 +80,15 @@ void KernelWrapper::createFunction(StringRef suffix, SymbolTable &symbols) {
   for (auto [value, argument] : llvm::zip(values, kernel.getBody().getArguments()))
     types.push_back(memoryType(value.type, isData(argument)));
   size_t inputs = values.size();
+  SmallVector<StringRef> written = appendedArguments(kernel);
   auto returned = kernel.getBody().front().getTerminator()->getOperands();
   for (auto [result, value] : llvm::zip(results, returned)) {
-    if (llvm::any_of(values, [&](const NamedValue &other) { return other.name == result.name; }))
+    if (llvm::any_of(values, [&](const NamedValue &other) { return other.name == result.name; })) {
+      written.push_back(result.name);
       continue;
+    }
     values.push_back(result);
-    types.push_back(memoryType(result.type, value.getDefiningOp<OutputOp>() != nullptr));
+    types.push_back(memoryType(result.type, isOutput(value)));
   }
   builder.setInsertionPoint(kernel);
   std::string name = (kernel.getSymName() + suffix).str();
@@ -84,6 +99,8 @@ void KernelWrapper::createFunction(StringRef suffix, SymbolTable &symbols) {
     describeArgument(i, value);
     if (i >= inputs)
       function.setArgAttr(i, "attn.result", builder.getUnitAttr());
+    else if (llvm::is_contained(written, value.name))
+      function.setArgAttr(i, "attn.written", builder.getUnitAttr());
   }
 }
 

@@ -87,7 +87,7 @@ void TileLowering::collectParameters() {
   };
   source.walk([&](Operation *op) {
     if (auto view = dyn_cast<ViewOp>(op); view && !onlyCopiedByBoxes(view.getBase()))
-      addStrides(view.getBase(), view.getStarts() ? 2 : 3);
+      addStrides(view.getBase(), view.outerDims() + 2);
     for (Value memory : elementsReadBy(op))
       addStrides(memory, cast<MemRefType>(memory.getType()).getRank());
   });
@@ -102,11 +102,13 @@ ArrayAttr TileLowering::describeArguments() {
   for (BlockArgument argument : source.getArguments()) {
     unsigned number = argument.getArgNumber();
     auto memory = dyn_cast<MemRefType>(argument.getType());
-    bool result = source.getArgAttr(number, "attn.result") != nullptr;
+    StringRef role = source.getArgAttr(number, "attn.result")    ? "output"
+                     : source.getArgAttr(number, "attn.written") ? "inout"
+                                                                 : "input";
     SmallVector<NamedAttribute> entry;
     auto add = [&](StringRef name, Attribute value) { entry.push_back(builder.getNamedAttr(name, value)); };
     add("name", source.getArgAttr(number, "attn.name"));
-    add("role", builder.getStringAttr(!memory ? "scalar" : result ? "output" : "input"));
+    add("role", builder.getStringAttr(memory ? role : "scalar"));
     add("type", TypeAttr::get(memory ? memory.getElementType() : argument.getType()));
     if (memory) {
       SmallVector<int64_t> sizes;

@@ -325,9 +325,25 @@ LogicalResult TileLowering::lowerLoad(LoadOp op) {
 LogicalResult TileLowering::lowerStore(StoreOp op) {
   if (op.getView().getDefiningOp<AbsentOp>())
     return success();
+  auto type = cast<RankedTensorType>(op.getTile().getType());
+  if (type.getElementTypeBitWidth() == 16 && type.getElementType() != op.getView().getType().getElement())
+    return op.emitOpError("expects a view of ")
+           << type.getElementType() << " like the tile, got " << op.getView().getType();
   if (!views.contains(op.getView()) && failed(makeView(op.getView().getDefiningOp<ViewOp>())))
     return failure();
   return op.getVia() ? storeByBoxes(op) : storeByRows(op);
+}
+
+/// Two neighbouring 16-bit elements.
+void TileLowering::storePair(Value pair, Value place) {
+  if (wideCopies) {
+    LLVM::StoreOp::create(builder, pair, place, 4);
+    return;
+  }
+  Type half = builder.getI16Type();
+  Value high = arith::ShRUIOp::create(builder, pair, i32(16));
+  LLVM::StoreOp::create(builder, arith::TruncIOp::create(builder, half, pair), place, 2);
+  LLVM::StoreOp::create(builder, arith::TruncIOp::create(builder, half, high), byteOffset(place, i64(2)), 2);
 }
 
 /// Each thread writes what it holds of the rows that exist.
@@ -358,24 +374,16 @@ LogicalResult TileLowering::storeByRows(StoreOp op) {
     }
     Value column = arith::ExtUIOp::create(builder, builder.getI64Type(), quadColumn);
     address = byteOffset(address, arith::MulIOp::create(builder, column, i64(bytes)));
+    bool inPairs = type.getElementTypeBitWidth() == 16; // two neighbouring columns in a register
     for (int64_t n = 0; n < atoms && n * 8 < to.columns; ++n) {
-      Value *pair = &tile[((slot / 2) * atoms + n) * 4 + (slot % 2) * 2];
+      int64_t atom = (slot / 2) * atoms + n;
+      Value *pair = &tile[inPairs ? atom * 2 + slot % 2 : atom * 4 + (slot % 2) * 2];
       Value place = byteOffset(address, i64(n * 8 * bytes));
-      if (bytes == 4) {
+      if (bytes == 4)
         for (int64_t v = 0; v < 2; ++v)
           LLVM::StoreOp::create(builder, pair[v], byteOffset(place, i64(v * 4)), 4);
-        continue;
-      }
-      Value packed = packPair(to.element, pair[0], pair[1]);
-      if (wideCopies) {
-        LLVM::StoreOp::create(builder, packed, place, 4);
-        continue;
-      }
-      Value low = arith::TruncIOp::create(builder, builder.getI16Type(), packed);
-      Value high =
-          arith::TruncIOp::create(builder, builder.getI16Type(), arith::ShRUIOp::create(builder, packed, i32(16)));
-      LLVM::StoreOp::create(builder, low, place, 2);
-      LLVM::StoreOp::create(builder, high, byteOffset(place, i64(2)), 2);
+      else
+        storePair(inPairs ? pair[0] : packPair(to.element, pair[0], pair[1]), place);
     }
   }
   return success();

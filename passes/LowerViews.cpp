@@ -25,8 +25,6 @@ Value TileLowering::scaled(Value index, Value memory, int64_t dimension) {
 
 LogicalResult TileLowering::makeView(ViewOp op) {
   bool gathered = op.getRowOf() || op.getTable();
-  if (op.getPacked() != 1 && gathered)
-    return op.emitOpError("expects rows of one head where a list says where they lie");
   auto base = cast<MemRefType>(op.getBase().getType());
   int64_t bytes = base.getElementTypeBitWidth() / 8;
   LoweredView view;
@@ -49,12 +47,14 @@ LogicalResult TileLowering::makeView(ViewOp op) {
     views[op.getView()] = view;
     return success();
   }
-  int64_t ofRow = op.getStarts() ? 0 : 1;
+  int64_t ofRow = op.outerDims();
   Value offset = scaled(view.head, op.getBase(), ofRow + 1);
+  if (op.getPart())
+    offset = arith::AddIOp::create(builder, offset, scaled(scalar(op.getPart()), op.getBase(), 0));
   if (op.getStarts() && !gathered)
     offset = arith::AddIOp::create(builder, offset, scaled(lookUp(op.getStarts(), view.batch, {}), op.getBase(), 0));
-  else if (!gathered)
-    offset = arith::AddIOp::create(builder, offset, scaled(view.batch, op.getBase(), 0));
+  else if (!gathered && !op.getAlone())
+    offset = arith::AddIOp::create(builder, offset, scaled(view.batch, op.getBase(), ofRow - 1));
   view.address = byteOffset(pointerParameter(op.getBase()), offset);
   view.rowStride = strideParameter(op.getBase(), ofRow);
   view.rowBytes = arith::MulIOp::create(builder, view.rowStride, i64(bytes));
@@ -78,13 +78,12 @@ Value TileLowering::headOf(const LoweredView &view, Value row) {
 }
 
 Value TileLowering::addressOf(const LoweredView &view, Value row, Value exists) {
-  if (view.gathered)
-    return listedAddress(view, row, exists);
   auto step = [&](Value from, Value number, Value distance) {
     Value wide = arith::ExtSIOp::create(builder, builder.getI64Type(), number);
     return byteOffset(from, arith::MulIOp::create(builder, wide, distance));
   };
-  Value token = step(view.address, tokenOf(view, row), view.rowBytes);
+  Value number = tokenOf(view, row);
+  Value token = view.gathered ? listedAddress(view, number, exists) : step(view.address, number, view.rowBytes);
   if (view.packed == 1)
     return token;
   return step(token, arith::RemUIOp::create(builder, row, i32(view.packed)), view.headBytes);
@@ -144,7 +143,8 @@ Value TileLowering::findInRuns(Value runs, Value sequence, Value number, Value e
   return search.getResult(2);
 }
 
-/// Where a row (i32) of a view whose rows are looked up begins. Nothing is looked up for one that does not exist.
+/// Where a token's row (i32) of a view whose rows are looked up begins, in its first head. Nothing is looked up for one
+/// that does not exist.
 Value TileLowering::listedAddress(const LoweredView &view, Value row, Value exists) {
   ViewOp op = view.lists;
   Value base = op.getBase(), sequence = view.batch;

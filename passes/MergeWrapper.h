@@ -11,4 +11,7 @@ namespace attn {
 /// it with "_merge" behind.
 mlir::func::FuncOp writeMergeOfShares(KernelOp kernel, const Attention &attention, mlir::SymbolTable &symbols);
 
+/// Writes the function of an attn.merge, which reads its parts from arguments of the kernel, under a like name.
+mlir::func::FuncOp writeMerge(KernelOp kernel, MergeOp merge, mlir::SymbolTable &symbols);
+
 } // namespace attn

@@ -65,6 +65,15 @@ static std::string aliases(const MergeTypes &types) {
   return text;
 }
 
+/// The paragraph of aliases, as append.mlir begins with.
+static std::string aliases(const AppendTypes &types) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "!view = !tile.view<" << types.columns << " x " << types.element << ">\n";
+  os << "!rows = tensor<" << types.rows << "x" << paddedColumns(types.columns) << "x" << types.element << ">\n";
+  return text;
+}
+
 /// The text of that name, with another first paragraph.
 static OwningOpRef<ModuleOp> parse(StringRef name, const std::string &paragraph, MLIRContext *context) {
   StringRef text = templateText(name);
@@ -78,6 +87,10 @@ OwningOpRef<ModuleOp> parseSchedule(const ScheduleTypes &types, MLIRContext *con
 
 OwningOpRef<ModuleOp> parseMergeSchedule(const MergeTypes &types, MLIRContext *context) {
   return parse("schedules/merge", aliases(types), context);
+}
+
+OwningOpRef<ModuleOp> parseAppendSchedule(const AppendTypes &types, MLIRContext *context) {
+  return parse("schedules/append", aliases(types), context);
 }
 
 } // namespace attn

@@ -22,6 +22,12 @@ struct MergeTypes {
   double scale;          ///< makes the maximum of a part an exponent of e
 };
 
+/// What the first paragraph of the append schedule says.
+struct AppendTypes {
+  int64_t rows, columns; ///< of a tile, and of a view
+  mlir::Type element;
+};
+
 /// Columns of a tile that holds rows of that many elements: matrix instructions take 16 at a time.
 int64_t paddedColumns(int64_t elements);
 
@@ -30,5 +36,8 @@ mlir::OwningOpRef<mlir::ModuleOp> parseSchedule(const ScheduleTypes &types, mlir
 
 /// The merge schedule for these types; null, with diagnostics, if its text is broken.
 mlir::OwningOpRef<mlir::ModuleOp> parseMergeSchedule(const MergeTypes &types, mlir::MLIRContext *context);
+
+/// The append schedule for these types; null, with diagnostics, if its text is broken.
+mlir::OwningOpRef<mlir::ModuleOp> parseAppendSchedule(const AppendTypes &types, mlir::MLIRContext *context);
 
 } // namespace attn

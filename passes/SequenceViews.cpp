@@ -232,14 +232,15 @@ SequenceViews::Parts SequenceViews::partsOfAt(AtOp op, Value batch, Value batche
 
 Value SequenceViews::view(Value memory, const SequencePart &part, Value head, Value index, int64_t packed) {
   auto type = cast<MemRefType>(memory.getType());
-  int64_t withColumns = part.starts ? 3 : 4;
+  int64_t withColumns = (part.part ? 1 : 0) + (part.starts || !part.batch ? 3 : 4);
   int64_t columns = type.getRank() == withColumns ? type.getShape().back() : 1;
   auto view = tile::ViewType::get(builder.getContext(), columns, type.getElementType());
   Value rows = part.length;
   if (packed != 1)
     rows = arith::MulIOp::create(builder, rows, this->index(packed));
-  return tile::ViewOp::create(builder, view, memory, part.batch, head, rows, packed, index, part.position,
-                              part.positions, part.positionsBatch, part.rowOf, part.starts, part.table);
+  Value batch = part.batch ? part.batch : this->index(0);
+  return tile::ViewOp::create(builder, view, memory, batch, head, rows, packed, part.part, !part.batch, index,
+                              part.position, part.positions, part.positionsBatch, part.rowOf, part.starts, part.table);
 }
 
 Value SequenceViews::viewOf(const SequencePart &part, bool values, Value head, Value index) {
@@ -253,6 +254,7 @@ Value SequenceViews::viewOfQuery(const SequencePart &query, Value head, int64_t 
 Value SequenceViews::viewOfResult(Value memory, const SequencePart &query, Value head, int64_t packed) {
   SequencePart rows;
   rows.batch = query.batch;
+  rows.part = query.part;
   rows.length = query.length;
   rows.starts = query.starts;
   return view(memory, rows, head, Value(), packed);

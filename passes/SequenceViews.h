@@ -13,7 +13,8 @@ namespace attn {
 /// function that is written, the rest are values in it; null is what does not apply.
 struct SequencePart {
   mlir::Value keys, values;   ///< memory; the same for a sequence whose keys are its values
-  mlir::Value batch;          ///< the number of the sequence in memory (index)
+  mlir::Value batch;          ///< the number of the sequence in memory (index); null where memory has no batch
+  mlir::Value part;           ///< which of a stack of such tensors memory is (index)
   mlir::Value length;         ///< entries (index)
   mlir::Value first;          ///< the token of a packed batch that it begins with (index)
   mlir::Value rowOf;          ///< memory: in which sequence each entry lies

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the attention of a kernel and refuses what has no lowering.
+// Finds what a kernel does and refuses what has no lowering.
 #include "passes/Supported.h"
+#include "dialect/AttnNames.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/SymbolTable.h"
 #include "passes/CostModel.h"
@@ -19,27 +20,27 @@ class Finder {
 public:
   explicit Finder(KernelOp kernel) : kernel(kernel) {}
 
-  FailureOr<Attention> find() {
+  FailureOr<KernelContent> find() {
     for (Operation &op : kernel.getBody().front())
       visit(&op);
-    if (!failedOnce && !(found.scores && found.softmax && found.output))
-      fail(kernel) << "attn.scores, attn.softmax and attn.output: no other kernel is lowered yet";
-    if (found.scores && found.output) {
-      found.query = typeOf(found.scores.getQuery(), false);
-      found.keys = typeOf(found.scores.getKeys(), false);
-      found.values = typeOf(found.output.getValues(), true);
-      found.result = cast<RankedTensorType>(found.output.getOutput().getType());
-      if (found.query && found.keys && found.values) {
-        checkHeadDims();
-        checkElementTypes();
-        checkPacked();
-      }
-    }
+    bool begun = attention.scores || attention.softmax || attention.output;
+    if (begun && !(attention.scores && attention.softmax && attention.output))
+      fail(kernel) << "attn.scores, attn.softmax and attn.output together: none of them is lowered alone";
+    if (attention.scores && attention.output)
+      checkAttention();
+    if (content.merge)
+      checkMerge();
+    for (Operation *step : content.steps)
+      if (auto append = dyn_cast<AppendOp>(step))
+        checkAppend(append);
     checkName();
     checkArguments();
+    checkResultsInPlace();
     if (failedOnce)
       return failure();
-    return found;
+    if (begun)
+      content.attention = attention;
+    return content;
   }
 
 private:
@@ -55,19 +56,25 @@ private:
 
   void visit(Operation *op) {
     if (auto scores = dyn_cast<ScoresOp>(op)) {
-      found.scores = scores;
+      attention.scores = scores;
     } else if (auto softmax = dyn_cast<SoftmaxOp>(op)) {
-      found.softmax = softmax;
+      attention.softmax = softmax;
     } else if (auto output = dyn_cast<OutputOp>(op)) {
-      found.output = output;
+      attention.output = output;
+      content.steps.push_back(op);
+    } else if (auto merge = dyn_cast<MergeOp>(op)) {
+      content.merge = merge;
+      content.steps.push_back(op);
+    } else if (isa<AppendOp>(op)) {
+      content.steps.push_back(op);
     } else if (auto modify = dyn_cast<ModifyOp>(op)) {
-      found.modifies.push_back(modify);
+      attention.modifies.push_back(modify);
       checkFunction(modify.getByAttr());
     } else if (auto mask = dyn_cast<MaskOp>(op)) {
-      found.masks.push_back(mask);
+      attention.masks.push_back(mask);
       checkFunction(mask.getByAttr());
     } else if (auto reweight = dyn_cast<ReweightOp>(op)) {
-      found.reweights.push_back(reweight);
+      attention.reweights.push_back(reweight);
       checkFunction(reweight.getByAttr());
       checkFactor(reweight);
     } else if (isa<DenseOp, RaggedOp, PagesOp, ShareOp, AtOp, ConcatOp>(op)) {
@@ -80,7 +87,7 @@ private:
   void refuse(Operation *op) {
     failedOnce = true;
     op->emitOpError("has no lowering yet: expects ")
-        << "attn.scores, attn.modify, attn.mask, attn.softmax and attn.output";
+        << "attn.scores, attn.modify, attn.mask, attn.softmax and attn.output, or attn.merge, or attn.append";
   }
 
   /// Sequences within sequences, as far as one list or one table can describe where their entries lie.
@@ -130,6 +137,20 @@ private:
     });
   }
 
+  //===-- attention --------------------------------------------------------------===//
+
+  void checkAttention() {
+    attention.query = typeOf(attention.scores.getQuery(), false);
+    attention.keys = typeOf(attention.scores.getKeys(), false);
+    attention.values = typeOf(attention.output.getValues(), true);
+    attention.result = cast<RankedTensorType>(attention.output.getOutput().getType());
+    if (!attention.query || !attention.keys || !attention.values)
+      return;
+    checkHeadDims();
+    checkElementTypes();
+    checkPacked();
+  }
+
   void checkHeadDim(Operation *op, StringRef whose, int64_t headDim) {
     constexpr int64_t step = 8, most = 256;
     if (headDim % step || headDim <= 0 || headDim > most)
@@ -138,11 +159,11 @@ private:
   }
 
   void checkHeadDims() {
-    checkHeadDim(found.scores, "query and keys", found.query.getShape().back());
-    int64_t values = found.values.getShape().back(), result = found.result.getShape().back();
-    checkHeadDim(found.output, "values", values);
+    checkHeadDim(attention.scores, "query and keys", attention.query.getShape().back());
+    int64_t values = attention.values.getShape().back(), result = attention.result.getShape().back();
+    checkHeadDim(attention.output, "values", values);
     if (result != values)
-      fail(found.output) << "an output of the head_dim of the values, " << values << ", got " << result;
+      fail(attention.output) << "an output of the head_dim of the values, " << values << ", got " << result;
   }
 
   /// Element types of the keys, or of the values, of all parts.
@@ -159,23 +180,85 @@ private:
   }
 
   void checkElementTypes() {
-    Type query = found.query.getElementType(), result = found.result.getElementType();
+    Type query = attention.query.getElementType(), result = attention.result.getElementType();
     SmallVector<Type> others;
-    collectElements(found.scores.getKeys(), false, others);
-    collectElements(found.output.getValues(), true, others);
+    collectElements(attention.scores.getKeys(), false, others);
+    collectElements(attention.output.getValues(), true, others);
     bool same = llvm::all_of(others, [&](Type type) { return type == query; });
     if (!(query.isF16() || query.isBF16()) || !same)
-      fail(found.scores) << "query, keys and values of one type, f16 or bf16, got " << query << ", "
-                         << llvm::interleaved(ArrayRef(others).drop_back()) << " and " << others.back();
+      fail(attention.scores) << "query, keys and values of one type, f16 or bf16, got " << query << ", "
+                             << llvm::interleaved(ArrayRef(others).drop_back()) << " and " << others.back();
     if (!result.isF16() && !result.isBF16() && !result.isF32())
-      fail(found.output) << "an output of f16, bf16 or f32, got " << result;
+      fail(attention.output) << "an output of f16, bf16 or f32, got " << result;
   }
 
   void checkPacked() {
     int64_t packed = kernel.getScheduleAttr() ? kernel.getScheduleAttr().getPacked() : 0;
-    int64_t group = headsOf(found.query) / headsOf(found.keys);
+    int64_t group = headsOf(attention.query) / headsOf(attention.keys);
     if (packed && group % packed)
       fail(kernel) << "packed to divide the query heads of a key head, " << group << ", got " << packed;
+  }
+
+  //===-- merges and appends -----------------------------------------------------===//
+
+  /// Rows that are copied as they are, or as f32: (..., heads, head_dim).
+  void checkRows(Operation *op, StringRef what, RankedTensorType type) {
+    Type element = type.getElementType();
+    if (!element.isF16() && !element.isBF16() && !element.isF32())
+      fail(op) << what << " of f16, bf16 or f32, got " << element;
+    int64_t headDim = type.getShape().back(), heads = headsOf(type);
+    if (ShapedType::isDynamic(headDim) || ShapedType::isDynamic(heads))
+      fail(op) << what << " with a number for heads and for head_dim, got " << type;
+    else
+      checkHeadDim(op, what, headDim);
+  }
+
+  void checkMerge() {
+    checkRows(content.merge, "a result", cast<RankedTensorType>(content.merge.getOutput().getType()));
+    for (Value part : content.merge.getOutputs())
+      checkRows(content.merge, "parts", cast<RankedTensorType>(part.getType()));
+  }
+
+  void checkAppend(AppendOp append) {
+    Value source = append.getSource();
+    while (auto at = source.getDefiningOp<AtOp>())
+      source = at.getOf();
+    Operation *maker = source.getDefiningOp();
+    auto tensors = maker ? maker->getOperands() : OperandRange(append->getOperands().take_front());
+    bool given = !maker || isa<DenseOp, RaggedOp>(maker);
+    if (!given || !llvm::all_of(tensors, llvm::IsaPred<BlockArgument>))
+      fail(append) << "new entries of one attn.dense or attn.ragged, in arguments of the kernel: no others are copied";
+    for (Value tensor : tensorsOfCache(append)) {
+      checkRows(append, "a cache", cast<RankedTensorType>(tensor.getType()));
+      if (given && llvm::is_contained(tensors, tensor))
+        fail(append) << "new entries that lie elsewhere than in the cache, got both in '"
+                     << kernel.argName(cast<BlockArgument>(tensor).getArgNumber()) << "'";
+    }
+    if (attention.scores && attention.output && attention.scores->isBeforeInBlock(append) &&
+        append->isBeforeInBlock(attention.output))
+      fail(append) << "to stand before attn.scores or behind attn.output: attention is one step";
+  }
+
+  //===-- the kernel -------------------------------------------------------------===//
+
+  /// Programs that run at once must not read what others write.
+  void checkResultsInPlace() {
+    for (auto [i, value] : llvm::enumerate(kernel.getBody().front().getTerminator()->getOperands()))
+      for (BlockArgument argument : kernel.getBody().getArguments())
+        if (kernel.argName(argument.getArgNumber()) == kernel.resultName(i) && !isRowForRow(value, argument))
+          fail(kernel) << "in place of an argument the output of attention over a dense query, or of a merge, which "
+                          "has its rows, got '"
+                       << kernel.resultName(i) << "'";
+  }
+
+  /// Whether each program reads of the argument what it writes of the result, and nothing else does.
+  bool isRowForRow(Value result, BlockArgument argument) {
+    if (content.merge)
+      return result == content.merge.getOutput() && argument.hasOneUse();
+    Value query = attention.scores ? attention.scores.getQuery() : Value();
+    while (query && isa_and_nonnull<AtOp, DenseOp>(query.getDefiningOp()))
+      query = query.getDefiningOp()->getOperand(0);
+    return attention.output && result == attention.output.getOutput() && query == argument && argument.hasOneUse();
   }
 
   /// The name is that of the code's entry as well, and stands as a word in the kernel file.
@@ -196,7 +279,8 @@ private:
   }
 
   KernelOp kernel;
-  Attention found;
+  KernelContent content;
+  Attention attention;
   llvm::SmallPtrSet<Operation *, 8> seen;
   bool failedOnce = false;
 };
@@ -228,6 +312,11 @@ bool isStrided(Value value) {
   return !maker || isa<DenseOp>(maker);
 }
 
-FailureOr<Attention> findAttention(KernelOp kernel) { return Finder(kernel).find(); }
+FailureOr<KernelContent> contentOf(KernelOp kernel) { return Finder(kernel).find(); }
+
+ValueRange tensorsOfCache(AppendOp append) {
+  Operation *cache = append.getCache().getDefiningOp();
+  return cache->getOperands().take_front(factsOf(append.getCache()).numTensors);
+}
 
 } // namespace attn

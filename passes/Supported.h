@@ -18,13 +18,25 @@ struct Attention {
   llvm::SmallVector<ReweightOp> reweights;
 };
 
+/// What a kernel does: attention, or a merge of parts that it is given, or neither; and appends in front or behind.
+struct KernelContent {
+  std::optional<Attention> attention;
+  MergeOp merge;
+  /// The attention's attn.output, the merge, and the appends, in the order of the text: what a launch does one after
+  /// the other.
+  llvm::SmallVector<mlir::Operation *> steps;
+};
+
 /// Looks at operations, shapes and types of a kernel and of the functions it uses. Every fault is reported where it is,
 /// with what is supported instead.
-mlir::FailureOr<Attention> findAttention(KernelOp kernel);
+mlir::FailureOr<KernelContent> contentOf(KernelOp kernel);
 
 /// The tensor that a query, keys or (`last`) values lie in: itself, or that of a sequence, of its first part if it has
 /// several.
 mlir::Value tensorOf(mlir::Value tensorOrSequence, bool last);
+
+/// The tensors that an append writes: the keys' and the values', or one.
+mlir::ValueRange tensorsOfCache(AppendOp append);
 
 /// Heads of a tensor of queries, keys or values.
 inline int64_t headsOf(mlir::RankedTensorType type) { return type.getDimSize(type.getRank() - 2); }

@@ -180,6 +180,7 @@ private:
   mlir::LogicalResult lowerAwait(AwaitOp op);
   mlir::LogicalResult lowerStore(StoreOp op);
   mlir::LogicalResult storeByRows(StoreOp op);
+  void storePair(mlir::Value pair, mlir::Value place);
   mlir::LogicalResult lowerLoad(LoadOp op);
   Registers loadRow(const LoweredView &from, mlir::Value address, mlir::RankedTensorType type);
   SharedBuffer bufferOf(mlir::Value ring, mlir::Value number);

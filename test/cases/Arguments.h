@@ -20,6 +20,7 @@ struct PlacedTensor {
   std::vector<int64_t> strides; ///< in elements, may be 0
   int64_t offset = 0;           ///< of the first element, in elements
   std::vector<std::byte> memory;
+  bool updated = false; ///< an output that is read as well: a cache
 
   PlacedTensor() = default;
   /// Memory as large as shape, strides and offset need; every element, gaps included, is NaN (or -1 for integers).
@@ -53,7 +54,7 @@ template <typename Visitor> void forEachIndex(const std::vector<int64_t> &shape,
 /// Everything a launch of a case takes.
 struct Arguments {
   std::vector<PlacedTensor> inputs;  ///< q k v, then kv_lens, slopes, table, sink where the case has them
-  std::vector<PlacedTensor> outputs; ///< o, then lse where the case has it
+  std::vector<PlacedTensor> outputs; ///< o, then lse where the case has it; what they hold before the launch
   bool hasScale = false;             ///< the scale is an argument
   float scaleValue = 0;
 };

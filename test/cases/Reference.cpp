@@ -25,6 +25,9 @@ Expected interpret(const std::string &spec, const Arguments &given) {
   std::map<std::string, attn::HostTensor> tensors;
   for (const PlacedTensor &tensor : given.inputs)
     tensors.emplace(tensor.name, viewOf(tensor));
+  for (const PlacedTensor &tensor : given.outputs)
+    if (tensor.updated)
+      tensors.emplace(tensor.name, viewOf(tensor));
   // The interpreter reads the sizes of results from those of the arguments.
   std::map<std::string, HostScalar> scalars;
   if (given.hasScale)

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "runtime/Runtime.h"
-#include "test/cases/Arguments.h"
+#include "test/cases/StepCases.h"
 
 #include <map>
 #include <memory>
@@ -35,6 +35,7 @@ public:
   explicit Runner(RunnerOptions options);
 
   Outcome run(const Case &c);
+  Outcome run(const StepCase &c);
 
   /// Runs the kernel of `Compiled` and compares it with the results that the spec `Wanted` should have; the two texts
   /// differ only where a test of the tests wants a wrong kernel.
@@ -56,6 +57,9 @@ private:
     std::map<std::string, std::shared_ptr<Kernel>> loaded; ///< by name of the device
   };
 
+  /// Compares outputs with what they should be and with what stood between their elements.
+  static void check(const Arguments &given, const std::vector<PlacedTensor> &outputs, const struct Expected &wanted,
+                    Outcome &result);
   /// A sentence when a sequence has other results by itself than among the others of its batch.
   std::string faultOfBatch(const Case &c, Compiled &code, const Arguments &given, const std::vector<PlacedTensor> &all);
   Compiled &compile(const std::string &spec, const std::string &caseName);

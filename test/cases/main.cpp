@@ -123,6 +123,18 @@ std::vector<Case> chosen(const Settings &s) {
   return share;
 }
 
+/// The merges and appends of this share: every so many of them.
+std::vector<StepCase> chosenSteps(const Settings &s) {
+  std::vector<StepCase> share;
+  std::regex pattern(s.filter);
+  size_t number = 0;
+  for (std::vector<StepCase> cases : {mergeCases(), appendCases()})
+    for (StepCase &c : cases)
+      if (std::regex_search(c.name, pattern) && number++ % s.shares == s.share)
+        share.push_back(std::move(c));
+  return share;
+}
+
 double secondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -134,7 +146,7 @@ std::string errorsText(const Outcome &result) {
   return text;
 }
 
-int runAll(const Settings &s, const std::vector<Case> &cases) {
+int runAll(const Settings &s, const std::vector<Case> &cases, const std::vector<StepCase> &steps) {
   auto start = std::chrono::steady_clock::now();
   Runner theRunner(s.run);
   size_t passed = 0, failed = 0;
@@ -149,27 +161,27 @@ int runAll(const Settings &s, const std::vector<Case> &cases) {
       fmt::print("pass: {} {:.2f} s{}\n", name, seconds, detail);
     if (double now = secondsSince(start); now - said > 10) {
       said = now;
-      fmt::print("{} of {} cases, {:.0f} s\n", passed + failed, cases.size(), now);
+      fmt::print("{} of {} cases, {:.0f} s\n", passed + failed, cases.size() + steps.size(), now);
     }
     std::fflush(stdout);
   };
-  for (const Case &c : cases) {
+  auto runOne = [&](const auto &c, const std::string &name) {
     auto begin = std::chrono::steady_clock::now();
     Outcome result = theRunner.run(c);
-    report(c.name(), result.fault, secondsSince(begin), errorsText(result));
-  }
-  for (size_t i = s.share; i < relations().size(); i += s.shares) {
-    const Relation &relation = relations()[i];
-    if (!s.filter.empty() && !std::regex_search(relation.name, std::regex(s.filter)))
-      continue;
-    auto begin = std::chrono::steady_clock::now();
-    std::string fault = relation.check(theRunner);
-    report(relation.name, fault, secondsSince(begin), {});
-  }
+    report(name, result.fault, secondsSince(begin), errorsText(result));
+  };
+  for (const Case &c : cases)
+    runOne(c, c.name());
+  for (const StepCase &c : steps)
+    runOne(c, c.name);
+  for (size_t i = s.share; i < relations().size(); i += s.shares)
+    if (const Relation &relation = relations()[i]; std::regex_search(relation.name, std::regex(s.filter))) {
+      report(relation.name, relation.check(theRunner), 0, {});
+    }
   // The tests of the test are few; the first share does them.
   if (s.share == 0 && s.run.device == "sim")
     for (const WrongKernel &wrong : wrongKernels())
-      if (s.filter.empty() || std::regex_search(wrong.name, std::regex(s.filter)))
+      if (std::regex_search(wrong.name, std::regex(s.filter)))
         report(wrong.name, insensitivity(theRunner, wrong), 0, {});
   fmt::print("{} cases, {} kernels for {}, {:.1f} s\n", passed + failed, theRunner.kernelCount(), s.run.target,
              secondsSince(start));
@@ -182,9 +194,15 @@ int runAll(const Settings &s, const std::vector<Case> &cases) {
 int main(int count, char **words) {
   Settings s = parse(count, words);
   std::vector<Case> cases = chosen(s);
+  std::vector<StepCase> steps = s.all || !s.run.schedule.empty() ? std::vector<StepCase>{} : chosenSteps(s);
   if (!s.list && !s.specs)
-    return runAll(s, cases);
+    return runAll(s, cases, steps);
+  auto print = [&](const std::string &name, const std::string &spec) {
+    fmt::print("{}{}\n{}", s.specs ? "// " : "", name, s.specs ? spec + "// -----\n" : "");
+  };
   for (const Case &c : cases)
-    fmt::print("{}{}\n{}", s.specs ? "// " : "", c.name(), s.specs ? specText(c, s.run.schedule) + "// -----\n" : "");
+    print(c.name(), s.specs ? specText(c, s.run.schedule) : "");
+  for (const StepCase &c : steps)
+    print(c.name, c.spec);
   return 0;
 }

@@ -544,3 +544,27 @@ func.func @common_of_one_thread(%a: index) {
   }
   return
 }
+
+// -----
+
+func.func @part_of_pages(%pool: memref<?x?x16x8x64xf16, strided<[?, ?, ?, ?, 1]>>, %table: memref<?x?xi32>, %n: index) {
+  // expected-error @below {{'tile.view' op expects a part, or rows without a batch, where rows are a stride apart}}
+  %x = tile.view %pool[%n, %n] length %n part %n through %table : memref<?x?x16x8x64xf16, strided<[?, ?, ?, ?, 1]>> through memref<?x?xi32> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @no_stack(%o: memref<?x?x8x64xf16, strided<[?, ?, ?, 1]>>, %n: index) {
+  // expected-error @below {{'tile.view' op expects a base of shape (parts, batch, seq, heads, 64), or without the last for one column, got 'memref<?x?x8x64xf16, strided<[?, ?, ?, 1]>>'}}
+  %x = tile.view %o[%n, %n] length %n part %n : memref<?x?x8x64xf16, strided<[?, ?, ?, 1]>> -> !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @with_a_batch(%o: memref<?x?x8x64xf16, strided<[?, ?, ?, 1]>>, %n: index) {
+  // expected-error @below {{'tile.view' op expects a base of shape (total, heads, 64), or without the last for one column, got 'memref<?x?x8x64xf16, strided<[?, ?, ?, 1]>>'}}
+  %x = tile.view %o[%n, %n] length %n alone : memref<?x?x8x64xf16, strided<[?, ?, ?, 1]>> -> !tile.view<64 x f16>
+  return
+}

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from reference import difference  # noqa: E402
+from reference import Tensor, difference  # noqa: E402
 from sequences import (GARBAGE, attend, dense_places, dense_queries, entry, ints, interpret, memory,  # noqa: E402
                        paged_entries, past, ragged_entries, ragged_places, used)
 
@@ -27,6 +27,21 @@ def paged(heads, queries, mask=None):
     q = memory(1, (3, queries, heads, SIZE), dtype="bf16")
     return {"q": q, **arguments}, attend((3, queries), dense_places, dense_queries(q), keys, mask=mask, width=SIZE,
                                          heads=heads, group=heads // 8)
+
+
+def decode_step():
+    """The last entry of each sequence is given as the new one, and what is expected is that it is in the cache."""
+    arguments, expected = paged(32, 1)
+    for name, new in (("k_pool", "k_new"), ("v_pool", "v_new")):
+        pool, row = arguments[name], 8 * SIZE
+        fresh, old = [float("nan")] * (3 * row), list(pool.values)
+        for b, (pages, length) in enumerate(zip(PAGES, LENGTHS)):
+            if length:
+                at = (pages[(length - 1) // 16] * 16 + (length - 1) % 16) * row
+                fresh[b * row:(b + 1) * row] = pool.values[at:at + row]
+                old[at:at + row] = [float("nan")] * row
+        arguments[new], arguments[name] = Tensor((3, 1, 8, SIZE), fresh, "bf16"), Tensor(pool.shape, old, "bf16")
+    return arguments, expected
 
 
 def shared_prefix():
@@ -66,6 +81,7 @@ KERNELS = {
     ("llama3_paged_decode", "llama3_70b_paged_decode"): lambda: paged(64, 1),
     ("llama3_chunked_prefill", "llama3_chunked_prefill"): lambda: paged(32, 3, past),
     ("llama3_verify", "llama3_verify"): lambda: paged(32, 5, past),
+    ("llama3_decode_step", "llama3_decode_step"): decode_step,
     ("llama3_shared_prefix_decode", "llama3_shared_prefix_decode"): shared_prefix,
     ("beam_search", "beam_search"): beam_search,
     ("llama3_ragged_prefill", "llama3_ragged_prefill"): ragged,

@@ -212,13 +212,96 @@ attn.kernel @joined_list(%q: !q, %k: !pool, %v: !pool, %table: tensor<?x?xi32>, 
 
 // -----
 
+// What a merge joins, in types that no load has, with sizes that no program knows, and with a schedule that nobody asks.
+!o = tensor<?x?x32x128xf64>
+!r = tensor<?x?x32x128xf32>
+!lse = tensor<?x?x32xf32>
+module attributes {attn.target = {chip = "sm_80"}} {
+attn.kernel @merge_f64(%o1: !o, %o2: !o, %l1: !lse, %l2: !lse) -> (o: !r) {
+  // expected-error @below {{'attn.merge' op expects parts of f16, bf16 or f32, got 'f64'}}
+  %o = attn.merge %o1, %o2 lse %l1, %l2 : (!o, !o, !lse, !lse) -> !r
+  attn.return %o : !r
+}
+}
+
+// -----
+
+!any = tensor<?x?x?x128xf32>
+!wide = tensor<?x?x32x264xf32>
+!lse = tensor<?x?x?xf32>
+!lse32 = tensor<?x?x32xf32>
+module attributes {attn.target = {chip = "sm_80"}} {
+attn.kernel @merge_heads(%o1: !any, %l1: !lse) -> (o: !any) {
+  // expected-error @below {{'attn.merge' op expects a result with a number for heads and for head_dim, got 'tensor<?x?x?x128xf32>'}}
+  // expected-error @below {{'attn.merge' op expects parts with a number for heads and for head_dim, got 'tensor<?x?x?x128xf32>'}}
+  %o = attn.merge %o1 lse %l1 : (!any, !lse) -> !any
+  attn.return %o : !any
+}
+attn.kernel @merge_wide(%o1: !wide, %l1: !lse32) -> (o: !wide) {
+  // expected-error @below {{'attn.merge' op expects a head_dim of a result that is a multiple of 8 up to 256, got 264}}
+  // expected-error @below {{'attn.merge' op expects a head_dim of parts that is a multiple of 8 up to 256, got 264}}
+  %o = attn.merge %o1 lse %l1 : (!wide, !lse32) -> !wide
+  attn.return %o : !wide
+}
+}
+
+// -----
+
 !o = tensor<?x?x32x128xf32>
 !lse = tensor<?x?x32xf32>
 module attributes {attn.target = {chip = "sm_80"}} {
-attn.kernel @merge(%o1: !o, %o2: !o, %l1: !lse, %l2: !lse) -> (o: !o, lse: !lse) {
-  // expected-error @below {{'attn.merge' op has no lowering yet: expects attn.scores, attn.modify, attn.mask, attn.softmax and attn.output}}
-  %o, %l = attn.merge %o1, %o2 lse %l1, %l2 : (!o, !o, !lse, !lse) -> (!o, !lse)
-  attn.return %o, %l : !o, !lse
+// expected-error @below {{'attn.kernel' op expects no schedule without attention: merges and appends have one each, got #attn.schedule<num_splits = 2>}}
+attn.kernel @merge_schedule(%o1: !o, %o2: !o, %l1: !lse, %l2: !lse) -> (o: !o) schedule<num_splits = 2> {
+  %o = attn.merge %o1, %o2 lse %l1, %l2 : (!o, !o, !lse, !lse) -> !o
+  attn.return %o : !o
+}
+}
+
+// -----
+
+// New entries: where they lie, and when.
+!kv = tensor<?x?x8x64xf16>
+!pool = tensor<?x16x8x64xf16>
+!table = tensor<?x?xi32>
+!n = tensor<?xi32>
+!q = tensor<?x1x8x64xf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+attn.kernel @append_pages(%pool: !pool, %table: !table, %lens: !n, %cache: !kv, %kv_lens: !n) {
+  %new = attn.pages %pool[%table, %lens] : !pool [!table, !n]
+  %keys = attn.dense %cache[%kv_lens] : !kv [!n]
+  // expected-error @below {{'attn.append' op expects new entries of one attn.dense or attn.ragged, in arguments of the kernel: no others are copied}}
+  attn.append %new to %keys : !attn.seq
+  attn.return
+}
+attn.kernel @append_itself(%cache: !kv, %lens: !n, %kv_lens: !n) {
+  %new = attn.dense %cache[%lens] : !kv [!n]
+  %keys = attn.dense %cache[%kv_lens] : !kv [!n]
+  // expected-error @below {{'attn.append' op expects new entries that lie elsewhere than in the cache, got both in 'cache'}}
+  attn.append %new to %keys : !attn.seq
+  attn.return
+}
+attn.kernel @append_between(%q: !q, %new: tensor<?x?x8x64xf16, #attn.dims<batch, seq_new, kv_heads, head_dim>>, %k: !kv, %lens: !n) -> (o: !q) {
+  %keys = attn.dense %k[%lens] : !kv [!n]
+  %s = attn.scores %q, %keys : !q, !attn.seq
+  // expected-error @below {{'attn.append' op expects to stand before attn.scores or behind attn.output: attention is one step}}
+  attn.append %new to %keys : tensor<?x?x8x64xf16, #attn.dims<batch, seq_new, kv_heads, head_dim>>
+  %p = attn.softmax %s
+  %o = attn.output %p, %keys : !attn.seq -> !q
+  attn.return %o : !q
+}
+}
+
+// -----
+
+// What other programs still read cannot be written.
+!x = tensor<?x?x8x64xf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+// expected-error @below {{'attn.kernel' op expects in place of an argument the output of attention over a dense query, or of a merge, which has its rows, got 'v'}}
+attn.kernel @over_values(%q: !x, %k: !x, %v: !x) -> (v: !x) {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
 }
 }
 
@@ -230,7 +313,7 @@ module attributes {attn.target = {chip = "sm_80"}} {
 attn.kernel @summed(%q: !x, %k: !x, %v: !x) -> (o: !x, sums: !sums) {
   %s = attn.scores %q, %k : !x, !x
   %p = attn.softmax %s
-  // expected-error @below {{'attn.sums' op has no lowering yet: expects attn.scores, attn.modify, attn.mask, attn.softmax and attn.output}}
+  // expected-error @below {{'attn.sums' op has no lowering yet: expects attn.scores, attn.modify, attn.mask, attn.softmax and attn.output, or attn.merge, or attn.append}}
   %sums = attn.sums %p per key -> !sums
   %o = attn.output %p, %v : !x -> !x
   attn.return %o, %sums : !x, !sums
@@ -244,7 +327,7 @@ attn.kernel @summed(%q: !x, %k: !x, %v: !x) -> (o: !x, sums: !sums) {
 !count = tensor<?x8xi32>
 module attributes {attn.target = {chip = "sm_80"}} {
 attn.kernel @selected(%sums: !sums, %k: index) -> (list: !list, count: !count) {
-  // expected-error @below {{'attn.select' op has no lowering yet: expects attn.scores, attn.modify, attn.mask, attn.softmax and attn.output}}
+  // expected-error @below {{'attn.select' op has no lowering yet: expects attn.scores, attn.modify, attn.mask, attn.softmax and attn.output, or attn.merge, or attn.append}}
   %list, %count = attn.select %sums top %k : (!sums, index) -> (!list, !count)
   attn.return %list, %count : !list, !count
 }
@@ -283,7 +366,7 @@ attn.kernel @rows(%q: !x, %k: !x, %v: !x) -> (o: !x)
 // Scores and their lse, and no output.
 !x = tensor<?x?x8x128xbf16>
 module attributes {attn.target = {chip = "sm_80"}} {
-// expected-error @below {{'attn.kernel' op expects attn.scores, attn.softmax and attn.output: no other kernel is lowered yet}}
+// expected-error @below {{'attn.kernel' op expects attn.scores, attn.softmax and attn.output together: none of them is lowered alone}}
 attn.kernel @lse_alone(%q: !x, %k: !x) -> (lse: tensor<?x?x8xf32>) {
   %s = attn.scores %q, %k : !x, !x
   %p, %lse = attn.softmax %s -> tensor<?x?x8xf32>

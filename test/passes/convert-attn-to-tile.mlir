@@ -395,8 +395,8 @@ attn.kernel @few(%q: !few, %k: !kv, %v: !kv) -> (o: !few)
 // CHECK: arith.muli %{{.*}}, %c6
 // CHECK: %[[M:.*]]:2 = tile.program %{{.*}}, %c2{{.*}}
 // CHECK: tile.locate %[[M]]#0 in %{{.*}} step 16 packed 6
-// CHECK: tile.held
 // CHECK: %[[GIVEN:.*]] = tile.view %{{.*}}[%{{.*}}, %{{.*}}] length %{{.*}} packed 6 starts %{{.*}} : memref<?x6x64xf16
+// CHECK: tile.held
 !packed = tensor<?x6x64xf16>
 !pool = tensor<?x16x2x64xf16>
 !new = tensor<?x?x2x64xf16, #attn.dims<batch, seq_new, kv_heads, head_dim>>
@@ -445,4 +445,81 @@ attn.kernel @joined_parts(%q: !few, %past: !past, %new: !new) -> (o: !few)
   %p = attn.softmax %s
   %o = attn.output %p, %keys : !attn.seq -> !few
   attn.return %o : !few
+}
+
+// -----
+
+// A merge of a stack and of one part by itself: all heads of a token are rows, and parts that weigh nothing are blank.
+!stack = tensor<?x?x?x4x64xbf16, #attn.dims<parts, batch, seq_q, heads, head_dim>>
+!sums = tensor<?x?x?x4xf32, #attn.dims<parts, batch, seq_q, heads>>
+!part = tensor<?x?x4x64xf32>
+!stat = tensor<?x?x4xf32>
+
+// CHECK-LABEL: func.func @join(
+// CHECK-SAME: %[[OS:[^:]*]]: memref<?x?x?x4x64xbf16, strided<[?, ?, ?, ?, 1]>>
+// CHECK-SAME: %[[O1:[^:]*]]: memref<?x?x4x64xf32, strided<[?, ?, ?, 1]>>
+// CHECK-SAME: attributes {tile.stages = 1 : i64, tile.warps = 1 : i64}
+// CHECK: %[[P:.*]]:3 = tile.program %{{.*}}, %c2{{.*}}, %
+// CHECK: tile.view %{{.*}}[%[[P]]#2, %c0{{.*}}] length %{{.*}} packed 4 : memref<?x?x4x64xf32
+// CHECK: %[[COUNT:.*]] = memref.dim %[[OS]], %c0
+// CHECK: scf.for %[[S:.*]] = %c0{{.*}} to %[[COUNT]] step %c4
+// CHECK: %[[EXISTS:.*]] = arith.cmpi slt, %[[S]], %[[COUNT]]
+// CHECK: %[[TOKENS:.*]] = arith.select %[[EXISTS]]
+// CHECK: %[[LENGTH:.*]] = arith.muli %[[TOKENS]], %c4
+// CHECK: tile.view %{{.*}} length %[[LENGTH]] packed 4 part %[[S]] : memref<?x?x?x4xf32
+// CHECK: %[[LSE:.*]] = tile.load %{{.*}} otherwise 0xFF800000
+// CHECK: %[[SAME:.*]] = arith.muli %[[TOKENS]], %c4
+// CHECK: tile.view %[[OS]]{{.*}} length %[[SAME]] packed 4 part %[[S]]
+// CHECK: %[[HALF:.*]] = tile.load %{{.*}} : <32 x bf16> -> tensor<16x32xbf16>
+// CHECK: %[[WIDE:.*]] = arith.extf %[[HALF]]
+// CHECK: %[[WEIGHT:.*]] = tile.broadcast %[[LSE]]
+// CHECK: %[[COUNTS:.*]] = arith.cmpf une, %[[WEIGHT]]
+// CHECK: arith.select %[[COUNTS]], %[[WIDE]]
+// CHECK: tile.view %[[O1]][%[[P]]#2, %c0{{.*}}] length %{{.*}} packed 4 : memref<?x?x4x64xf32
+// CHECK: math.fma
+attn.kernel @join(%os: !stack, %o1: !part, %lses: !sums, %lse1: !stat) -> (o: !part, lse: !stat) {
+  %o, %lse = attn.merge %os, %o1 lse %lses, %lse1 : (!stack, !part, !sums, !stat) -> (!part, !stat)
+  attn.return %o, %lse : !part, !stat
+}
+
+// -----
+
+// New entries are copied before the attention begins, whose function has the kernel's name. The last entries of both are the
+// same: of a cache that is shorter than what is new the first ones are left out.
+!q = tensor<?x1x8x64xf16>
+!new = tensor<?x1x2x64xf16>
+!pool = tensor<?x16x2x64xf16>
+!table = tensor<?x?xi32>
+!lens = tensor<?xi32>
+
+// CHECK-LABEL: func.func @step_append(
+// CHECK-SAME: {attn.dims = ["batch", "seq_new", "kv_heads", "head_dim"], attn.name = "k_new"}
+// CHECK-SAME: {attn.dims = ["pages", "page_size", "kv_heads", "head_dim"], attn.name = "k_pool", attn.written}
+// CHECK-SAME: attn.facts = {{\[}}["pages", "page_table", "k_pool", "kv_lens"]
+// CHECK-SAME: attn.kernel = "step", tile.stages = 1 : i64, tile.warps = 1 : i64
+// CHECK: %[[P:.*]]:2 = tile.program
+// CHECK: %[[LOADED:.*]] = memref.load %{{.*}}[%[[P]]#1]
+// CHECK: %[[BEHIND:.*]] = arith.subi %[[LEN:.*]], %c1
+// CHECK: %[[TO:.*]] = arith.maxsi %[[BEHIND]], %c0
+// CHECK: %[[SHORT:.*]] = arith.subi %c0{{.*}}, %[[BEHIND]]
+// CHECK: %[[FROM:.*]] = arith.maxsi %[[SHORT]], %c0
+// CHECK: %[[ROWS:.*]] = arith.muli %[[FROM]], %c2
+// CHECK: arith.addi %[[ROWS]]
+// CHECK: %[[NEW:.*]] = tile.view %{{.*}}[%[[P]]#1, %c0{{.*}}] length %{{.*}} packed 2
+// CHECK: %[[CACHE:.*]] = tile.view %{{.*}}[%[[P]]#1, %c0{{.*}}] length %{{.*}} packed 2 through
+// CHECK: %[[T:.*]] = tile.load %[[NEW]]
+// CHECK: tile.store %[[T]], %[[CACHE]]
+// CHECK: func.func @step(
+// CHECK-SAME: attn.written
+// CHECK-SAME: attn.step = 1 : i64
+attn.kernel @step(%q: !q, %k_new: !new, %v_new: !new, %k_pool: !pool, %v_pool: !pool, %page_table: !table,
+                  %kv_lens: !lens) -> (o: !q)
+    schedule<decode, block_q = 16, block_kv = 32, num_stages = 2, num_warps = 1, num_splits = 1, packed = 4> {
+  %new = attn.dense %k_new, %v_new : !new, !new
+  %kv = attn.pages %k_pool, %v_pool[%page_table, %kv_lens] : !pool, !pool [!table, !lens]
+  attn.append %new to %kv : !attn.seq
+  %s = attn.scores %q, %kv : !q, !attn.seq
+  %p = attn.softmax %s
+  %o = attn.output %p, %kv : !attn.seq -> !q
+  attn.return %o : !q
 }

@@ -156,12 +156,16 @@ func.func @part_of_a_token(%q: memref<?x?x14x64xf16, strided<[?, ?, ?, 1]>> {att
 
 // -----
 
-func.func @packed_pages(%pool: memref<?x16x8x64xf16, strided<[?, ?, ?, 1]>> {attn.name = "pool", attn.dims = ["pages", "page", "h", "d"]},
-    %table: memref<?x?xi32, strided<[?, ?]>> {attn.name = "table", attn.dims = ["b", "slots"]}) attributes {tile.warps = 1 : i64} {
-  %n = arith.constant 0 : index
-  // expected-error @below {{expects rows of one head where a list says where they lie}}
-  %keys = tile.view %pool[%n, %n] length %n packed 4 through %table : memref<?x16x8x64xf16, strided<[?, ?, ?, 1]>> through memref<?x?xi32, strided<[?, ?]>> -> !tile.view<64 x f16>
-  %rows = tile.extent %keys : !tile.view<64 x f16>
+!half = tensor<16x16xf16, #tile.acc<mma_m16n8k16, warps = 1>>
+!mem = memref<?x?x4x16xbf16, strided<[?, ?, ?, 1]>>
+func.func @store_other_type(%q: memref<?x?x4x16xf16, strided<[?, ?, ?, 1]>> {attn.name = "q", attn.dims = ["b", "s", "h", "d"]},
+    %o: !mem {attn.name = "o", attn.dims = ["b", "s", "h", "d"]}) attributes {tile.warps = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %from = tile.view %q[%c0, %c0] length %c0 : memref<?x?x4x16xf16, strided<[?, ?, ?, 1]>> -> !tile.view<16 x f16>
+  %to = tile.view %o[%c0, %c0] length %c0 : !mem -> !tile.view<16 x bf16>
+  %x = tile.load %from[%c0] : !tile.view<16 x f16> -> !half
+  // expected-error @below {{expects a view of 'f16' like the tile, got '!tile.view<16 x bf16>'}}
+  tile.store %x, %to[%c0] : !half, !tile.view<16 x bf16>
   return
 }
 
