@@ -42,8 +42,7 @@ const std::array<AxisRow, AxisCount> &axes() {
       {"packed", {"off", "packed", "static"}},
       // `splits17`: decode, with keys in at most 17 shares, of one tile each where there are few.
       {"schedule", {"chosen", "splits1", "splits2", "splits3", "splits5", "splits17", "splits32"}},
-      // `rows` and `entries` are attn.share by sequence and by entry; `joined` is a shared prefix, pages and new
-      // tokens.
+      // `rows` and `entries` are attn.share; `joined` is a shared prefix, pages and new tokens.
       {"keys",
        {"dense", "ragged", "pages1", "pages16", "pages64", "runs16", "shared", "rows", "entries", "page_entries",
         "joined", "from", "listed", "packed_listed", "listed_shared", "shared_listed", "listed_entries", "pages128"}},
@@ -539,42 +538,6 @@ std::vector<Case> wholeTiles() {
         c.list = numbered("tiles", cases.size());
         cases.push_back(std::move(c));
       }
-  return cases;
-}
-
-std::vector<Case> weights() {
-  struct Shape {
-    std::string_view length, headDim, heads;
-    Feature values;
-  };
-  auto one = [](Axis theAxis, std::string_view value) { return std::pair{theAxis, valueOf(theAxis, value)}; };
-  const Shape shapes[] = {
-      {"113x203", "64", "2x2", {}},
-      {"256x512", "128", "8x2", {one(Causal, "causal"), one(Lse, "lse")}},
-      {"239x1", "40", "2x2", {one(Causal, "causal"), one(Sink, "sink")}},
-      {"127x513", "128", "2x2", {one(ElementType, "f16"), one(Softcap, "softcap"), one(Scale, "negative")}},
-      {"113x203", "256", "2x2", {one(Window, "window"), one(UserMask, "user_mask")}},
-      {"127x513", "192/128", "2x2", {one(Causal, "causal"), one(Batch, "2"), one(Lens, "lens")}},
-      {"113x203", "96", "6x2", {one(UserScore, "user_score"), one(Alibi, "alibi"), one(Layout, "odd")}},
-      {"128x217", "64", "2x2", {one(Data, "index")}},
-      {"0x5", "64", "2x2", {one(Lse, "lse")}},
-      {"5x0", "64", "2x2", {one(Lse, "lse")}},
-      {"5x333", "128", "8x2", {one(Packed, "packed"), one(Causal, "causal")}},
-      {"3x799", "64", "8x2", {one(Schedule, "splits5"), one(Sink, "sink")}},
-      {"1x239", "128", "8x2", {one(Schedule, "splits17"), one(KeyPlace, "pages16"), one(Batch, "2")}},
-      {"113x203", "64", "2x2", {one(KeyPlace, "ragged"), one(QueryPlace, "ragged"), one(Batch, "2")}},
-      {"113x203", "128", "2x2", {one(KeyPlace, "joined"), one(Batch, "2"), one(Causal, "causal")}},
-      {"113x203", "64", "2x2", {one(KeyPlace, "listed"), one(QueryPlace, "listed"), one(Window, "window")}},
-  };
-  std::vector<Case> cases;
-  for (const Shape &shape : shapes) {
-    Case c;
-    apply(c, {one(Lengths, shape.length), one(HeadDim, shape.headDim), one(Heads, shape.heads),
-              one(Reweight, "reweight")});
-    apply(c, shape.values);
-    c.list = numbered("weight", cases.size());
-    cases.push_back(std::move(c));
-  }
   return cases;
 }
 

@@ -182,10 +182,8 @@ struct Writer {
       Arguments += ", %scale: f32";
     if (c.on(Alibi))
       Arguments += ", %slopes: !per_head";
-    if (c.on(UserScore))
-      Arguments += ", %table: !table";
-    if (c.on(Reweight))
-      Arguments += ", %factors: !table";
+    for (auto [on, name] : {std::pair(UserScore, "table"), std::pair(Reweight, "factors")})
+      Arguments += c.on(on) ? fmt::format(", %{}: !table", name) : "";
     if (c.on(Sink))
       Arguments += ", %sink: !per_head";
     if (c.on(Listed))
