@@ -36,7 +36,7 @@ constexpr int64_t registersOfHeadPerRow = 8;
 // for some of them, 64x16x256 none.
 constexpr int64_t registersOfLoads = 24, registersOfLoadsPerRow = 3, registersOfThreeLoads = 10;
 // Masks that ask lists: bisection, and a bit for each column of a row.
-constexpr int64_t registersOfLists = 16;
+constexpr int64_t registersOfLists = 24;
 /// Where the user's own numbers leave no other choice, this many times the registers of a thread may be needed.
 constexpr double mostSpilled = 1.5;
 

@@ -73,13 +73,14 @@ std::optional<Choice> chooseDecodeTiles(const KernelShape &shape, const Tiles &g
   std::optional<Choice> best;
   // Enough bytes in flight, then clocks, both where a tenth or a twentieth less is no difference; then the smaller
   // rings, which leave room for programs of other sequences, and the smaller code. Where no tile has registers enough,
-  // two stages: the remainder of a fill number by more takes the few that 256 columns with every function lack.
+  // two stages: the remainder of a fill number by more takes the few that 256 columns with every function lack; one,
+  // which has no remainder, where lists are asked as well.
   auto rank = [&](const Choice &choice) {
     int64_t spilled = std::max<int64_t>(0, choice.cost.registers - target.registersPerThread);
     double missing = std::max(0.0, 1 - flying(shape, choice.tiles, choice.cost) / bytesInFlight);
     double clocks = clocksPerKey(shape, choice.tiles, choice.cost, target);
     bool alone = residentOf(choice.cost) < programsAimedAt;
-    int64_t stages = spilled ? std::max<int64_t>(choice.tiles.numStages, 2) : 0;
+    int64_t stages = spilled ? std::max<int64_t>(choice.tiles.numStages, shape.listed ? 1 : 2) : 0;
     return std::tuple(spilled, stages, alone, std::round(missing * 10), std::round(std::log(clocks) * 20),
                       choice.cost.sharedBytes, choice.tiles.blockKv);
   };

@@ -14,12 +14,15 @@ static Value clamp(ImplicitLocOpBuilder &builder, Value value, Value low, Value 
 
 ListRow::ListRow(TileLowering &lowering, const Memory &given)
     : lowering(lowering), builder(lowering.builder), memory(given) {
-  memory.from = clamp(builder, memory.from, lowering.i64(0), memory.size);
-  memory.to = clamp(builder, memory.to, memory.from, memory.size);
+  Value from = clamp(builder, memory.from, lowering.i64(0), memory.size);
+  Value to = clamp(builder, memory.to, from, memory.size);
+  memory.from = arith::TruncIOp::create(builder, builder.getI32Type(), from);
+  memory.to = arith::TruncIOp::create(builder, builder.getI32Type(), to);
 }
 
 Value ListRow::read(Value place, Value offset) {
-  Value address = lowering.byteOffset(memory.address, arith::MulIOp::create(builder, place, memory.stride));
+  Value wide = arith::ExtSIOp::create(builder, builder.getI64Type(), place);
+  Value address = lowering.byteOffset(memory.address, arith::MulIOp::create(builder, wide, memory.stride));
   if (offset)
     address = lowering.byteOffset(address, offset);
   Value entry = LLVM::LoadOp::create(builder, memory.element, address, memory.element.getIntOrFloatBitWidth() / 8);
@@ -37,7 +40,7 @@ Value ListRow::end(Value place) {
 
 Registers ListRow::loop(Value from, Value to, Registers state,
                         llvm::function_ref<void(Value place, Registers &state)> step) {
-  auto loop = scf::ForOp::create(builder, from, to, lowering.i64(1), state);
+  auto loop = scf::ForOp::create(builder, from, to, lowering.i32(1), state);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   Registers inside(loop.getRegionIterArgs());
@@ -48,7 +51,7 @@ Registers ListRow::loop(Value from, Value to, Registers state,
 
 /// The first place whose entry begins above a number, by bisection.
 Value ListRow::firstAbove(Value number) {
-  Type type = builder.getI64Type();
+  Type type = builder.getI32Type();
   auto search = scf::WhileOp::create(builder, TypeRange{type, type}, ValueRange{memory.from, memory.to});
   OpBuilder::InsertionGuard guard(builder);
   SmallVector<Type> types(2, type);
@@ -59,9 +62,9 @@ Value ListRow::firstAbove(Value number) {
   scf::ConditionOp::create(builder, more, before->getArguments());
   Block *after = builder.createBlock(&search.getAfter(), {}, types, places);
   Value low = after->getArgument(0), high = after->getArgument(1);
-  Value middle = arith::ShRUIOp::create(builder, arith::AddIOp::create(builder, low, high), lowering.i64(1));
+  Value middle = arith::ShRUIOp::create(builder, arith::AddIOp::create(builder, low, high), lowering.i32(1));
   Value above = arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, begin(middle), number);
-  Value next = arith::AddIOp::create(builder, middle, lowering.i64(1));
+  Value next = arith::AddIOp::create(builder, middle, lowering.i32(1));
   Value newLow = arith::SelectOp::create(builder, above, low, next);
   Value newHigh = arith::SelectOp::create(builder, above, middle, high);
   scf::YieldOp::create(builder, ValueRange{newLow, newHigh});
@@ -72,7 +75,7 @@ Value ListRow::firstAbove(Value number) {
 Value ListRow::holds(Value number) {
   Value to = firstAbove(number), from = memory.from;
   if (!memory.rangeStride) {
-    Value before = arith::SubIOp::create(builder, to, lowering.i64(1));
+    Value before = arith::SubIOp::create(builder, to, lowering.i32(1));
     from = arith::MaxSIOp::create(builder, before, memory.from);
   }
   Value none = arith::ConstantOp::create(builder, builder.getBoolAttr(false));

@@ -7,7 +7,7 @@
 namespace attn::tile {
 
 /// Entries of one row of a list that increases. Of one that does not, each search ends somewhere in the row: nothing
-/// outside of it is read. Places and numbers are of type i64; entries of any type of integer.
+/// outside of it is read. Places are of type i32, numbers of type i64; entries of any type of integer.
 class ListRow {
 public:
   /// `address` is that of entry 0 (ptr<1>), `stride` the distance of entries in bytes (i64). Entries `from` up to `to`
