@@ -411,13 +411,15 @@ private:
     return true;
   }
 
-  /// Buffers of all rings, each at a multiple of what swizzles repeat after, and two barriers for each.
+  /// Buffers of all rings, each at a multiple of what swizzles repeat after, and two barriers for each; lists of tiles.
   int64_t usedBytes() {
     int64_t bytes = 0;
     for (auto ring : function.getBody().front().getOps<RingOp>()) {
       RingType type = ring.getRing().getType();
       bytes += llvm::alignTo(type.getStages() * sharedBytesOf(type.getTile()), 1024) + type.getStages() * 16;
     }
+    for (auto list : function.getBody().front().getOps<CollectOp>())
+      bytes += sharedBytesOfList(list.getMost());
     return bytes;
   }
 

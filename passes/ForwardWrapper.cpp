@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
+#include "passes/ChooseSchedule.h"
 #include "passes/DataFacts.h"
 #include "passes/KernelWrapper.h"
 #include "passes/KeyShares.h"
@@ -48,12 +49,24 @@ public:
       wrapper.function->setAttr("tile.overlap", builder.getStringAttr(stringifyOverlap(*overlap)));
       wrapper.function->setAttr("tile.distribution", builder.getStringAttr("persistent"));
     }
+    if (!attention.masks.empty() && hasRoomForList())
+      wrapper.function->setAttr("tile.lists", builder.getUnitAttr());
     createFunctions();
     writeBody();
     return wrapper.function;
   }
 
 private:
+  /// Whether shared memory has room for a list of tiles beside the tiles themselves.
+  bool hasRoomForList() {
+    auto module = attention.scores->getParentOfType<ModuleOp>();
+    FailureOr<Target> target = module->hasAttr(targetAttrName) ? targetOf(module) : FailureOr<Target>();
+    if (failed(target))
+      return false;
+    int64_t bytes = costOf(shapeOf(attention), tilesOf(schedule), *target).sharedBytes;
+    return bytes + sharedBytesOfList(mostListedTiles) <= target->sharedPerProgram;
+  }
+
   ScheduleTypes scheduleTypes() {
     ScheduleTypes types;
     types.headDim = attention.query.getShape().back();

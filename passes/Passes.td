@@ -194,7 +194,8 @@ def TrimWalks : Pass<"trim-walks", "::mlir::ModuleOp"> {
 
     The loop runs over tile numbers; the column of a tile is a pure function of its number.
 
-    Where a mask asks lists (`tile.member`), one range of tiles would hold too many. The program then makes a list of the
+    Where a mask asks lists (`tile.member`), or shows several ranges of columns (the first tokens and a window, where
+    `tile.lists` says that shared memory has room), one range of tiles would hold too many. The program then makes a list of the
     tiles in the range (`tile.collect`), before anything else: each entry of a list gives the number that is asked for,
     and with it one more inequality, from which the columns follow as above; gaps between entries do so for what is not
     in a list. Threads share out entries, or, where each row has a list of its own, rows. What is visible says which

@@ -46,6 +46,7 @@ private:
 
   Value first, end;                             // tile numbers to visit
   std::optional<SmallVector<Linear>> endBounds; // the columns' end is the least of these
+  bool hasGaps = false;                         // what is visible is several intervals of columns
   Value list;                                   // of the tiles to visit; null where a range says them
   Value freeFrom, freeTo;                       // tile numbers where nothing is hidden; null if there are none
   bool allFree = true;
@@ -57,7 +58,7 @@ LogicalResult WalkTrimmer::run() {
   dropImplied();
   findVisited();
   TileCollector collector(conditions, walk, builder);
-  if (mask && collector.isNeeded())
+  if (mask && (collector.isNeeded() || (hasGaps && walk->getParentOfType<func::FuncOp>()->hasAttr("tile.lists"))))
     list = collector.collect(first, end, allFree);
   else
     findFree();
@@ -148,6 +149,7 @@ void WalkTrimmer::findVisited() {
            each.lower.front().linear == intervals.front().lower.front().linear;
   });
   bool mayBeEmpty = false, alone = intervals.size() == 1 || samePrefix;
+  hasGaps = intervals.size() > 1 && !samePrefix;
   SmallVector<Columns> parts;
   for (const Interval &interval : intervals) {
     Columns columns = emitter.emit(interval);

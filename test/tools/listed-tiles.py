@@ -119,6 +119,14 @@ def masks(length, block):
     yield ("one_block_list", [full], numbers + [f"%visible = {full.member('%j', '%h', '%i')}"],
            lambda h, q, k: full.holds(k // block, h, q // block), True)
 
+    # Without a list: several ranges of columns.
+    yield ("first_and_near", [],
+           ["%four = arith.constant 4 : index", "%near = arith.constant 20 : index", distance,
+            "%early = arith.cmpi slt, %kv, %four : index", "%close = arith.cmpi sle, %d, %near : index",
+            "%past = arith.cmpi sle, %kv, %q : index", "%either = arith.ori %early, %close : i1",
+            "%visible = arith.andi %either, %past : i1"],
+           lambda h, q, k: k <= q and (k < 4 or q - k <= 20), True)
+
     ranges = Lists("ranges", [length], length, 3, spans, ranges=True)
     yield ("spans", [ranges], ["%row = attn.row", f"%visible = {ranges.member('%kv', '%row')}"],
            lambda h, q, k: ranges.holds(k, q), False)
@@ -135,7 +143,7 @@ def spec(lists, lines, schedule):
     return f"""!x = tensor<1x?x{HEADS}x16xbf16>
 attn.kernel @listed(%q: !x, %k: !x, %v: !x{arguments}) -> (o: !x) schedule<{schedule}> {{
   %s = attn.scores %q, %k : !x, !x
-  %m = attn.mask %s by @seen({given}) : {', '.join(types.values())}
+  %m = attn.mask %s by @seen{f"({given}) : {', '.join(types.values())}" if types else ""}
   %p = attn.softmax %m
   %o = attn.output %p, %v : !x -> !x
   attn.return %o : !x
