@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the two kinds of measurement share on the GPU: clocks, the chip's own rates, our kernels on PyTorch's tensors."""
+"""What the kinds of measurement share on the GPU: clocks, the chip's own rates, our kernels on PyTorch's tensors."""
 import statistics
 import subprocess
 import tempfile
@@ -20,6 +20,9 @@ def open_backend(kind, options):
     if kind.__name__ == "prefill":
         import gpu_prefill
         return gpu_prefill.Backend(kind, ours)
+    if kind.__name__ == "sparse":
+        import gpu_sparse
+        return gpu_sparse.Backend(kind, ours)
     import gpu_decode
     return gpu_decode.Backend(kind, ours)
 
@@ -40,8 +43,9 @@ class Ours:
 
 
 def launcher(kernel, arguments):
-    """A function that launches a kernel on these tensors, on the stream that PyTorch uses when it is called."""
-    bound = kernel.bind(**{name: attn.Tensor.of_torch(tensor) for name, tensor in arguments.items()})
+    """A function that launches a kernel on these tensors and numbers, on the stream that PyTorch uses when it is called."""
+    bound = kernel.bind(**{name: value if isinstance(value, int) else attn.Tensor.of_torch(value)
+                           for name, value in arguments.items()})
     size = kernel.workspace_bytes(bound)
     workspace = torch.empty(max(size, 1), dtype=torch.uint8, device=DEVICE)
 
@@ -135,7 +139,7 @@ def compare(result, expected):
     return (result - expected).abs().max().item(), expected.abs().max().item()
 
 
-# --- Peers that both kinds use ---
+# --- Peers of several kinds ---
 
 def forced(backend, call):
     """A call of PyTorch's function that may use one backend only."""

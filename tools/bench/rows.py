@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns measured times into rows, verdicts, tables and the result file; knows no GPU: a backend does what needs one.
 
-A kind is a module (prefill, decode): settings, name_of, spec_of, work_of, shares_of, unavailable, required_peers.
+A kind is a module (prefill, decode, sparse): settings, name_of, spec_of, work_of, shares_of, unavailable, required_peers;
+it may ask more of a row that is won (reached) and print more of one (MORE_COLUMNS, more_of).
 A backend measures: chip, rates(), systems(setting) with a maker for each name, time(launch) in microseconds,
 difference(setting, launches) as (largest difference, largest magnitude) or None, facts(setting), versions().
 """
@@ -76,7 +77,7 @@ def row_of(kind, setting, medians, failures, difference, rates):
     row["ratio_to_best_peer"] = row["ratio_to"].get(row["best_peer"])
     row["ratio_to_twin"] = row["ratio_to"].get(kind.TWIN)
     row["rate_to_twin"] = rate_to_twin(kind, setting, medians)
-    row["won"] = is_won(row)
+    row["won"] = is_won(row) and (not hasattr(kind, "reached") or kind.reached(setting, row))
     return row
 
 
@@ -95,7 +96,8 @@ def is_won(row):
 
 
 def columns(kind):
-    return f"{kind.UNIT:64}" + " ".join(f"{name:>14}" for name in kind.SYSTEMS) + "  best peer   twin  won"
+    return f"{kind.UNIT:64}" + " ".join(f"{name:>14}" for name in kind.SYSTEMS) + (
+        f"  best peer   twin{getattr(kind, 'MORE_COLUMNS', '')}  won")
 
 
 def line_of(kind, row):
@@ -103,7 +105,8 @@ def line_of(kind, row):
              else f"{'-':>14}" for name in kind.SYSTEMS]
     ratio = lambda value: "-" if value is None else f"{value:.2f}"
     twin = row["rate_to_twin"] if hasattr(kind, "plain_of") else row["ratio_to_twin"]
-    return (f"{row['name']:64}" + " ".join(cells) + f" {ratio(row['ratio_to_best_peer']):>10} {ratio(twin):>6}"
+    more = kind.more_of(row) if hasattr(kind, "more_of") else ""
+    return (f"{row['name']:64}" + " ".join(cells) + f" {ratio(row['ratio_to_best_peer']):>10} {ratio(twin):>6}{more}"
             f"  {'yes' if row['won'] else 'no'}")
 
 
