@@ -17,13 +17,18 @@ static constexpr int64_t kMostDivisor = int64_t(1) << 20;
 
 static tile::MemberOp memberOf(const ListTerm &term) { return term.leaf.condition.getDefiningOp<tile::MemberOp>(); }
 
-/// What says which entries there are: the row of the list, the first entry and the end.
-static ValueRange placeOf(tile::MemberOp op) { return ValueRange(op->getOperands()).drop_front(2); }
+/// What a term depends on beside the number that is looked for: the row of the list, the first entry and the end.
+static SmallVector<Value> placeOf(const ListTerm &term) {
+  if (term.leaf.kind == MaskTree::Kind::Opaque)
+    return {term.leaf.condition};
+  return SmallVector<Value>(ValueRange(memberOf(term)->getOperands()).drop_front(2));
+}
 
-bool TileCollector::isNeeded() {
+bool TileCollector::hasTerm(MaskTree::Kind kind) {
   return llvm::any_of(conditions.conjuncts, [&](Conjunct &conjunct) {
-    return llvm::any_of(conditions.clauses(conjunct, /*negated=*/false),
-                        [](const Clause &clause) { return !clause.terms.empty(); });
+    return llvm::any_of(conditions.clauses(conjunct, /*negated=*/false), [&](const Clause &clause) {
+      return llvm::any_of(clause.terms, [&](const ListTerm &term) { return term.leaf.kind == kind; });
+    });
   });
 }
 
@@ -126,27 +131,31 @@ void TileCollector::markListed(tile::Sight sight, const Clause &clause) {
   if (clause.terms.empty() || clause.terms[0].leaf.divisor > kMostDivisor)
     return markColumns(sight, clause, conditions.emitter);
   const ListTerm &term = clause.terms[0];
+  bool ofBlocks = term.leaf.kind == MaskTree::Kind::Opaque;
   IRMapping known;
-  bool byRow = llvm::any_of(placeOf(memberOf(term)), [&](Value value) {
+  auto markAll = [&](const Clause &all, bool inParallel) {
+    ofBlocks ? markBlocks(sight, all, known) : markEntries(sight, all, known, inParallel);
+  };
+  bool byRow = llvm::any_of(placeOf(term), [&](Value value) {
     return (term.conjunct->analysis->dependence(value) & (kOnRow | kOnQuery)) != 0;
   });
   forEachHead(term, known, [&] {
     if (!byRow)
-      return markEntries(sight, clause, known, /*inParallel=*/true);
+      return markAll(clause, /*inParallel=*/true);
     std::optional<RowGroups> groups = groupsOf(term);
     if (!groups)
       return markColumns(sight, clause, conditions.emitter);
-    // Where each row has a list, threads take rows; else they take entries.
-    bool rowsInParallel = groups->divisor == 1;
+    // Where each row has a list, threads take rows; else they take entries, or blocks.
+    bool rowsInParallel = groups->divisor == 1 && !ofBlocks;
     forEachGroup(clause, *groups, known, rowsInParallel,
-                 [&](const Clause &ofGroup) { markEntries(sight, ofGroup, known, !rowsInParallel); });
+                 [&](const Clause &ofGroup) { markAll(ofGroup, !rowsInParallel); });
   });
 }
 
 /// Heads of a group that stand in the rows of a tile have lists of their own.
 void TileCollector::forEachHead(const ListTerm &term, IRMapping &known, llvm::function_ref<void()> body) {
   int64_t packed = conditions.packed();
-  bool differs = packed > 1 && llvm::any_of(placeOf(memberOf(term)), [&](Value value) {
+  bool differs = packed > 1 && llvm::any_of(placeOf(term), [&](Value value) {
                    return conditions.dependsOnHead(*term.conjunct, value);
                  });
   if (!differs)
@@ -154,7 +163,7 @@ void TileCollector::forEachHead(const ListTerm &term, IRMapping &known, llvm::fu
   Location loc = walk.getLoc();
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0),
         heads = arith::ConstantIndexOp::create(builder, loc, packed);
-  Value head = memberOf(term)->getParentOfType<func::FuncOp>().getArgument(kHead);
+  Value head = term.leaf.condition.getDefiningOp()->getParentOfType<func::FuncOp>().getArgument(kHead);
   loop(zero, heads, /*inParallel=*/false, [&](Value number) {
     Value first = arith::MulIOp::create(builder, loc, conditions.head(), heads);
     IRMapping outer = known;
@@ -166,63 +175,35 @@ void TileCollector::forEachHead(const ListTerm &term, IRMapping &known, llvm::fu
 
 //===-- rows that share a row of a list -------------------------------------------===//
 
-/// Values of the function that `value` is made of and that `isNumber` picks; false where it depends on rows otherwise.
-static bool findNumbers(const MaskAnalysis &analysis, Value value, llvm::function_ref<bool(Value)> isNumber,
-                        llvm::SetVector<Value> &found) {
+/// Values of the function that `value` depends on rows by, where these are coordinates; false where others are.
+static bool findCoordinates(const MaskAnalysis &analysis, Value value, bool hasPosition,
+                            llvm::SetVector<Value> &found) {
   if (!(analysis.dependence(value) & (kOnRow | kOnQuery)))
     return true;
-  if (isNumber(value)) {
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
     found.insert(value);
-    return true;
+    return argument.getArgNumber() == kRow || (argument.getArgNumber() == kQuery && hasPosition);
   }
-  Operation *op = value.getDefiningOp();
-  return op && llvm::all_of(op->getOperands(),
-                            [&](Value operand) { return findNumbers(analysis, operand, isNumber, found); });
+  return llvm::all_of(value.getDefiningOp()->getOperands(),
+                      [&](Value operand) { return findCoordinates(analysis, operand, hasPosition, found); });
 }
 
-/// All that a list's row depends on is one division of the row's index or position by a constant.
-bool TileCollector::groupsByDivision(const ListTerm &term, RowGroups &groups) {
-  std::optional<AffineForm> common;
-  const MaskAnalysis &analysis = *term.conjunct->analysis;
-  auto isNumber = [&](Value value) {
-    std::optional<ConstantDivision> division = ConstantDivision::match(value);
-    if (!division)
-      return false;
-    std::optional<AffineForm> form = analysis.form(division->dividend).plus(AffineForm::number(division->offset));
-    if (!form || form->row + form->query != 1 || (form->row && form->query) || !form->symbols.empty())
-      return false;
-    if (common && (!(*common == *form) || groups.divisor != division->divisor))
-      return false;
-    common = form;
-    groups.divisor = division->divisor;
-    return true;
-  };
-  if (!llvm::all_of(placeOf(memberOf(term)),
-                    [&](Value value) { return findNumbers(analysis, value, isNumber, groups.numbers); }))
-    return false;
-  std::optional<Linear> base = common ? conditions.linear(*term.conjunct, *common) : std::nullopt;
-  if (!base || groups.divisor > kMostDivisor)
-    return false;
-  groups.base = *base;
-  return true;
-}
-
-bool TileCollector::groupsByRow(const ListTerm &term, RowGroups &groups) {
-  groups = RowGroups();
-  groups.base = Linear::variable(conditions.row);
-  auto isNumber = [&](Value value) {
-    auto argument = dyn_cast<BlockArgument>(value);
-    return argument &&
-           (argument.getArgNumber() == kRow || (argument.getArgNumber() == kQuery && conditions.rowPosition));
-  };
-  return llvm::all_of(placeOf(memberOf(term)), [&](Value value) {
-    return findNumbers(*term.conjunct->analysis, value, isNumber, groups.numbers);
-  });
-}
-
+/// Rows share what they ask if it depends on a block of rows alone; else each is a group.
 std::optional<TileCollector::RowGroups> TileCollector::groupsOf(const ListTerm &term) {
+  const MaskAnalysis &analysis = *term.conjunct->analysis;
   RowGroups groups;
-  if (groupsByDivision(term, groups) || groupsByRow(term, groups))
+  if (auto blocks = analysis.blockNumbersOf(placeOf(term), kOnRow | kOnQuery);
+      blocks && blocks->divisor <= kMostDivisor)
+    if (std::optional<Linear> base = conditions.linear(*term.conjunct, blocks->base)) {
+      groups.numbers = blocks->values;
+      groups.base = *base;
+      groups.divisor = blocks->divisor;
+      return groups;
+    }
+  groups.base = Linear::variable(conditions.row);
+  if (llvm::all_of(placeOf(term), [&](Value value) {
+        return findCoordinates(analysis, value, conditions.rowPosition.has_value(), groups.numbers);
+      }))
     return groups;
   return std::nullopt;
 }
@@ -252,6 +233,44 @@ void TileCollector::forEachGroup(const Clause &clause, const RowGroups &groups, 
     ofGroup.push_back(Linear(groups.divisor - 1).plus(rest, -1));
     body(ofGroup);
     known = outer;
+  });
+}
+
+//===-- blocks -----------------------------------------------------------------===//
+
+/// A condition that depends on the column by the number of its block is decided once for each block.
+void TileCollector::markBlocks(tile::Sight sight, const Clause &clause, IRMapping &known) {
+  const ListTerm &term = clause.terms[0];
+  Location loc = walk.getLoc();
+  auto blocks = term.conjunct->analysis->blockNumbersOf(term.leaf.condition, kOnColumn);
+  std::optional<Linear> base = conditions.linear(*term.conjunct, blocks->base);
+  if (!base || blocks->divisor > kMostDivisor)
+    return markColumns(sight, clause, conditions.emitter);
+  LinearEmitter emitter = conditions.emitter;
+  Linear c = Linear::variable(conditions.column);
+  auto blockAt = [&](const Linear &column) {
+    return emitter.index(emitter.floorDivide(emitter.emit(base->plus(c, -1).plus(column)), blocks->divisor));
+  };
+  Value first = blockAt(conditions.from), last = blockAt(conditions.to.plus(-1));
+  loop(first, emitter.index(emitter.add(last, 1)), /*inParallel=*/true, [&](Value number) {
+    IRMapping outer = known;
+    for (Value value : blocks->values)
+      known.map(value, number);
+    Linear rest = base->plus(conditions.system.linear(number), -blocks->divisor);
+    Clause ofBlock = clause;
+    ofBlock.push_back(rest);
+    ofBlock.push_back(Linear(blocks->divisor - 1).plus(rest, -1));
+    Value holds = conditions.rebuild(*term.conjunct, term.leaf.condition, known);
+    known = outer;
+    if (!holds)
+      return markColumns(sight, ofBlock, conditions.emitter);
+    if (term.leaf.negated)
+      holds = arith::XOrIOp::create(builder, loc, holds,
+                                    arith::ConstantOp::create(builder, loc, builder.getBoolAttr(true)));
+    auto branch = scf::IfOp::create(builder, loc, holds, /*withElse=*/false);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(branch.thenYield());
+    markColumns(sight, ofBlock, conditions.emitter);
   });
 }
 

@@ -16,8 +16,8 @@ public:
   TileCollector(WalkConditions &conditions, tile::WalkOp walk, mlir::OpBuilder &builder)
       : conditions(conditions), walk(walk), builder(builder) {}
 
-  /// Whether some term of the mask is followed by a list only.
-  bool isNeeded();
+  /// Whether some term of the mask is of this kind: Member, or Opaque for one that blocks of columns decide.
+  bool hasTerm(MaskTree::Kind kind);
   /// The list, of the tiles number `first` up to `end`. `hidesNothing` tells whether every tile is full.
   mlir::Value collect(mlir::Value first, mlir::Value end, bool &hidesNothing);
 
@@ -33,6 +33,7 @@ private:
   void markColumns(tile::Sight sight, const Clause &clause, LinearEmitter emitter);
   void mark(tile::Sight sight, const Clause &clause);
   void markListed(tile::Sight sight, const Clause &clause);
+  void markBlocks(tile::Sight sight, const Clause &clause, mlir::IRMapping &known);
   void forEachHead(const ListTerm &term, mlir::IRMapping &known, llvm::function_ref<void()> body);
   void forEachGroup(const Clause &clause, const RowGroups &groups, mlir::IRMapping &known, bool inParallel,
                     llvm::function_ref<void(const Clause &)> body);
@@ -41,8 +42,6 @@ private:
   std::pair<mlir::Value, mlir::Value> interval(const ListTerm &term, mlir::ValueRange row, mlir::Value place,
                                                mlir::Value from, mlir::Value to);
   std::optional<RowGroups> groupsOf(const ListTerm &term);
-  bool groupsByDivision(const ListTerm &term, RowGroups &groups);
-  bool groupsByRow(const ListTerm &term, RowGroups &groups);
   void loop(mlir::Value from, mlir::Value to, bool inParallel, llvm::function_ref<void(mlir::Value)> body);
 
   WalkConditions &conditions;

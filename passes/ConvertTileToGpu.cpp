@@ -254,7 +254,7 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
           if (op->getDialect()->getNamespace() == "arith" || op->getDialect()->getNamespace() == "math")
             return lowerElementwise(*op);
         }
-        if (op->getNumResults() == 1 && op->getDialect()->getNamespace() == "arith")
+        if (op->getNumResults() == 1 && (op->getDialect()->getNamespace() == "arith" || isa<math::CtPopOp>(op)))
           return lowerScalar(*op);
         return op->emitOpError("has no lowering to threads");
       });

@@ -440,6 +440,35 @@ unsigned MaskAnalysis::dependence(const AffineForm &form) const {
   return result;
 }
 
+bool MaskAnalysis::findBlockNumbers(Value value, unsigned of, BlockNumbers &found) const {
+  if (!(dependence(value) & of))
+    return true;
+  if (std::optional<ConstantDivision> division = ConstantDivision::match(value)) {
+    std::optional<AffineForm> base = form(division->dividend).plus(AffineForm::number(division->offset));
+    AffineForm rest = base.value_or(AffineForm());
+    int64_t count = rest.row + rest.query + rest.column + rest.key;
+    // One coordinate, once.
+    bool alone =
+        base && count == 1 && rest.symbols.empty() && std::min({rest.row, rest.query, rest.column, rest.key}) >= 0;
+    bool alike = found.values.empty() || (found.base == *base && found.divisor == division->divisor);
+    if (alone && alike) {
+      found.values.insert(value);
+      found.base = *base;
+      found.divisor = division->divisor;
+      return true;
+    }
+  }
+  Operation *op = value.getDefiningOp();
+  return op && llvm::all_of(op->getOperands(), [&](Value operand) { return findBlockNumbers(operand, of, found); });
+}
+
+std::optional<MaskAnalysis::BlockNumbers> MaskAnalysis::blockNumbersOf(ValueRange values, unsigned of) const {
+  BlockNumbers found;
+  if (llvm::all_of(values, [&](Value value) { return findBlockNumbers(value, of, found); }) && !found.values.empty())
+    return found;
+  return std::nullopt;
+}
+
 AffineForm MaskAnalysis::form(Value value) const { return Reader(*this).formOf(value); }
 
 MaskAnalysis::MaskAnalysis(func::FuncOp function) : function(function) {

@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SetVector.h"
 #include <vector>
 
 namespace attn {
@@ -79,11 +80,24 @@ public:
   unsigned dependence(mlir::Value value) const;
   unsigned dependence(const AffineForm &form) const;
 
+  /// Values that are floor(base / divisor), where base is the position or the index of a row, or of a column, and a
+  /// constant: the number of a block.
+  struct BlockNumbers {
+    llvm::SetVector<mlir::Value> values;
+    AffineForm base;
+    int64_t divisor = 1;
+  };
+  /// The numbers of blocks by which alone some values depend on rows (or columns), as the set of `Dependence` says;
+  /// none if they do otherwise, or not at all.
+  std::optional<BlockNumbers> blockNumbersOf(mlir::ValueRange values, unsigned dependence) const;
+
   /// An integer or index of the function as a form; what is not affine is its own symbol, also where it depends on the
   /// column.
   AffineForm form(mlir::Value value) const;
 
 private:
+  bool findBlockNumbers(mlir::Value value, unsigned of, BlockNumbers &found) const;
+
   mlir::func::FuncOp function;
   mutable llvm::DenseMap<mlir::Value, unsigned> dependences;
   MaskTree root;

@@ -129,16 +129,26 @@ func::FuncOp TileFunctionBuilder::createScore(Location loc, std::optional<double
   return function;
 }
 
-func::FuncOp TileFunctionBuilder::createMask(func::FuncOp mask, ValueRange parameters) {
+func::FuncOp TileFunctionBuilder::createMask(func::FuncOp mask, SmallVectorImpl<Value> &parameters) {
+  auto isConstant = [](Value value) {
+    Operation *op = value.getDefiningOp();
+    return op && op->hasTrait<OpTrait::ConstantLike>();
+  };
+  SmallVector<Value> given;
+  llvm::copy_if(parameters, std::back_inserter(given), [&](Value value) { return !isConstant(value); });
   SmallVector<Type> inputs(kCoordinates, IndexType::get(module.getContext()));
-  llvm::append_range(inputs, parameters.getTypes());
+  llvm::append_range(inputs, ValueRange(given).getTypes());
   func::FuncOp function =
       create(mask.getLoc(), ("visible_" + mask.getSymName()).str(), inputs, IntegerType::get(module.getContext(), 1));
   auto builder = ImplicitLocOpBuilder::atBlockBegin(mask.getLoc(), &function.getBody().front());
   auto arguments = function.getArguments();
   SmallVector<Value> operands{arguments[kBatch], arguments[kHead], arguments[kQuery], arguments[kKey]};
-  llvm::append_range(operands, arguments.drop_front(kCoordinates));
+  unsigned next = kCoordinates;
+  for (Value parameter : parameters)
+    operands.push_back(isConstant(parameter) ? builder.clone(*parameter.getDefiningOp())->getResult(0)
+                                             : Value(arguments[next++]));
   func::ReturnOp::create(builder, inlineBody(builder, mask, operands, arguments[kRow], arguments[kColumn]));
+  parameters = given;
   return function;
 }
 

@@ -30,8 +30,9 @@ public:
   /// by.
   mlir::func::FuncOp createReweigh(mlir::Location loc, llvm::ArrayRef<ScoreStep> steps);
 
-  /// One mask, under the name of its function if that is free.
-  mlir::func::FuncOp createMask(mlir::func::FuncOp mask, mlir::ValueRange parameters);
+  /// One mask, under the name of its function if that is free. Parameters that are constants become part of it, and are
+  /// taken out of the list.
+  mlir::func::FuncOp createMask(mlir::func::FuncOp mask, llvm::SmallVectorImpl<mlir::Value> &parameters);
 
   /// The logit that takes part in a row's softmax without a key: (element, b, h, row, q, sink) -> sink[h].
   mlir::func::FuncOp createSink(mlir::Location loc, mlir::Type memory);

@@ -58,7 +58,9 @@ LogicalResult WalkTrimmer::run() {
   dropImplied();
   findVisited();
   TileCollector collector(conditions, walk, builder);
-  if (mask && (collector.isNeeded() || (hasGaps && walk->getParentOfType<func::FuncOp>()->hasAttr("tile.lists"))))
+  bool mayList = walk->getParentOfType<func::FuncOp>()->hasAttr("tile.lists");
+  using Kind = MaskTree::Kind;
+  if (mask && (collector.hasTerm(Kind::Member) || (mayList && (hasGaps || collector.hasTerm(Kind::Opaque)))))
     list = collector.collect(first, end, allFree);
   else
     findFree();

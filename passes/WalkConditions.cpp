@@ -187,7 +187,10 @@ SmallVector<Clause, 4> WalkConditions::clauses(Conjunct &conjunct, bool negated)
 
 Clause WalkConditions::listed(Conjunct &conjunct, const MaskTree &tree) {
   Clause clause;
-  if (tree.form.key + tree.form.column)
+  bool ofColumn = tree.kind == MaskTree::Kind::Member
+                      ? tree.form.key + tree.form.column != 0
+                      : conjunct.analysis->blockNumbersOf(tree.condition, kOnColumn).has_value();
+  if (ofColumn)
     clause.terms.push_back({&conjunct, tree});
   else
     conjunct.flaw = kNotAffine;
@@ -208,8 +211,7 @@ SmallVector<Clause, 4> WalkConditions::clauses(Conjunct &conjunct, const MaskTre
   case MaskTree::Kind::Member:
     return {listed(conjunct, tree)};
   case MaskTree::Kind::Opaque:
-    conjunct.flaw = kNotAffine;
-    return {Clause{}};
+    return {listed(conjunct, tree)};
   case MaskTree::Kind::Or:
     for (const MaskTree &child : tree.children)
       llvm::append_range(result, clauses(conjunct, child));

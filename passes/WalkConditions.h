@@ -11,10 +11,11 @@ namespace attn {
 
 struct Conjunct;
 
-/// A term that says more of columns than an interval can: whether a number is in a list.
+/// A term that says more of columns than an interval can: whether a number is in a list, or something else that depends
+/// on the column by the number of its block alone.
 struct ListTerm {
   Conjunct *conjunct;
-  MaskTree leaf; ///< of kind Member
+  MaskTree leaf; ///< of kind Member or Opaque
 };
 
 /// Every expression is >= 0, and every term holds. Who reads expressions only admits more.

@@ -127,6 +127,14 @@ def masks(length, block):
             "%visible = arith.andi %either, %past : i1"],
            lambda h, q, k: k <= q and (k < 4 or q - k <= 20), True)
 
+    # FlashAttention's butterfly: the numbers of two blocks differ in one bit at most.
+    yield ("butterfly", [],
+           [f"%size = arith.constant {block} : index", "%one = arith.constant 1 : index",
+            "%i = arith.floordivsi %q, %size : index", "%j = arith.floordivsi %kv, %size : index",
+            "%diff = arith.xori %i, %j : index", "%bits = math.ctpop %diff : index",
+            "%visible = arith.cmpi sle, %bits, %one : index"],
+           lambda h, q, k: bin((q // block) ^ (k // block)).count("1") <= 1, True)
+
     ranges = Lists("ranges", [length], length, 3, spans, ranges=True)
     yield ("spans", [ranges], ["%row = attn.row", f"%visible = {ranges.member('%kv', '%row')}"],
            lambda h, q, k: ranges.holds(k, q), False)
