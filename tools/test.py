@@ -214,10 +214,11 @@ def run_ptxas(options, tally):
     if not check.find_program("ptxas"):
         tally.add(skips=[(f"{len(files)} kernels by ptxas", "no ptxas here (tools/setup --with-ptxas)")])
         return
-    state = {"done": 0, "said": time.time()}
+    state = {"done": 0, "known": 0, "said": time.time()}
 
     def on_result(path, chip, result):
         state["done"] += 1
+        state["known"] += "known" in result
         if result["faults"]:
             tally.add(failures=[f"ptxas: {path} for {chip}: {'; '.join(result['faults'])}"])
             say(f"  FAIL {path} for {chip}: {'; '.join(result['faults'])}")
@@ -228,7 +229,8 @@ def run_ptxas(options, tally):
             say(f"  {state['done']} kernels")
 
     check.check_files(files, cache=options.build_dir / "ptxas-cache", jobs=options.jobs, on_result=on_result)
-    say(f"  {state['done']} assembled: {len(files)} kernels, each for one chip or two")
+    say(f"  {state['done']} assembled: {len(files)} kernels, each for one chip or two; "
+        f"{state['known']} spill as test/known-spills.txt says")
 
 
 # In this order; each needs a program of the build, whose absence is a failure.
