@@ -129,13 +129,28 @@ func::FuncOp TileFunctionBuilder::createScore(Location loc, std::optional<double
   return function;
 }
 
+/// Whether a function, or one that it calls, divides by its argument of this number.
+static bool dividesBy(const SymbolTable &symbols, func::FuncOp function, unsigned number) {
+  return llvm::any_of(function.getArgument(number).getUses(), [&](OpOperand &use) {
+    if (auto call = dyn_cast<func::CallOp>(use.getOwner())) {
+      auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+      return callee && !callee.isExternal() && dividesBy(symbols, callee, use.getOperandNumber());
+    }
+    return use.getOperandNumber() == 1 &&
+           isa<arith::FloorDivSIOp, arith::CeilDivSIOp, arith::RemSIOp, arith::ShRSIOp>(use.getOwner());
+  });
+}
+
 func::FuncOp TileFunctionBuilder::createMask(func::FuncOp mask, SmallVectorImpl<Value> &parameters) {
-  auto isConstant = [](Value value) {
-    Operation *op = value.getDefiningOp();
-    return op && op->hasTrait<OpTrait::ConstantLike>();
+  constexpr unsigned kCoordinatesOfSpec = 4;
+  auto isPart = [&](unsigned i) {
+    Operation *op = parameters[i].getDefiningOp();
+    return op && op->hasTrait<OpTrait::ConstantLike>() && dividesBy(symbols, mask, kCoordinatesOfSpec + i);
   };
   SmallVector<Value> given;
-  llvm::copy_if(parameters, std::back_inserter(given), [&](Value value) { return !isConstant(value); });
+  for (auto [i, parameter] : llvm::enumerate(parameters))
+    if (!isPart(i))
+      given.push_back(parameter);
   SmallVector<Type> inputs(kCoordinates, IndexType::get(module.getContext()));
   llvm::append_range(inputs, ValueRange(given).getTypes());
   func::FuncOp function =
@@ -144,9 +159,8 @@ func::FuncOp TileFunctionBuilder::createMask(func::FuncOp mask, SmallVectorImpl<
   auto arguments = function.getArguments();
   SmallVector<Value> operands{arguments[kBatch], arguments[kHead], arguments[kQuery], arguments[kKey]};
   unsigned next = kCoordinates;
-  for (Value parameter : parameters)
-    operands.push_back(isConstant(parameter) ? builder.clone(*parameter.getDefiningOp())->getResult(0)
-                                             : Value(arguments[next++]));
+  for (auto [i, parameter] : llvm::enumerate(parameters))
+    operands.push_back(isPart(i) ? builder.clone(*parameter.getDefiningOp())->getResult(0) : Value(arguments[next++]));
   func::ReturnOp::create(builder, inlineBody(builder, mask, operands, arguments[kRow], arguments[kColumn]));
   parameters = given;
   return function;

@@ -30,8 +30,8 @@ public:
   /// by.
   mlir::func::FuncOp createReweigh(mlir::Location loc, llvm::ArrayRef<ScoreStep> steps);
 
-  /// One mask, under the name of its function if that is free. Parameters that are constants become part of it, and are
-  /// taken out of the list.
+  /// One mask, under the name of its function if that is free. Constants that it divides by become part of it, and are
+  /// taken out of the parameters: blocks of a known size can be followed.
   mlir::func::FuncOp createMask(mlir::func::FuncOp mask, llvm::SmallVectorImpl<mlir::Value> &parameters);
 
   /// The logit that takes part in a row's softmax without a key: (element, b, h, row, q, sink) -> sink[h].
