@@ -404,6 +404,11 @@ LogicalResult checkMask(tile::WalkOp walk, tile::MaskOp mask) {
 struct TrimWalks : impl::TrimWalksBase<TrimWalks> {
   using TrimWalksBase::TrimWalksBase;
 
+  void getDependentDialects(DialectRegistry &registry) const override {
+    TrimWalksBase::getDependentDialects(registry);
+    registry.insert<tile::TileDialect, memref::MemRefDialect>(); // of lists
+  }
+
   void runOnOperation() override {
     SmallVector<tile::WalkOp> walks;
     getOperation().walk([&](tile::WalkOp walk) { walks.push_back(walk); });
