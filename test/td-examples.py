@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Examples of a .td file are programs: td-examples.py FILE.td [OPTION ...] gives each ```mlir block to attn-opt."""
+"""Examples of .td files are programs: td-examples.py FOLDER gives each ```mlir block of its files to attn-opt."""
 import re
 import subprocess
 import sys
@@ -14,14 +14,15 @@ def examples(text):
         yield text[:block.start()].count("\n") + 2, defs[-1] if defs else "the file", textwrap.dedent(block[1])
 
 
-def main(path, *options):
+def main(folder):
     refused = count = 0
-    for line, name, text in examples(Path(path).read_text()):
-        count += 1
-        result = subprocess.run(["attn-opt", *options], input=text, capture_output=True, text=True)
-        if result.returncode != 0:
-            refused += 1
-            print(f"{path}:{line}: the example of {name} is refused:\n{result.stderr}")
+    for path in sorted(Path(folder).glob("*.td")):
+        for line, name, text in examples(path.read_text()):
+            count += 1
+            result = subprocess.run(["attn-opt"], input=text, capture_output=True, text=True)
+            if result.returncode != 0:
+                refused += 1
+                print(f"{path}:{line}: the example of {name} is refused:\n{result.stderr}")
     print(f"{count} examples, {refused} refused")
     return 1 if refused or not count else 0
 

@@ -4,12 +4,11 @@ compares with reference.py to 1e-12. A case is called like its kernel; the spec 
 import math
 import os
 import random
-import re
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from reference import ROUND, Tensor, attention, difference, f32, read_npy, write_npy  # noqa: E402
+from reference import ROUND, Tensor, attention, check_kernels, difference, f32, read_npy, write_npy  # noqa: E402
 
 NAN, INF = math.nan, math.inf
 
@@ -156,16 +155,5 @@ def check(spec, folder, kernel, case):
     return faults
 
 
-def main():
-    spec, folder = sys.argv[1:]
-    with open(spec) as file:
-        kernels = re.findall(r"attn\.kernel @(\w+)", file.read())
-    faults = []
-    for kernel in kernels:
-        faults += check(spec, f"{folder}/{kernel}", kernel, CASES[kernel])
-    print("\n".join(faults) or f"{len(kernels)} kernels agree")
-    sys.exit(1 if faults or not kernels else 0)
-
-
 if __name__ == "__main__":
-    main()
+    check_kernels(lambda spec, folder, kernel: check(spec, folder, kernel, CASES[kernel]))

@@ -1,5 +1,6 @@
 // S33: whether a number is among the entries of a row of a list, or in one of its ranges: by counts, by row ends, whole.
-// RUN: %python %S/lists.py %s %t
+// RUN: %python %S/lists.py %s %t | FileCheck %s
+// CHECK: 8 kernels agree
 
 !x     = tensor<?x?x2x8xf32>
 !l     = tensor<?x?x2xf32>

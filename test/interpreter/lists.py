@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """usage: lists.py SPEC.mlir FOLDER: masks that ask lists, against sets that plain Python makes of the lists' used parts.
 What is unused holds numbers that would show keys if it were read."""
-import os
-import re
 import sys
 
 sys.dont_write_bytecode = True
 from clauses import Case, causal, check  # noqa: E402
-from reference import Tensor  # noqa: E402
+from reference import Tensor, check_kernels  # noqa: E402
 
 GARBAGE = 2147480000
 
@@ -121,17 +119,9 @@ CASES = {"block_sparse": [block_sparse()], "block_csr": [block_csr(), outside_cs
          "sampled_rows": [sampled_rows(), no_rows()]}
 
 
-def main():
-    spec, folder = sys.argv[1:]
-    with open(spec) as file:
-        kernels = re.findall(r"attn\.kernel @(\w+)", file.read())
-    faults = []
-    for kernel in kernels:
-        for n, case in enumerate(CASES[kernel]):
-            faults += check(spec, os.path.join(folder, f"{kernel}{n}"), kernel, case)
-    print("\n".join(faults) or f"{len(kernels)} kernels agree")
-    sys.exit(1 if faults or not kernels else 0)
+def check_cases(spec, folder, kernel):
+    return [fault for n, case in enumerate(CASES[kernel]) for fault in check(spec, f"{folder}{n}", kernel, case)]
 
 
 if __name__ == "__main__":
-    main()
+    check_kernels(check_cases)

@@ -5,7 +5,9 @@ It shares nothing with the interpreter: lists of Python floats, sums by math.fsu
 """
 import ast
 import math
+import re
 import struct
+import sys
 from itertools import product
 
 FORMATS = {"f16": ("<f2", "e"), "f32": ("<f4", "f"), "f64": ("<f8", "d"), "i8": ("|i1", "b"), "i32": ("<i4", "i"),
@@ -165,3 +167,16 @@ def difference(got, wanted, tolerance):
         if not same and not abs(x - y) <= tolerance * max(1, abs(y)):
             return f"element {n} of {len(got.values)} is {x!r}, expected {y!r}"
     return None
+
+
+def check_kernels(check):
+    """The program of a test: `check(spec, folder, kernel)` gives the faults of each kernel of a spec, and a folder of its
+    own beneath the test's. Exits with 1 where there are faults, or no kernels."""
+    spec, folder = sys.argv[1:]
+    with open(spec) as file:
+        kernels = re.findall(r"attn\.kernel @(\w+)", file.read())
+    faults = []
+    for kernel in kernels:
+        faults += check(spec, f"{folder}/{kernel}", kernel)
+    print("\n".join(faults) or f"{len(kernels)} kernels agree")
+    sys.exit(1 if faults or not kernels else 0)

@@ -5,14 +5,13 @@ the interpreter has to find them in memory, where everything else is NaN and tab
 import math
 import os
 import random
-import re
 import subprocess
 import sys
 from itertools import product
 from typing import NamedTuple
 
 sys.dont_write_bytecode = True
-from reference import ROUND, Tensor, difference, dot, exact_row, f32, read_npy, write_npy  # noqa: E402
+from reference import ROUND, Tensor, check_kernels, difference, dot, exact_row, f32, read_npy, write_npy  # noqa: E402
 
 NAN = math.nan
 GARBAGE = 2147480000
@@ -324,16 +323,5 @@ def check(spec, folder, kernel):
     return [f"@{kernel}: {name}: {fault}" for name, fault in faults if fault]
 
 
-def main():
-    spec, folder = sys.argv[1:]
-    with open(spec) as file:
-        kernels = re.findall(r"attn\.kernel @(\w+)", file.read())
-    faults = []
-    for kernel in kernels:
-        faults += check(spec, f"{folder}/{kernel}", kernel)
-    print("\n".join(faults) or f"{len(kernels)} kernels agree")
-    sys.exit(1 if faults or not kernels else 0)
-
-
 if __name__ == "__main__":
-    main()
+    check_kernels(check)
