@@ -18,8 +18,17 @@ namespace attn {
 
 namespace {
 
-/// Whether an operation and all in it leave alone what steps write. Those write no integers, and nobody else sees
-/// shared memory.
+/// Whether a step may write memory: all but integers that the kernel is given and does not update.
+bool mayBeWritten(Value memory) {
+  auto argument = dyn_cast<BlockArgument>(memory);
+  if (!argument || !cast<MemRefType>(memory.getType()).getElementType().isInteger())
+    return true;
+  auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+  unsigned number = argument.getArgNumber();
+  return !function || function.getArgAttr(number, "attn.result") || function.getArgAttr(number, "attn.written");
+}
+
+/// Whether an operation and all in it leave alone what steps write. Nobody else sees shared memory.
 bool needsNoStep(Operation *op) {
   WalkResult found = op->walk([](Operation *inner) {
     if (inner->hasTrait<OpTrait::HasRecursiveMemoryEffects>() || isMemoryEffectFree(inner) || isa<RingOp>(inner))
@@ -31,8 +40,7 @@ bool needsNoStep(Operation *op) {
       memory = locate.getStarts();
     else if (auto held = dyn_cast<HeldOp>(inner))
       memory = held.getRuns();
-    bool reads = memory && cast<MemRefType>(memory.getType()).getElementType().isInteger();
-    return reads ? WalkResult::advance() : WalkResult::interrupt();
+    return memory && !mayBeWritten(memory) ? WalkResult::advance() : WalkResult::interrupt();
   });
   return !found.wasInterrupted();
 }

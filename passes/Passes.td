@@ -505,8 +505,8 @@ def OverlapSteps : Pass<"overlap-steps", "::mlir::ModuleOp"> {
     shorten the time that they have for what they do before they wait. They wait asleep.
 
     Each step but the first says `tile.await_previous` before the first operation that touches memory, except loads of
-    integers: lists and lengths are inputs, which no step writes, and what ran before the kernel has ended, because the
-    first step begins in the usual order. The wait is for the end of all programs of the step before, so that nothing is
+    integers that are arguments and nobody's result: no step writes such lists and lengths, and what ran before the
+    kernel has ended, because the first step begins in the usual order. The wait is for the end of all programs of the step before, so that nothing is
     overwritten that one of them still reads. It stands in no branch: a program that ended without it would let the next
     step believe that all before is done.
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <numeric>
 
 namespace attn::cases {
@@ -170,6 +171,66 @@ std::string withOneParent(Runner &runner, const std::string &schedule) {
   return fault;
 }
 
+/// Takes the newest entries of each sequence out of the pages, at most two, and gives them as an argument of their own.
+/// Pages become what the kernel updates.
+Arguments withNewEntries(const Arguments &whole) {
+  constexpr int64_t page = 16, most = 2;
+  Arguments given = whole;
+  const PlacedTensor &table = named(given.inputs, "pages"), &used = named(given.inputs, "used");
+  int64_t batch = used.shape[0];
+  PlacedTensor added("added", DType::I32, {batch}, {1});
+  for (int64_t b = 0; b != batch; ++b)
+    added.set(b, std::min<double>(used.get(b), most));
+  std::vector<PlacedTensor> fresh{added};
+  for (const char *which : {"k", "v"}) {
+    PlacedTensor &pool = named(given.inputs, which);
+    int64_t heads = pool.shape[2], dim = pool.shape[3];
+    PlacedTensor entries(std::string(which) + "_new", pool.type, {batch, most, heads, dim},
+                         {most * heads * dim, heads * dim, dim, 1});
+    forEachIndex(entries.shape, [&](const std::vector<int64_t> &at) {
+      int64_t b = at[0], entry = static_cast<int64_t>(used.get(b) - added.get(b)) + at[1];
+      if (at[1] >= static_cast<int64_t>(added.get(b)))
+        return;
+      auto row = static_cast<int64_t>(table.get(table.place({b, entry / page})));
+      int64_t from = pool.place({row, entry % page, at[2], at[3]});
+      entries.set(entries.place(at), pool.get(from));
+      pool.set(from, std::numeric_limits<double>::quiet_NaN());
+    });
+    fresh.push_back(std::move(entries));
+    pool.updated = true;
+    given.outputs.push_back(pool);
+  }
+  std::erase_if(given.inputs, [](const PlacedTensor &tensor) { return tensor.name == "k" || tensor.name == "v"; });
+  given.inputs.insert(given.inputs.end(), fresh.begin(), fresh.end());
+  return given;
+}
+
+/// Entries appended to a cache and then attended to, and the same attention over the cache that has them already: the
+/// same bits, in the cache as well.
+std::string appendedFirst(Runner &runner, const std::string &schedule) {
+  Case c = placed("pages16", schedule, "2x70", 6);
+  Arguments longer = makeArguments(c), given = withNewEntries(longer);
+  std::string spec = specText(c);
+  std::string of = "  %kv = attn.pages %k, %v[%pages, %used] : !k, !v [!table_of, !each]\n";
+  std::string appending = replaced(spec, of,
+                                   of + "  %new = attn.dense %k_new, %v_new[%added] : !k_new, !v_new [!each]\n"
+                                        "  attn.append %new to %kv : !attn.seq\n");
+  appending = replaced(appending, "%used: !each", "%used: !each, %k_new: !k_new, %v_new: !v_new, %added: !each");
+  for (const char *which : {"k", "v"}) {
+    const PlacedTensor &pool = named(longer.inputs, which);
+    appending = fmt::format("!{}_new = tensor<?x?x{}x{}x{}, #attn.dims<batch, new, kv_heads, head_dim>>\n", which,
+                            pool.shape[2], pool.shape[3], c.value(ElementType)) +
+                appending;
+  }
+  std::vector<PlacedTensor> wanted = runner.results(spec, longer), results = runner.results(appending, given);
+  for (const char *which : {"k", "v"})
+    wanted.push_back(named(longer.inputs, which));
+  for (size_t i = 0; i != wanted.size(); ++i)
+    if (wanted[i].memory != results[i].memory)
+      return fmt::format("'{}' has other bits than over a cache that has the new entries", wanted[i].name);
+  return runner.faultOf({results.begin(), results.begin() + 2}, spec, longer);
+}
+
 } // namespace
 
 const std::vector<Relation> &relations() {
@@ -190,6 +251,7 @@ const std::vector<Relation> &relations() {
       add("two_places", schedule, inTwoPlaces);
       add("prefix", schedule, withPrefix);
       add("one_parent", schedule, withOneParent);
+      add("appended_first", schedule, appendedFirst);
     }
     return made;
   }();

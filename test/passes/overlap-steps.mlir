@@ -102,9 +102,32 @@ module attributes {attn.target = {chip = "CHIP"}} {
     return
   }
 
+  // A kernel of its own.
   // CHECK-LABEL: func.func @after(
-  // CHECK-NEXT: return
+  // CHECK-NEXT: tile.begin_next
   func.func @after() attributes {tile.warps = 1 : i64} {
+    return
+  }
+
+  // Loads of integers that a step writes wait as well: results, and what is updated in place.
+  // CHECK-LABEL: func.func @result(
+  // CHECK: tile.program
+  // CHECK-NEXT: tile.await_previous
+  // CHECK-NEXT: memref.load
+  func.func @result(%n: !list {attn.result}) attributes {attn.step = 1 : i64, tile.warps = 1 : i64} {
+    %c1 = arith.constant 1 : index
+    %p = tile.program %c1
+    %length = memref.load %n[%p] : !list
+    return
+  }
+  // CHECK-LABEL: func.func @updated(
+  // CHECK-NOT: tile.begin_next
+  // CHECK: tile.await_previous
+  // CHECK-NEXT: memref.load
+  func.func @updated(%n: !list {attn.written}) attributes {attn.step = 2 : i64, tile.warps = 1 : i64} {
+    %c1 = arith.constant 1 : index
+    %p = tile.program %c1
+    %length = memref.load %n[%p] : !list
     return
   }
 }
