@@ -39,6 +39,13 @@ static void gather(Cta &cta, const BulkOperation &operation, std::vector<uint8_t
   Warp &warp = cta.warps[operation.warp];
   GlobalMemory &memory = warp.context().memory;
   Actor actor{&warp.clocks, operation.pc, operation.lane, ++cta.serial, operation.early};
+  // Of several receivers each waits for its own mbarrier: then the read stays the warp's.
+  const BulkOperation::Receiver &receiver = operation.receivers.front();
+  if (operation.receivers.size() == 1 && receiver.cta == &cta)
+    if (Mbarrier *barrier = cta.mbarriers.find(receiver.mbarrier)) {
+      actor.engine = cta.mbarriers.engine(*barrier);
+      actor.engineEpoch = cta.shared.nextLanding(actor.engine);
+    }
   data.resize(operation.bytes);
   invalid.clear();
   auto read = [&](uint32_t offset, uint64_t address, uint32_t bytes) {

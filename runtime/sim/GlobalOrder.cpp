@@ -25,7 +25,7 @@ static bool includes(const SharedGridClock &clock, const GlobalPage::Touch &touc
   if (!clock)
     return false;
   auto entry = clock->find(touch.cta);
-  return entry != clock->end() && entry->second[touch.warp()] >= touch.epoch;
+  return entry != clock->end() && entry->second[touch.actor()] >= touch.epoch;
 }
 
 std::string GlobalOrder::ctaName(uint32_t cta) const {
@@ -33,28 +33,31 @@ std::string GlobalOrder::ctaName(uint32_t cta) const {
 }
 
 GlobalOrder::Touch GlobalOrder::record(const Actor &actor, uint32_t mask, Strength strength) {
-  return {actor.clocks->cta, actor.clocks->now(),
-          actor.pc | actor.clocks->warp << kPcBits | uint32_t(strength.strongInCta()) << 24 |
-              uint32_t(strength.strong()) << 25 | mask << 26};
+  return {actor.clocks->cta, actor.when(),
+          actor.pc | (actor.who() & 31) << kPcBits | uint32_t(strength.strongInCta()) << 24 |
+              uint32_t(strength.strong()) << 25 | mask << 26 | actor.who() >> 5 << 30};
 }
 
 void GlobalOrder::fail(const Actor &actor, const Touch &other, const Place &place, bool otherWrote, bool writes) const {
   bool flagRead = otherWrote && !writes && includes(actor.clocks->gridUnfenced, other);
-  auto party = [&](uint32_t cta, uint32_t warp) {
-    return other.cta == actor.clocks->cta ? fmt::format("warp {} of {}", warp, ctaName(cta)) : ctaName(cta);
+  auto named = [&](uint32_t cta, unsigned who) {
+    return who < kWarpActors ? fmt::format("warp {} of {}", who, ctaName(cta)) : "a copy of " + ctaName(cta);
+  };
+  auto party = [&](uint32_t cta, unsigned who) {
+    return other.cta == actor.clocks->cta ? named(cta, who) : ctaName(cta);
   };
   std::string text = fmt::format("word {} is {} by {} and was {} by {} without order between them",
                                  place.memory.describe(place.address), writes ? "written" : "read",
-                                 party(actor.clocks->cta, actor.clocks->warp), otherWrote ? "written" : "read",
-                                 party(other.cta, other.warp()));
+                                 party(actor.clocks->cta, actor.who()), otherWrote ? "written" : "read",
+                                 party(other.cta, other.actor()));
   if (flagRead)
     text = fmt::format("word {} was written by {}, whose flag {} has read, but without acquire or a fence after that",
                        place.memory.describe(place.address), ctaName(other.cta), ctaName(actor.clocks->cta));
-  throw Fault{flagRead ? "acquire-missing" : "race-global",
-              std::move(text),
-              {{other.pc(), fmt::format("warp {} of {} {} it here", other.warp(), ctaName(other.cta),
-                                        otherWrote ? "writes" : "reads")}},
-              int(actor.lane)};
+  throw Fault{
+      flagRead ? "acquire-missing" : "race-global",
+      std::move(text),
+      {{other.pc(), fmt::format("{} {} it here", named(other.cta, other.actor()), otherWrote ? "writes" : "reads")}},
+      int(actor.lane)};
 }
 
 void GlobalOrder::check(const Actor &actor, const Touch &other, uint32_t mask, Strength strength, const Place &place,
@@ -67,7 +70,7 @@ void GlobalOrder::check(const Actor &actor, const Touch &other, uint32_t mask, S
   if (other.cta == clocks.cta && strength.strongInCta() && other.strongInCta())
     return;
   bool ordered =
-      (other.cta / clocks.cluster == clocks.cta / clocks.cluster && other.epoch <= clocks.seen.at[other.warp()]) ||
+      (other.cta / clocks.cluster == clocks.cta / clocks.cluster && other.epoch <= clocks.seen.at[other.actor()]) ||
       (other.cta != clocks.cta && includes(clocks.gridSeen, other));
   if (!ordered && checks.raceGlobal)
     fail(actor, other, place, otherWrote, writes);
@@ -77,7 +80,7 @@ void GlobalOrder::check(const Actor &actor, const Touch &other, uint32_t mask, S
 /// was recorded before happens before it.
 static void remember(GlobalPage::Touch &record, std::vector<GlobalPage::Touch> *side, const GlobalPage::Touch &touch) {
   bool many = record.many();
-  bool same = record.epoch == 0 || (record.cta == touch.cta && record.warp() == touch.warp());
+  bool same = record.epoch == 0 || (record.cta == touch.cta && record.actor() == touch.actor());
   GlobalPage::Touch old = record;
   record = touch;
   if (same)
@@ -95,12 +98,12 @@ void GlobalOrder::read(const Actor &actor, Word &word, uint32_t mask, Strength s
       check(actor, other, mask, strength, place, true, false);
   Touch mine = record(actor, mask, strength);
   Touch &last = word.reader;
-  if (last.epoch == 0 || (last.cta == mine.cta && last.warp() == mine.warp())) {
+  if (last.epoch == 0 || (last.cta == mine.cta && last.actor() == mine.actor())) {
     remember(last, nullptr, mine);
     return;
   }
   std::vector<Touch> &side = more[&word].readers;
-  std::erase_if(side, [&](const Touch &t) { return t.cta == mine.cta && t.warp() == mine.warp(); });
+  std::erase_if(side, [&](const Touch &t) { return t.cta == mine.cta && t.actor() == mine.actor(); });
   remember(last, &side, mine);
 }
 
@@ -127,7 +130,7 @@ void GlobalOrder::write(const Actor &actor, Word &word, uint32_t mask, Strength 
   Touch mine = record(actor, mask, strength);
   if (!(word.writer.mask() & ~mask) && !word.writer.many())
     word.writer = mine;
-  else if (word.writer.cta == mine.cta && word.writer.warp() == mine.warp())
+  else if (word.writer.cta == mine.cta && word.writer.actor() == mine.actor())
     remember(word.writer, nullptr, mine);
   else
     remember(word.writer, &more[&word].writers, mine);

@@ -154,6 +154,8 @@ public:
   /// The bytes (already put at bytesAt) are there. Poison is set afterwards, by setPoison. Returns the epoch of the
   /// engine for which to wait.
   Epoch landAsync(unsigned engine, uint32_t pc, SharedRange range, Proxy proxy = Proxy::Async);
+  /// The epoch that the next landAsync of the engine returns.
+  Epoch nextLanding(unsigned engine) const { return order.nextOf(engine); }
   void setPoison(uint32_t address, uint32_t bytes, ByteMask poison) { setStates(address, bytes, poison); }
 
   /// The 8 bytes of an mbarrier: made by init (a write), touched by every operation, given back by inval (a write).

@@ -105,6 +105,12 @@ struct Actor {
   uint32_t serial; ///< differs between instructions executed in one CTA; never 0
   /// A copy that was issued before anything had waited for the launch before, whatever its warp has done since.
   bool early = false;
+  /// A copy that an mbarrier ends: what it reads counts as read by this engine, at this epoch. Who has waited for the
+  /// mbarrier comes behind the read, and the warp that issued the copy does not before it has waited as well.
+  unsigned engine = 0;
+  Epoch engineEpoch = 0;
+  unsigned who() const { return engine ? engine : clocks->warp; }
+  Epoch when() const { return engine ? engineEpoch : clocks->now(); }
   bool afterLaunchBefore() const { return !early && clocks->afterLaunchBefore(); }
 };
 
@@ -183,6 +189,8 @@ public:
   void endAsyncRead(AsyncRead read, const WarpClocks &warp);
   /// The copying engine has written bytes: whoever has waited for the returned epoch of `engine` may touch them.
   Epoch recordEngine(unsigned engine, uint32_t pc, SharedRange range, Proxy proxy);
+  /// The epoch of what the engine writes next.
+  Epoch nextOf(unsigned engine) const { return engines[engine - kFirstEngine] + 1; }
   /// Whether the last write of a word is ordered before asynchronous accesses of the actor.
   bool proxied(const Actor &actor, uint32_t word) const {
     const Writer &writer = writers[word];
@@ -267,10 +275,11 @@ struct GlobalPage {
   struct Touch {
     uint32_t cta = 0;
     Epoch epoch = 0; ///< 0: nobody
-    /// pc : 19, warp : 5, strong in its CTA : 1, strong : 1, byte mask : 4, and in bit 31 "more in the side table"
+    /// pc : 19, actor : 5, strong in its CTA : 1, strong : 1, byte mask : 4, upper bit of the actor, and in bit 31
+    /// "more in the side table"
     uint32_t info = 0;
     uint32_t pc() const { return info & (kMaxInstructions - 1); }
-    unsigned warp() const { return info >> kPcBits & 31; }
+    unsigned actor() const { return (info >> kPcBits & 31) | (info >> 30 & 1) << 5; }
     bool strongInCta() const { return info >> 24 & 1; }
     bool strong() const { return info >> 25 & 1; }
     uint32_t mask() const { return info >> 26 & 15; }

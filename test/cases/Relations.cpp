@@ -231,6 +231,30 @@ std::string appendedFirst(Runner &runner, const std::string &schedule) {
   return runner.faultOf({results.begin(), results.begin() + 2}, spec, longer);
 }
 
+/// The output in place of the query: every program reads its rows before it writes them, whatever runs beside it.
+std::string inPlace(Runner &runner, const std::string &schedule) {
+  std::string fault;
+  for (std::string_view length : {"1x70", "5x70", "70x70", "150x33"}) {
+    Case c = placed("dense", schedule, length, 2);
+    Arguments apart = makeArguments(c), given = apart;
+    std::string spec = specText(c);
+    PlacedTensor query = named(given.inputs, "q");
+    query.updated = true;
+    named(given.outputs, "o") = query;
+    given.outputs.front().name = "q";
+    std::erase_if(given.inputs, [](const PlacedTensor &tensor) { return tensor.name == "q"; });
+    std::vector<PlacedTensor> wanted = runner.results(spec, apart);
+    for (const char *order : {"", "sim:seed=1", "sim:resident=1"}) {
+      if (*order && runner.chosen().device != "sim")
+        continue;
+      std::vector<PlacedTensor> results = runner.results(replaced(spec, "-> (o: !o", "-> (q: !q"), given, order);
+      if (fault.empty() && results[0].memory != wanted[0].memory)
+        fault = fmt::format("{}: the output has other bits in place of the query {}", length, order);
+    }
+  }
+  return fault;
+}
+
 } // namespace
 
 const std::vector<Relation> &relations() {
@@ -252,6 +276,7 @@ const std::vector<Relation> &relations() {
       add("prefix", schedule, withPrefix);
       add("one_parent", schedule, withOneParent);
       add("appended_first", schedule, appendedFirst);
+      add("in_place", schedule, inPlace);
     }
     return made;
   }();
