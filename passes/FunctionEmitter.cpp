@@ -310,24 +310,8 @@ FailureOr<ListRow> FunctionEmitter::listRow(MemberOp op, ElementPlace at) {
   auto from = value(op.getFrom(), at), to = value(op.getTo(), at);
   if (failed(address) || failed(from) || failed(to))
     return failure();
-  ListRow::Memory memory;
-  memory.element = cast<MemRefType>(list.getType()).getElementType();
-  auto strideOf = [&](unsigned dimension) {
-    return byUniform([&]() -> Value {
-      Value bytes = lowering.i64(memory.element.getIntOrFloatBitWidth() / 8);
-      return arith::MulIOp::create(builder, lowering.strideParameter(list, dimension), bytes);
-    });
-  };
-  unsigned entries = op.getRow().size();
   Type i64 = builder.getI64Type();
-  memory.address = *address;
-  memory.stride = strideOf(entries);
-  memory.from = resize(*from, i64);
-  memory.to = resize(*to, i64);
-  memory.size = arith::ExtSIOp::create(builder, i64, lowering.sizeParameter(list, entries));
-  if (op.hasRanges())
-    memory.rangeStride = strideOf(entries + 1);
-  return ListRow(lowering, memory);
+  return ListRow(lowering, list, op.getRow().size(), *address, resize(*from, i64), resize(*to, i64));
 }
 
 FailureOr<Value> FunctionEmitter::emitMember(MemberOp op, ElementPlace at) {

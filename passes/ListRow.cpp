@@ -12,20 +12,40 @@ static Value clamp(ImplicitLocOpBuilder &builder, Value value, Value low, Value 
   return arith::MinSIOp::create(builder, arith::MaxSIOp::create(builder, value, low), high);
 }
 
-ListRow::ListRow(TileLowering &lowering, const Memory &given)
-    : lowering(lowering), builder(lowering.builder), memory(given) {
-  Value from = clamp(builder, memory.from, lowering.i64(0), memory.size);
-  Value to = clamp(builder, memory.to, from, memory.size);
-  memory.from = arith::TruncIOp::create(builder, builder.getI32Type(), from);
-  memory.to = arith::TruncIOp::create(builder, builder.getI32Type(), to);
+Value bitsBetween(ImplicitLocOpBuilder &builder, Value from, Value to) {
+  auto number = [&](int64_t value) { return arith::ConstantIntOp::create(builder, builder.getI64Type(), value); };
+  auto below = [&](Value bit) -> Value {
+    Value power = arith::ShLIOp::create(builder, number(1), clamp(builder, bit, number(0), number(32)));
+    return arith::SubIOp::create(builder, power, number(1));
+  };
+  Value set = arith::AndIOp::create(builder, below(to), arith::XOrIOp::create(builder, below(from), number(-1)));
+  return arith::TruncIOp::create(builder, builder.getI32Type(), set);
+}
+
+ListRow::ListRow(TileLowering &lowering, Value list, unsigned entries, Value address, Value first, Value end)
+    : lowering(lowering), builder(lowering.builder), address(address) {
+  auto type = cast<MemRefType>(list.getType());
+  element = type.getElementType();
+  auto strideOf = [&](unsigned dimension) {
+    Value bytes = lowering.i64(element.getIntOrFloatBitWidth() / 8);
+    return arith::MulIOp::create(builder, lowering.strideParameter(list, dimension), bytes);
+  };
+  stride = strideOf(entries);
+  if (entries + 1 < type.getRank())
+    rangeStride = strideOf(entries + 1);
+  Value size = arith::ExtSIOp::create(builder, builder.getI64Type(), lowering.sizeParameter(list, entries));
+  first = clamp(builder, first, lowering.i64(0), size);
+  end = clamp(builder, end, first, size);
+  from = arith::TruncIOp::create(builder, builder.getI32Type(), first);
+  to = arith::TruncIOp::create(builder, builder.getI32Type(), end);
 }
 
 Value ListRow::read(Value place, Value offset) {
   Value wide = arith::ExtSIOp::create(builder, builder.getI64Type(), place);
-  Value address = lowering.byteOffset(memory.address, arith::MulIOp::create(builder, wide, memory.stride));
+  Value at = lowering.byteOffset(address, arith::MulIOp::create(builder, wide, stride));
   if (offset)
-    address = lowering.byteOffset(address, offset);
-  Value entry = LLVM::LoadOp::create(builder, memory.element, address, memory.element.getIntOrFloatBitWidth() / 8);
+    at = lowering.byteOffset(at, offset);
+  Value entry = LLVM::LoadOp::create(builder, element, at, element.getIntOrFloatBitWidth() / 8);
   if (entry.getType() == builder.getI64Type())
     // Positions are far smaller; products with them must not overflow.
     return clamp(builder, entry, lowering.i64(INT32_MIN), lowering.i64(INT32_MAX));
@@ -33,8 +53,8 @@ Value ListRow::read(Value place, Value offset) {
 }
 
 Value ListRow::end(Value place) {
-  if (memory.rangeStride)
-    return read(place, memory.rangeStride);
+  if (rangeStride)
+    return read(place, rangeStride);
   return arith::AddIOp::create(builder, begin(place), lowering.i64(1));
 }
 
@@ -52,7 +72,7 @@ Registers ListRow::loop(Value from, Value to, Registers state,
 /// The first place whose entry begins above a number, by bisection.
 Value ListRow::firstAbove(Value number) {
   Type type = builder.getI32Type();
-  auto search = scf::WhileOp::create(builder, TypeRange{type, type}, ValueRange{memory.from, memory.to});
+  auto search = scf::WhileOp::create(builder, TypeRange{type, type}, ValueRange{from, to});
   OpBuilder::InsertionGuard guard(builder);
   SmallVector<Type> types(2, type);
   SmallVector<Location> places(2, builder.getLoc());
@@ -73,13 +93,13 @@ Value ListRow::firstAbove(Value number) {
 
 /// Ranges may overlap: a later one may end before an earlier one does, so all that begin before are asked.
 Value ListRow::holds(Value number) {
-  Value to = firstAbove(number), from = memory.from;
-  if (!memory.rangeStride) {
-    Value before = arith::SubIOp::create(builder, to, lowering.i32(1));
-    from = arith::MaxSIOp::create(builder, before, memory.from);
+  Value last = firstAbove(number), first = from;
+  if (!rangeStride) {
+    Value before = arith::SubIOp::create(builder, last, lowering.i32(1));
+    first = arith::MaxSIOp::create(builder, before, from);
   }
   Value none = arith::ConstantOp::create(builder, builder.getBoolAttr(false));
-  return loop(from, to, {none}, [&](Value place, Registers &state) {
+  return loop(first, last, {none}, [&](Value place, Registers &state) {
     Value inside = arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, end(place), number);
     state[0] = arith::OrIOp::create(builder, state[0], inside);
   })[0];
@@ -98,21 +118,6 @@ ListRow::Interval ListRow::columnsOf(Value place, Value first, bool descending, 
   return {arith::SubIOp::create(builder, behind, to), arith::SubIOp::create(builder, behind, from)};
 }
 
-void ListRow::addColumns(Registers &words, Interval columns) {
-  Value one = lowering.i64(1);
-  auto below = [&](Value column, int64_t word) -> Value {
-    Value number = arith::SubIOp::create(builder, column, lowering.i64(word * 32));
-    number = clamp(builder, number, lowering.i64(0), lowering.i64(32));
-    return arith::SubIOp::create(builder, arith::ShLIOp::create(builder, one, number), one);
-  };
-  for (auto [i, word] : llvm::enumerate(words)) {
-    Value before = below(columns.first, i), upTo = below(columns.second, i);
-    // Of an empty interval the first may lie behind the second.
-    Value set = arith::AndIOp::create(builder, upTo, arith::XOrIOp::create(builder, before, lowering.i64(-1)));
-    word = arith::OrIOp::create(builder, word, arith::TruncIOp::create(builder, builder.getI32Type(), set));
-  }
-}
-
 Registers ListRow::bits(Value first, bool descending, int64_t divisor, int64_t columns) {
   Value span = lowering.i64(columns - 1);
   auto numberAt = [&](Value x) -> Value {
@@ -122,12 +127,19 @@ Registers ListRow::bits(Value first, bool descending, int64_t divisor, int64_t c
   };
   Value least = numberAt(descending ? arith::SubIOp::create(builder, first, span).getResult() : first);
   Value greatest = numberAt(descending ? first : arith::AddIOp::create(builder, first, span).getResult());
-  Value to = firstAbove(greatest), from = memory.from;
-  if (!memory.rangeStride)
-    from = firstAbove(arith::SubIOp::create(builder, least, lowering.i64(1)));
+  Value lastPlace = firstAbove(greatest), firstPlace = from;
+  if (!rangeStride)
+    firstPlace = firstAbove(arith::SubIOp::create(builder, least, lowering.i64(1)));
   Registers words(llvm::divideCeil(columns, 32), lowering.i32(0));
-  return loop(from, to, words,
-              [&](Value place, Registers &state) { addColumns(state, columnsOf(place, first, descending, divisor)); });
+  return loop(firstPlace, lastPlace, words, [&](Value place, Registers &state) {
+    auto [begin, end] = columnsOf(place, first, descending, divisor);
+    for (auto [i, word] : llvm::enumerate(state)) {
+      Value offset = lowering.i64(i * 32);
+      Value set = bitsBetween(builder, arith::SubIOp::create(builder, begin, offset),
+                              arith::SubIOp::create(builder, end, offset));
+      word = arith::OrIOp::create(builder, word, set);
+    }
+  });
 }
 
 } // namespace attn::tile

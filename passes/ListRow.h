@@ -6,18 +6,19 @@
 
 namespace attn::tile {
 
+/// Bits `from` up to `to` of a word, none where `to` is not behind `from`: i32. Both are counted from the first bit of
+/// the word (i64) and may lie outside of it.
+mlir::Value bitsBetween(mlir::ImplicitLocOpBuilder &builder, mlir::Value from, mlir::Value to);
+
 /// Entries of one row of a list that increases. Of one that does not, each search ends somewhere in the row: nothing
 /// outside of it is read. Places are of type i32, numbers of type i64; entries of any type of integer.
 class ListRow {
 public:
-  /// `address` is that of entry 0 (ptr<1>), `stride` the distance of entries in bytes (i64). Entries `from` up to `to`
-  /// (i64) are in the set, as far as there are `size` (i64). `rangeStride` is the distance of the two ends of a range
-  /// in bytes, null where entries are numbers.
-  struct Memory {
-    mlir::Value address, stride, from, to, size, rangeStride;
-    mlir::Type element;
-  };
-  ListRow(TileLowering &lowering, const Memory &memory);
+  /// A row of `list`, an argument of the kernel, whose entry 0 lies at `address` (ptr<1>). Dimension `entries` counts
+  /// them; where there is one behind it, they are ranges. Entries `from` up to `to` (i64) are in the set, as far as
+  /// there are so many.
+  ListRow(TileLowering &lowering, mlir::Value list, unsigned entries, mlir::Value address, mlir::Value from,
+          mlir::Value to);
 
   /// Whether a number is in the set: i1.
   mlir::Value holds(mlir::Value number);
@@ -33,14 +34,17 @@ private:
   mlir::Value end(mlir::Value place);
   mlir::Value firstAbove(mlir::Value number);
   Interval columnsOf(mlir::Value place, mlir::Value first, bool descending, int64_t divisor);
-  void addColumns(Registers &words, Interval columns);
   /// A loop over places, in which `step` turns registers into those of the next step.
   Registers loop(mlir::Value from, mlir::Value to, Registers state,
                  llvm::function_ref<void(mlir::Value place, Registers &state)> step);
 
   TileLowering &lowering;
   mlir::ImplicitLocOpBuilder &builder;
-  Memory memory;
+  mlir::Type element;
+  mlir::Value address;
+  mlir::Value stride;      ///< the distance of entries in bytes (i64)
+  mlir::Value rangeStride; ///< that of the two ends of a range, null where entries are numbers
+  mlir::Value from, to;    ///< places
 };
 
 } // namespace attn::tile

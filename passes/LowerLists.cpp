@@ -205,14 +205,10 @@ LogicalResult TileLowering::lowerMark(MarkOp op) {
   Value bits = marked ? marked : setOf(list, op.getSight() == Sight::hidden ? 1 : 0);
   forRange(firstWord, behind, step, [&](Value word) {
     Value first = arith::ShLIOp::create(builder, word, i32(5));
-    auto below = [&](Value place) -> Value {
-      Value count = arith::SubIOp::create(builder, place, first);
-      count = arith::MinSIOp::create(builder, arith::MaxSIOp::create(builder, count, i32(0)), i32(32));
-      Value wide = arith::ExtUIOp::create(builder, builder.getI64Type(), count);
-      Value power = arith::ShLIOp::create(builder, i64(1), wide);
-      return arith::TruncIOp::create(builder, builder.getI32Type(), arith::SubIOp::create(builder, power, i64(1)));
+    auto inWord = [&](Value place) -> Value {
+      return arith::ExtSIOp::create(builder, builder.getI64Type(), arith::SubIOp::create(builder, place, first));
     };
-    Value set = arith::AndIOp::create(builder, below(to), arith::XOrIOp::create(builder, below(from), i32(-1)));
+    Value set = bitsBetween(builder, inWord(from), inWord(to));
     ptxEffect("red.shared.or.b32 [$0], $1;", "r,r,~{memory}", {wordOf(bits, word), set});
   });
   return success();
@@ -266,28 +262,19 @@ LogicalResult TileLowering::lowerRun(RunOp op) {
 
 /// A question that is the same for the whole program.
 LogicalResult TileLowering::lowerMember(MemberOp op) {
-  ListRow::Memory memory;
-  memory.element = cast<MemRefType>(op.getList().getType()).getElementType();
   auto wide = [&](Value value) -> Value {
     Value number = scalar(value);
     return number.getType().isInteger(64) ? number
                                           : arith::ExtSIOp::create(builder, builder.getI64Type(), number).getResult();
   };
-  auto strideOf = [&](unsigned dimension) -> Value {
-    Value bytes = i64(memory.element.getIntOrFloatBitWidth() / 8);
-    return arith::MulIOp::create(builder, strideParameter(op.getList(), dimension), bytes);
-  };
-  unsigned entries = op.getRow().size();
-  memory.address = pointerParameter(op.getList());
-  for (auto [dimension, index] : llvm::enumerate(op.getRow()))
-    memory.address = byteOffset(memory.address, arith::MulIOp::create(builder, wide(index), strideOf(dimension)));
-  memory.stride = strideOf(entries);
-  memory.from = wide(op.getFrom());
-  memory.to = wide(op.getTo());
-  memory.size = arith::ExtSIOp::create(builder, builder.getI64Type(), sizeParameter(op.getList(), entries));
-  if (op.hasRanges())
-    memory.rangeStride = strideOf(entries + 1);
-  scalars[op.getFound()] = ListRow(*this, memory).holds(wide(op.getValue()));
+  Value bytes = i64(cast<MemRefType>(op.getList().getType()).getElementTypeBitWidth() / 8);
+  Value address = pointerParameter(op.getList());
+  for (auto [dimension, index] : llvm::enumerate(op.getRow())) {
+    Value stride = arith::MulIOp::create(builder, strideParameter(op.getList(), dimension), bytes);
+    address = byteOffset(address, arith::MulIOp::create(builder, wide(index), stride));
+  }
+  ListRow row(*this, op.getList(), op.getRow().size(), address, wide(op.getFrom()), wide(op.getTo()));
+  scalars[op.getFound()] = row.holds(wide(op.getValue()));
   return success();
 }
 

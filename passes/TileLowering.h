@@ -81,7 +81,6 @@ private:
   bool onlyCopiedByBoxes(mlir::Value memory);
   std::string describe(mlir::Value value);
   std::string nameOfSize(mlir::Value memory, int64_t dimension);
-  mlir::Value sizeParameter(mlir::Value memory, int64_t dimension);
 
   // ConvertTileToGpu.cpp: the frame, control flow, scalars.
   void createFunction();
@@ -239,6 +238,7 @@ public:
   /// Address and stride in elements of an argument or of a workspace.
   mlir::Value pointerParameter(mlir::Value memory);
   mlir::Value strideParameter(mlir::Value memory, int64_t dimension);
+  mlir::Value sizeParameter(mlir::Value memory, int64_t dimension);
   /// A value that is the same in all loops: computed once, before anything else of the function.
   mlir::Value once(llvm::StringRef key, llvm::function_ref<mlir::Value()> create);
   /// This thread's number, for values that are computed once.
