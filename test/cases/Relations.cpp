@@ -255,6 +255,30 @@ std::string inPlace(Runner &runner, const std::string &schedule) {
   return fault;
 }
 
+/// The lengths of packed sequences in the other order.
+void reverseLengths(PlacedTensor &ends) {
+  std::vector<double> old = ends.values();
+  for (size_t i = 0; i != old.size(); ++i)
+    ends.set(ends.place({static_cast<int64_t>(i)}), old.back() - old[old.size() - 1 - i]);
+}
+
+/// A launch that is run again with other lengths and tables in the same memory, in a graph where there is one.
+std::string runAgain(Runner &runner, const std::string &schedule) {
+  std::string fault;
+  for (std::string_view place : {"pages16", "ragged", "joined", "runs16"}) {
+    Case c = placed(place, schedule, "1x70", 6);
+    Arguments first = makeArguments(c), then = first;
+    if (place == "ragged")
+      reverseLengths(named(then.inputs, "kv_ends"));
+    else
+      then = gathered(c, first, {5, 3, 0, 4, 1, 2});
+    std::vector<PlacedTensor> results = runner.replayed(specText(c), first, then);
+    if (fault.empty())
+      fault = runner.faultOf(results, specText(c), then);
+  }
+  return fault;
+}
+
 } // namespace
 
 const std::vector<Relation> &relations() {
@@ -277,6 +301,7 @@ const std::vector<Relation> &relations() {
       add("one_parent", schedule, withOneParent);
       add("appended_first", schedule, appendedFirst);
       add("in_place", schedule, inPlace);
+      add("run_again", schedule, runAgain);
     }
     return made;
   }();

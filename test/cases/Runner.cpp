@@ -2,14 +2,14 @@
 // Runs cases in this process: spec to kernel file, kernel file to device, results beside the reference.
 #include "test/cases/Runner.h"
 #include "compiler/Compiler.h"
+#include "test/cases/Bound.h"
+#include "test/cases/CudaGraph.h"
 #include "test/cases/Reference.h"
 #include "test/cases/SpecText.h"
 
 #include "llvm/Support/Error.h"
 
 #include <fmt/format.h>
-
-#include <set>
 
 #include <algorithm>
 #include <cmath>
@@ -19,33 +19,6 @@
 namespace attn::cases {
 
 namespace {
-
-/// Device memory that is given back when the launch is over, also when it failed.
-class DeviceMemory {
-public:
-  DeviceMemory(Device &on, const PlacedTensor &tensor) : on(on), bytes(tensor.memory.size()) {
-    data = on.allocate(bytes, tensor.name);
-    if (bytes)
-      on.copyToDevice(data, tensor.memory.data(), bytes);
-  }
-  DeviceMemory(Device &on, size_t bytes, const char *label) : on(on), bytes(bytes) { data = on.allocate(bytes, label); }
-  ~DeviceMemory() { on.release(data); }
-  DeviceMemory(const DeviceMemory &) = delete;
-  DeviceMemory &operator=(const DeviceMemory &) = delete;
-
-  Tensor view(const PlacedTensor &host) const {
-    auto *first = static_cast<std::byte *>(data) + static_cast<size_t>(host.offset) * sizeOf(host.type);
-    return {first, host.type, host.shape, host.strides};
-  }
-  void read(PlacedTensor &host) const {
-    if (bytes)
-      on.copyToHost(host.memory.data(), data, bytes);
-  }
-
-  Device &on;
-  size_t bytes;
-  void *data = nullptr;
-};
 
 /// Distance of a result from the exact one; infinite when one of the two is not a number or an infinity differs.
 double distance(double value, double exact) {
@@ -182,36 +155,29 @@ Kernel &Runner::load(Compiled &code, const std::string &deviceName) {
 }
 
 std::vector<PlacedTensor> Runner::launch(Compiled &code, const std::string &deviceName, const Arguments &given) {
-  Kernel &theKernel = load(code, deviceName);
-  Device &on = theKernel.device();
-  std::vector<PlacedTensor> outputs = given.outputs;
-  std::vector<std::unique_ptr<DeviceMemory>> memory;
-  std::map<std::string, Value> values;
-  auto bind = [&](const PlacedTensor &tensor) {
-    memory.push_back(std::make_unique<DeviceMemory>(on, tensor));
-    values.emplace(tensor.name, memory.back()->view(tensor));
-  };
-  for (const PlacedTensor &tensor : given.inputs)
-    bind(tensor);
-  for (const PlacedTensor &tensor : outputs)
-    bind(tensor);
-  if (given.hasScale)
-    values.emplace("scale", Value(given.scaleValue));
+  Bound bound(load(code, deviceName), given);
+  bound.launch();
+  return bound.outputs();
+}
 
-  std::vector<Value> inOrder;
-  for (const KernelArgument &argument : theKernel.section().arguments)
-    inOrder.push_back(values.at(argument.name));
-  size_t bytes = theKernel.workspaceBytes(inOrder);
-  DeviceMemory scratch(on, bytes, "workspace");
-  // Nobody initialises a workspace: here it holds what poisons every sum.
-  std::vector<std::byte> poison(bytes, std::byte{0xff});
-  if (bytes)
-    on.copyToDevice(scratch.data, poison.data(), bytes);
-  theKernel.launch(inOrder, Workspace{scratch.data, bytes});
-  on.synchronize();
-  for (size_t i = 0; i != outputs.size(); ++i)
-    memory[given.inputs.size() + i]->read(outputs[i]);
-  return outputs;
+std::vector<PlacedTensor> Runner::replayed(const std::string &spec, const Arguments &first, const Arguments &then) {
+  Bound bound(load(compile(spec, "results"), options.device), first);
+  Device &on = bound.device();
+  if (options.device.starts_with("sim")) {
+    bound.launch();
+    bound.fill(then);
+    bound.launch();
+    return bound.outputs();
+  }
+  Stream stream = on.createStream();
+  {
+    CudaGraph graph(stream, [&] { bound.launch(stream); });
+    bound.fill(then);
+    graph.run();
+    on.synchronize(stream);
+  }
+  on.destroyStream(stream);
+  return bound.outputs();
 }
 
 std::vector<PlacedTensor> Runner::results(const std::string &spec, const Arguments &given, const std::string &order) {

@@ -44,6 +44,10 @@ public:
   /// What the kernel of a spec writes. `order` names the simulator with options; the device as chosen if it is empty.
   std::vector<PlacedTensor> results(const std::string &spec, const Arguments &given, const std::string &order = {});
 
+  /// What it writes for `then` when its launch was made, and on CUDA captured in a graph, with `first`, which has the
+  /// same shapes: lengths and tables are read when it runs.
+  std::vector<PlacedTensor> replayed(const std::string &spec, const Arguments &first, const Arguments &then);
+
   /// A sentence when results are too far from those that a spec should have for some arguments; else empty.
   std::string faultOf(const std::vector<PlacedTensor> &outputs, const std::string &wantedSpec,
                       const Arguments &wantedOf);
