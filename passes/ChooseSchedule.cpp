@@ -28,7 +28,9 @@ public:
     if (failedOnce)
       return failure();
     if (std::optional<Choice> choice = chooseTiles(shape, given, target)) {
-      if (shape.decode)
+      if (shape.decode && shape.walksTwice)
+        choice->numSplits = 1;
+      else if (shape.decode)
         chooseShares(shape, schedule ? schedule.getNumSplits() : 0, target, *choice);
       // What was chosen before stays.
       if (auto share = kernel->getAttrOfType<DenseI64ArrayAttr>("attn.share"))
@@ -244,6 +246,7 @@ KernelShape shapeOf(const Attention &attention) {
   shape.masks = !attention.masks.empty();
   auto module = attention.scores->getParentOfType<ModuleOp>();
   shape.listed = llvm::any_of(attention.masks, [&](MaskOp mask) { return asksLists(module, mask.getByAttr()); });
+  shape.walksTwice = attention.changesKnownWeights;
   ScoreWork work(module);
   SmallVector<FlatSymbolRefAttr> changes;
   for (ModifyOp modify : attention.modifies)

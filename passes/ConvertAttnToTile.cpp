@@ -20,12 +20,21 @@ namespace attn {
 
 namespace {
 
-/// Attention, which keeps the kernel's name, is one step, or two where keys are shared.
-void writeAttention(KernelOp kernel, const Attention &attention, SymbolTable &symbols,
-                    SmallVectorImpl<func::FuncOp> &steps) {
-  steps.push_back(writeForward(kernel, attention, symbols));
+/// Attention is one step, or two where keys are shared or weights must be known before they are changed. Returns which
+/// of the steps has the kernel's name.
+size_t writeAttention(KernelOp kernel, const Attention &attention, SymbolTable &symbols,
+                      SmallVectorImpl<func::FuncOp> &steps) {
+  auto write = [&](Walk walk) { steps.push_back(writeWalk(walk, kernel, attention, symbols)); };
+  if (attention.changesKnownWeights) {
+    write(Walk::Statistics);
+    write(Walk::Weighted);
+    return steps.size() - 1;
+  }
+  size_t main = steps.size();
+  write(Walk::Forward);
   if (shareRuleOf(kernel).most > 1)
     steps.push_back(writeMergeOfShares(kernel, attention, symbols));
+  return main;
 }
 
 /// The functions that a launch of the kernel starts, one after the other, in its place. One of them has its name.
@@ -42,7 +51,7 @@ void writeSteps(KernelOp kernel, const KernelContent &content) {
     if (auto merge = dyn_cast<MergeOp>(step))
       steps.push_back(writeMerge(kernel, merge, symbols));
     else
-      writeAttention(kernel, *content.attention, symbols, steps);
+      main = writeAttention(kernel, *content.attention, symbols, steps);
   }
   StringAttr name = kernel.getSymNameAttr();
   if (ArrayAttr facts = dataFactsOf(kernel); !facts.empty())

@@ -18,6 +18,7 @@ struct KernelShape {
   int64_t scoreOperations = 0;  ///< operations of score functions for each score
   bool loadsByKey = false;      ///< a score function reads memory for each key or each score
   bool listed = false;          ///< a mask asks which columns are in a list
+  bool walksTwice = false;      ///< a function changes weights that must be known before
   bool decode = false;          ///< few rows to each key head: bound by reading keys, which programs share
   int64_t heads = 1;            ///< of the queries
   int64_t group = 1;            ///< query heads to each key head

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention as a step of a kernel: which rows and keys a program has, and the forward schedule's text for them.
+// Attention as steps of a kernel: which rows and keys a program has, and the text of a walk over them.
 #include "passes/ForwardWrapper.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -8,6 +8,7 @@
 #include "passes/DataFacts.h"
 #include "passes/KernelWrapper.h"
 #include "passes/KeyShares.h"
+#include "passes/RowStatistics.h"
 #include "passes/ScheduleInstance.h"
 #include "passes/ScheduleText.h"
 #include "passes/TileFunctions.h"
@@ -34,19 +35,41 @@ ScoreScale scoreScaleOf(const Attention &attention) {
 
 namespace {
 
+StringRef scheduleOf(Walk walk) {
+  switch (walk) {
+  case Walk::Forward:
+    return "forward";
+  case Walk::Statistics:
+    return "statistics";
+  case Walk::Weighted:
+    return "weighted";
+  }
+  llvm_unreachable("every walk has a schedule");
+}
+
+/// The schedule of a forward walk has the kernel's own name behind its own, since it may be all of the kernel.
+std::string suffixOf(Walk walk) { return walk == Walk::Forward ? ".tiles" : ("_" + scheduleOf(walk)).str(); }
+
+/// Where keys are loaded without values, those of the next step come into a buffer of their own.
+int64_t stagesOf(Walk walk, ScheduleAttr schedule) {
+  return walk == Walk::Statistics ? std::max<int64_t>(2, schedule.getNumStages()) : schedule.getNumStages();
+}
+
 class ForwardWrapper {
 public:
-  ForwardWrapper(KernelOp kernel, const Attention &attention, SymbolTable &symbols)
-      : attention(attention), schedule(kernel.getScheduleAttr()), scale(scoreScaleOf(attention)), symbols(symbols),
-        wrapper(kernel, symbols, ".tiles", schedule.getNumWarps(), schedule.getNumStages()) {}
+  ForwardWrapper(Walk walk, KernelOp kernel, const Attention &attention, SymbolTable &symbols)
+      : walk(walk), attention(attention), schedule(kernel.getScheduleAttr()), scale(scoreScaleOf(attention)),
+        symbols(symbols), wrapper(kernel, symbols, suffixOf(walk), schedule.getNumWarps(), stagesOf(walk, schedule)) {}
 
   func::FuncOp write() {
-    text = parseSchedule(scheduleTypes(), builder.getContext());
+    text = parseSchedule(scheduleOf(walk), scheduleTypes(), builder.getContext());
     assert(text && "every schedule of the library parses");
     // A complete schedule names an overlap where products are those of warpgroups.
     if (std::optional<Overlap> overlap = schedule.getOverlap()) {
       wrapper.function->setAttr("tile.atom", builder.getStringAttr(stringifyAtom(Atom::wgmma_m64k16)));
-      wrapper.function->setAttr("tile.overlap", builder.getStringAttr(stringifyOverlap(*overlap)));
+      bool overlaps = walk != Walk::Statistics; // there is one product
+      wrapper.function->setAttr("tile.overlap",
+                                builder.getStringAttr(stringifyOverlap(overlaps ? *overlap : Overlap::None)));
       wrapper.function->setAttr("tile.distribution", builder.getStringAttr("persistent"));
     }
     if (!attention.masks.empty() && hasRoomForList())
@@ -87,7 +110,7 @@ private:
     TileFunctionBuilder functions(wrapper.kernel->getParentOfType<ModuleOp>(), symbols);
     if (!scale.inExponent)
       createScore(functions);
-    if (!attention.reweights.empty())
+    if (!attention.reweights.empty() && walk != Walk::Statistics)
       createReweigh(functions);
     for (MaskOp mask : attention.masks) {
       SmallVector<Value> parameters = wrapper.of(mask.getParams());
@@ -97,7 +120,7 @@ private:
     }
     links.masks.push_back(FlatSymbolRefAttr::get(builder.getContext(), kInBounds));
     // Where a second step merges what programs leave, the sink counts there.
-    if (Value given = attention.softmax.getSink(); given && !isSplit()) {
+    if (Value given = attention.softmax.getSink(); given && !isSplit() && walk != Walk::Weighted) {
       links.sinkMemory = wrapper.of(given);
       links.sink = functions.createSink(builder.getLoc(), links.sinkMemory.getType());
     }
@@ -122,7 +145,7 @@ private:
       steps.push_back({functionOf(reweight.getByAttr()), wrapper.of(reweight.getParams())});
       llvm::append_range(links.reweighParameters, steps.back().parameters);
     }
-    links.reweigh = functions.createReweigh(builder.getLoc(), steps);
+    links.reweigh = functions.createReweigh(builder.getLoc(), steps, /*byFactors=*/walk == Walk::Forward);
   }
 
   //===-- programs -------------------------------------------------------------===//
@@ -140,7 +163,7 @@ private:
   };
 
   /// Keys of a sequence are shared among programs, whose partial results a second step merges.
-  bool isSplit() const { return shares.most > 1; }
+  bool isSplit() const { return walk == Walk::Forward && shares.most > 1; }
 
   /// Programs: row tiles vary fastest, so that programs that run together read the same keys; the rows with the most
   /// keys under a causal mask come first. Sequences of a packed batch have blocks one behind the other.
@@ -225,14 +248,20 @@ private:
     if (packingOf(queries))
       columns = hideKeysOfEmptyBlock(work.row, rowsOf(query.length), keyParts, valueParts);
     Value queryView = views.viewOfQuery(query, work.head, packed());
-    Value keyView = viewOf(keyParts, false, kvHead), valueView = viewOf(valueParts, true, kvHead);
+    SmallVector<Value> sequences{queryView, viewOf(keyParts, false, kvHead)};
+    Value keyView = sequences.back();
+    if (walk != Walk::Statistics)
+      sequences.push_back(viewOf(valueParts, true, kvHead));
     if (isSplit())
       columns = views.lengthInTiles(keyParts, shares.granule);
     else if (keyParts.size() > 1)
       columns = ExtentOp::create(builder, builder.getIndexType(), keyView);
     links.query = queryView;
     links.row = work.row;
-    inlineForward(work, query, {queryView, keyView, valueView}, columns);
+    if (walk == Walk::Forward)
+      inlineForward(work, query, sequences, columns);
+    else
+      inlineWithStatistics(work, query, sequences, columns);
     func::ReturnOp::create(builder);
     if (lengthsAreData(wrapper.kernel))
       wrapper.function->setAttr("attn.lengths", builder.getUnitAttr());
@@ -253,15 +282,35 @@ private:
       auto [outputs, maxima, sums] = partials.of(work.share, query, work.head, packed());
       operands.append({partials.rowOf(query, work.row, packed()), outputs, maxima, sums});
     } else {
-      RankedTensorType result = attention.result;
-      auto output = ViewType::get(builder.getContext(), result.getShape().back(), result.getElementType());
-      auto lse = ViewType::get(builder.getContext(), 1, builder.getF32Type());
-      operands.push_back(wrapper.resultView(attention.output.getOutput(), output, query, work.head, packed()));
-      operands.push_back(wrapper.resultView(attention.softmax.getLse(), lse, query, work.head, packed()));
+      operands.push_back(outputView(work, query));
+      operands.push_back(lseView(work, query));
     }
     ScheduleInstance(*text, links, builder).inlineFunction(isSplit() ? "forward_partial" : "forward", operands);
   }
 
+  Value outputView(const Work &work, const SequencePart &query) {
+    RankedTensorType result = attention.result;
+    auto absent = ViewType::get(builder.getContext(), result.getShape().back(), result.getElementType());
+    return wrapper.resultView(attention.output.getOutput(), absent, query, work.head, packed());
+  }
+
+  Value lseView(const Work &work, const SequencePart &query) {
+    auto absent = ViewType::get(builder.getContext(), 1, builder.getF32Type());
+    return wrapper.resultView(attention.softmax.getLse(), absent, query, work.head, packed());
+  }
+
+  /// A walk that writes statistics, or reads them: sequences are those of query and keys, and of values if it has any.
+  void inlineWithStatistics(const Work &work, const SequencePart &query, ValueRange sequences, Value columns) {
+    RowStatistics statistics(wrapper, attention);
+    auto [maxima, largest] = statistics.of(query, work.head, packed());
+    SmallVector<Value> operands{work.row, views.index(0), columns};
+    llvm::append_range(operands, sequences);
+    operands.append({statistics.rowOf(query, work.row, packed()), maxima, largest});
+    operands.push_back(walk == Walk::Statistics ? lseView(work, query) : outputView(work, query));
+    ScheduleInstance(*text, links, builder).inlineFunction(scheduleOf(walk), operands);
+  }
+
+  Walk walk;
   Attention attention;
   ScheduleAttr schedule;
   ScoreScale scale;
@@ -276,8 +325,8 @@ private:
 
 } // namespace
 
-func::FuncOp writeForward(KernelOp kernel, const Attention &attention, SymbolTable &symbols) {
-  return ForwardWrapper(kernel, attention, symbols).write();
+func::FuncOp writeWalk(Walk walk, KernelOp kernel, const Attention &attention, SymbolTable &symbols) {
+  return ForwardWrapper(walk, kernel, attention, symbols).write();
 }
 
 } // namespace attn

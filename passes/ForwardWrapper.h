@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention as a step of a kernel: the forward schedule, given the rows and keys of a program and what it reports.
+// Attention as steps of a kernel: schedules that walk keys, given the rows and keys of a program and what it reports.
 #pragma once
 
 #include "mlir/IR/SymbolTable.h"
@@ -15,8 +15,15 @@ struct ScoreScale {
 };
 ScoreScale scoreScaleOf(const Attention &attention);
 
-/// Writes the function in front of the kernel, named after it with ".tiles" behind, and the score and mask functions
-/// that it uses. Where keys are shared among programs it leaves partial results (see KeyShares.h).
-mlir::func::FuncOp writeForward(KernelOp kernel, const Attention &attention, mlir::SymbolTable &symbols);
+/// What one walk over the keys of all rows is for.
+enum class Walk {
+  Forward,    ///< output and lse, or where keys are shared among programs partial results (see KeyShares.h)
+  Statistics, ///< lse, and what later walks must know of rows (see RowStatistics.h)
+  Weighted,   ///< output by weights that are known, from statistics
+};
+
+/// Writes the function of one walk in front of the kernel, named after it, and the score and mask functions that it
+/// uses.
+mlir::func::FuncOp writeWalk(Walk walk, KernelOp kernel, const Attention &attention, mlir::SymbolTable &symbols);
 
 } // namespace attn

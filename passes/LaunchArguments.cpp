@@ -19,7 +19,7 @@ StringRef TileLowering::argumentName(Value value) {
 bool TileLowering::onlyCopiedByBoxes(Value memory) {
   auto byAddress = [](Operation *user) {
     auto store = dyn_cast<StoreOp>(user);
-    return store && (!store.getVia() || endsInside(store));
+    return isa<LoadOp>(user) || (store && (!store.getVia() || endsInside(store)));
   };
   return roles && llvm::all_of(memory.getUsers(), [&](Operation *user) {
            auto view = dyn_cast<ViewOp>(user);

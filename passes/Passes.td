@@ -47,7 +47,8 @@ def ChooseSchedule : Pass<"choose-schedule", "::mlir::ModuleOp"> {
 
     Without a name in `schedule<...>`, `decode` is chosen where at most 64 query rows are known to meet the keys of a head.
     Then keys stream past few rows, programs share them, and `attn.share = [least, granule]` says of which sizes shares are:
-    max(least, ceil(length / num_splits)) keys, rounded up to the granule, whatever else is in the batch.
+    max(least, ceil(length / num_splits)) keys, rounded up to the granule, whatever else is in the batch. Where keys are
+    walked twice, because weights must be known before a function changes them, sequences are not split.
 
     Refuses, with all faults of all kernels at once: operations that have no lowering yet, head dimensions and element
     types that the matrix instructions do not serve, schedules that do not exist or that nothing can run.
@@ -108,6 +109,10 @@ def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
     hardware starts the next program where one ends, and a multiprocessor has several whose loads overlap; a loop over
     shares would have to let its last loads land before it could fill the rings again, and would fix beforehand which
     shares go together although their lengths are only known on the device.
+
+    A change of weights that is no factor needs them as softmax gives them. Then there are two functions: an instance of
+    `statistics.mlir` leaves the largest score of each row and its weight in the workspace, with the sink counted and lse
+    written, and one of `weighted.mlir` walks the keys again, changes what is then known, and multiplies.
 
     An `attn.merge` is an instance of that text as well. Its parts are (output, lse, 1); where lse is minus infinity, what
     the output holds is not looked at. An `attn.append` is a function of its own, an instance of `append.mlir`, in front of

@@ -22,7 +22,7 @@ static std::string splat(double value) {
   return number;
 }
 
-/// The paragraph of aliases, as forward.mlir begins with.
+/// The paragraph of aliases, as forward.mlir and other walks over keys begin with: all that any of them uses.
 static std::string aliases(const ScheduleTypes &types) {
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -46,6 +46,7 @@ static std::string aliases(const ScheduleTypes &types) {
   tile("probs", types.blockQ, types.blockKv, types.operand);
   tile("acc", types.blockQ, columnsV, f32);
   os << "!rows = tensor<" << types.blockQ << "xf32>\n!flags = tensor<" << types.blockQ << "xi1>\n";
+  tile("marks", types.blockQ, types.blockKv, IntegerType::get(types.operand.getContext(), 1));
   os << "#step = " << types.blockKv << "\n";
   os << "#to_exp2 = " << splat(types.scale * log2e) << " : !scores\n";
   os << "#to_exp2_rows = " << splat(types.scale * log2e) << " : !rows\n";
@@ -81,8 +82,8 @@ static OwningOpRef<ModuleOp> parse(StringRef name, const std::string &paragraph,
   return parseSourceString<ModuleOp>(instance, ParserConfig(context, /*verifyAfterParse=*/false), name);
 }
 
-OwningOpRef<ModuleOp> parseSchedule(const ScheduleTypes &types, MLIRContext *context) {
-  return parse("schedules/forward", aliases(types), context);
+OwningOpRef<ModuleOp> parseSchedule(StringRef name, const ScheduleTypes &types, MLIRContext *context) {
+  return parse(("schedules/" + name).str(), aliases(types), context);
 }
 
 OwningOpRef<ModuleOp> parseMergeSchedule(const MergeTypes &types, MLIRContext *context) {

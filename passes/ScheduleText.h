@@ -6,7 +6,7 @@
 
 namespace attn {
 
-/// What the first paragraph of the forward schedule says.
+/// What the first paragraph of a schedule that walks keys says.
 struct ScheduleTypes {
   int64_t headDim, headDimV; ///< elements of a row of queries and keys, and of values
   int64_t blockQ, blockKv;   ///< rows of a tile
@@ -31,8 +31,10 @@ struct AppendTypes {
 /// Columns of a tile that holds rows of that many elements: matrix instructions take 16 at a time.
 int64_t paddedColumns(int64_t elements);
 
-/// The forward schedule for these types; null, with diagnostics, if its text is broken.
-mlir::OwningOpRef<mlir::ModuleOp> parseSchedule(const ScheduleTypes &types, mlir::MLIRContext *context);
+/// The schedule of this name ("forward", "statistics", "weighted") for these types; null, with diagnostics, if its text
+/// is broken.
+mlir::OwningOpRef<mlir::ModuleOp> parseSchedule(llvm::StringRef name, const ScheduleTypes &types,
+                                                mlir::MLIRContext *context);
 
 /// The merge schedule for these types; null, with diagnostics, if its text is broken.
 mlir::OwningOpRef<mlir::ModuleOp> parseMergeSchedule(const MergeTypes &types, mlir::MLIRContext *context);

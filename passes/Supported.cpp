@@ -76,7 +76,7 @@ private:
     } else if (auto reweight = dyn_cast<ReweightOp>(op)) {
       attention.reweights.push_back(reweight);
       checkFunction(reweight.getByAttr());
-      checkFactor(reweight);
+      attention.changesKnownWeights |= !isFactor(reweight);
     } else if (isa<DenseOp, RaggedOp, PagesOp, ShareOp, AtOp, ConcatOp>(op)) {
       checkSequence(op);
     } else if (!isa<ReturnOp>(op) && op->getName().getDialectNamespace() != "arith") {
@@ -117,12 +117,11 @@ private:
     return isa_and_nonnull<ShareOp, AtOp>(maker) ? partsOf(maker->getOperand(0)) : 1;
   }
 
-  /// While keys are walked, the sum that a weight is divided by is not known yet: only factors can be applied.
-  void checkFactor(ReweightOp op) {
+  /// While keys are walked for the first time, the sum that a weight is divided by is not known yet: only factors can
+  /// be applied.
+  bool isFactor(ReweightOp op) {
     auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(kernel, op.getByAttr());
-    if (function && !function.isExternal() && !isWeightFactor(function))
-      fail(op) << "a function that multiplies the weight by what does not depend on it, got @" << function.getSymName()
-               << ": no other is lowered yet";
+    return !function || function.isExternal() || isWeightFactor(function);
   }
 
   /// A function that is missing is not our business: linking the library reports it.

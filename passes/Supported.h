@@ -16,6 +16,9 @@ struct Attention {
   llvm::SmallVector<ModifyOp> modifies;
   llvm::SmallVector<MaskOp> masks;
   llvm::SmallVector<ReweightOp> reweights;
+  /// Whether a function makes of weights what a factor does not: then they must be known before they are changed, so
+  /// the keys are walked twice.
+  bool changesKnownWeights = false;
 };
 
 /// What a kernel does: attention, or a merge of parts that it is given, or neither; and appends in front or behind.

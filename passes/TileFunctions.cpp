@@ -88,7 +88,7 @@ Value TileFunctionBuilder::inlineSteps(ImplicitLocOpBuilder &builder, Value elem
   return element;
 }
 
-func::FuncOp TileFunctionBuilder::createReweigh(Location loc, ArrayRef<ScoreStep> steps) {
+func::FuncOp TileFunctionBuilder::createReweigh(Location loc, ArrayRef<ScoreStep> steps, bool byFactors) {
   Type f32 = Float32Type::get(module.getContext());
   SmallVector<Type> inputs{f32};
   inputs.append(kCoordinates, IndexType::get(module.getContext()));
@@ -99,9 +99,12 @@ func::FuncOp TileFunctionBuilder::createReweigh(Location loc, ArrayRef<ScoreStep
   ValueRange arguments = function.getArguments();
   Value weight = inlineSteps(builder, arguments[0], arguments.slice(1, kCoordinates),
                              arguments.drop_front(1 + kCoordinates), steps);
-  Value none = arith::ConstantOp::create(builder, builder.getF32FloatAttr(0));
-  Value hidden = arith::CmpFOp::create(builder, arith::CmpFPredicate::OEQ, arguments[0], none);
-  func::ReturnOp::create(builder, arith::SelectOp::create(builder, hidden, none, weight).getResult());
+  if (byFactors) {
+    Value none = arith::ConstantOp::create(builder, builder.getF32FloatAttr(0));
+    Value hidden = arith::CmpFOp::create(builder, arith::CmpFPredicate::OEQ, arguments[0], none);
+    weight = arith::SelectOp::create(builder, hidden, none, weight);
+  }
+  func::ReturnOp::create(builder, weight);
   return function;
 }
 

@@ -26,9 +26,9 @@ public:
   /// The scaled score after all modifications. The scale is a constant, or the first parameter if there is none.
   mlir::func::FuncOp createScore(mlir::Location loc, std::optional<double> scale, llvm::ArrayRef<ScoreStep> steps);
 
-  /// A weight after all changes, each of which multiplies it; what weighs nothing stays so, whatever it is multiplied
-  /// by.
-  mlir::func::FuncOp createReweigh(mlir::Location loc, llvm::ArrayRef<ScoreStep> steps);
+  /// A weight after all changes. Where each of them multiplies it (`byFactors`), what weighs nothing stays so, whatever
+  /// it is multiplied by.
+  mlir::func::FuncOp createReweigh(mlir::Location loc, llvm::ArrayRef<ScoreStep> steps, bool byFactors);
 
   /// One mask, under the name of its function if that is free. Constants that it divides by become part of it, and are
   /// taken out of the parameters: blocks of a known size can be followed.

@@ -46,7 +46,7 @@ const std::array<AxisRow, AxisCount> &axes() {
         "joined", "from", "listed", "packed_listed", "listed_shared", "shared_listed", "listed_entries", "pages128"}},
       {"queries", {"dense", "ragged", "from", "listed", "packed_from", "packed_listed"}},
       {"listed", {"off", "columns", "not_columns", "slashes", "stripes", "blocks", "csr", "spans", "kinds"}},
-      {"weights", {"plain", "reweight"}},
+      {"weights", {"plain", "reweight", "squared", "lifted"}},
   }};
   return table;
 }

@@ -108,8 +108,8 @@ std::vector<Case> decode();
 /// Masks that ask lists: each kind at lengths around tiles, with every value of the other axes, places and shares.
 std::vector<Case> listed();
 
-/// Weights multiplied by numbers per head and key, some of them by 0: with what else touches weights, in each place
-/// where a program keeps them.
+/// Weights multiplied by numbers per head and key, some of them by 0, and weights that become what no factor makes of
+/// them: with what else touches weights, in each place where a program keeps them.
 std::vector<Case> weights();
 
 /// Everything that is run by default: pairwise(), alone(), groups(), places(), decode(), listed() and weights(), every

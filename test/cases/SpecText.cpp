@@ -64,6 +64,39 @@ func.func @thinned(%weight: f32, %b: index, %h: index, %q: index, %kv: index, %f
 }}
 )";
 
+/// What is no factor: a product of the weight with itself.
+constexpr const char *SquaredText = R"(
+func.func @squared(%weight: f32, %b: index, %h: index, %q: index, %kv: index, %factors: tensor<?x?xf32>) -> f32 {{
+  %size = arith.constant {size} : index
+  %place = arith.remui %kv, %size : index
+  %factor = tensor.extract %factors[%h, %place] : tensor<?x?xf32>
+  %square = arith.mulf %weight, %weight : f32
+  %scaled = arith.mulf %square, %factor : f32
+  return %scaled : f32
+}}
+)";
+
+/// Keys gain weight, those that had none too; some lose all of it. Hidden ones still have none.
+constexpr const char *LiftedText = R"(
+func.func @lifted(%weight: f32, %b: index, %h: index, %q: index, %kv: index, %factors: tensor<?x?xf32>) -> f32 {{
+  %none = arith.constant 0.0 : f32
+  %hundredth = arith.constant 0.01 : f32
+  %size = arith.constant {size} : index
+  %zero = arith.constant 0 : index
+  %five = arith.constant 5 : index
+  %row = attn.row
+  %moved = arith.addi %kv, %row : index
+  %fifth = arith.remui %moved, %five : index
+  %dropped = arith.cmpi eq, %fifth, %zero : index
+  %place = arith.remui %kv, %size : index
+  %factor = tensor.extract %factors[%h, %place] : tensor<?x?xf32>
+  %gain = arith.mulf %factor, %hundredth : f32
+  %sum = arith.addf %weight, %gain : f32
+  %kept = arith.select %dropped, %none, %sum : f32
+  return %kept : f32
+}}
+)";
+
 struct Writer {
   const Case &c;
   const std::string &schedule;
@@ -301,7 +334,8 @@ struct Writer {
     line(fmt::format("  %p{} = attn.softmax {}{}{}", c.on(Lse) ? ", %lse" : "", current,
                      c.on(Sink) ? " sink %sink : !per_head" : "", c.on(Lse) ? " -> !lse" : ""));
     if (c.on(Reweight))
-      line("  %w = attn.reweight %p by @thinned(%factors) : !table");
+      line(fmt::format("  %w = attn.reweight %p by @{}(%factors) : !table",
+                       c.is(Reweight, "reweight") ? "thinned" : c.value(Reweight)));
     bool sequence = isSequence();
     line(fmt::format("  %o = attn.output {}, {} : {} -> !o", c.on(Reweight) ? "%w" : "%p", sequence ? "%kv" : "%v",
                      sequence ? "!attn.seq" : "!v"));
@@ -312,7 +346,10 @@ struct Writer {
     if (c.on(Listed))
       text += listMaskOf(c).function;
     if (c.on(Reweight))
-      text += fmt::format(fmt::runtime(ReweightText), fmt::arg("size", TableSize));
+      text += fmt::format(fmt::runtime(c.is(Reweight, "squared")  ? SquaredText
+                                       : c.is(Reweight, "lifted") ? LiftedText
+                                                                  : ReweightText),
+                          fmt::arg("size", TableSize));
     if (c.on(UserScore))
       text += fmt::format(fmt::runtime(UserScoreText), fmt::arg("last", TableSize - 1));
   }

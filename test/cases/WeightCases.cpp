@@ -2,6 +2,8 @@
 // The list of cases in which functions change weights.
 #include "test/cases/Axes.h"
 
+#include <fmt/format.h>
+
 namespace attn::cases {
 
 std::vector<Case> weights() {
@@ -30,18 +32,18 @@ std::vector<Case> weights() {
       {"113x203", "64", "2x2", {one(KeyPlace, "listed"), one(QueryPlace, "listed"), one(Window, "window")}},
   };
   std::vector<Case> cases;
-  for (const Shape &shape : shapes) {
-    Case c;
-    auto set = [&](Value value) { c.at[value.first] = static_cast<uint8_t>(value.second); };
-    for (Value value :
-         {one(Lengths, shape.length), one(HeadDim, shape.headDim), one(Heads, shape.heads), one(Reweight, "reweight")})
-      set(value);
-    for (Value value : shape.values)
-      set(value);
-    c.list = cases.size() < 10 ? "weight00" : "weight0";
-    c.list += std::to_string(cases.size());
-    cases.push_back(std::move(c));
-  }
+  for (std::string_view function : {"reweight", "squared", "lifted"})
+    for (const Shape &shape : shapes) {
+      Case c;
+      auto set = [&](Value value) { c.at[value.first] = static_cast<uint8_t>(value.second); };
+      for (Value value :
+           {one(Lengths, shape.length), one(HeadDim, shape.headDim), one(Heads, shape.heads), one(Reweight, function)})
+        set(value);
+      for (Value value : shape.values)
+        set(value);
+      c.list = fmt::format("weight{:03}", cases.size());
+      cases.push_back(std::move(c));
+    }
   return cases;
 }
 

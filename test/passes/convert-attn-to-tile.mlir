@@ -523,3 +523,53 @@ attn.kernel @step(%q: !q, %k_new: !new, %v_new: !new, %k_pool: !pool, %v_pool: !
   %o = attn.output %p, %kv : !attn.seq -> !q
   attn.return %o : !q
 }
+
+// -----
+
+// A square is no factor: the rows' statistics come first, with the sink counted and lse written. The second walk has the
+// kernel's name; it changes a weight that is known, and a hidden key has none whatever becomes of 0.
+!q = tensor<?x?x2x64xf16>
+!sink = tensor<2xf32>
+!stat = tensor<?x?x2xf32>
+
+// CHECK-LABEL: func.func @squares_statistics(
+// CHECK-SAME: attn.kernel = "squares"
+// CHECK-SAME: tile.stages = 2 : i64
+// CHECK: tile.workspace[%{{.*}}] sizes %[[BATCH:.*]], %[[TOKENS:.*]] : memref<?x?x2xf32>
+// CHECK: tile.workspace[%[[BEHIND:.*]]] sizes %[[BATCH]], %[[TOKENS]] : memref<?x?x2xf32>
+// CHECK: tile.walk
+// CHECK-NOT: tile.apply @reweigh
+// CHECK: tile.yield %{{.*}}, %{{.*}} : tensor<64xf32>, tensor<64xf32>
+// CHECK: tile.apply @sink
+// CHECK: %[[FACTOR:.*]] = arith.divf
+// CHECK: tile.store %{{.*}}, %[[MAXIMA:.*]][%{{.*}}] : tensor<64xf32>, <1 x f32>
+// CHECK: tile.store %[[FACTOR]]
+// CHECK: tile.store
+// CHECK-LABEL: func.func @squares(
+// CHECK-SAME: attn.step = 1 : i64
+// CHECK: %[[M:.*]] = tile.load %{{.*}} otherwise 3.40282347E+38
+// CHECK: tile.walk
+// CHECK: %[[E:.*]] = math.exp2
+// CHECK: %[[P:.*]] = arith.mulf %[[E]]
+// CHECK: %[[CHANGED:.*]] = tile.apply @reweigh to %[[P]]
+// CHECK: %[[SIZED:.*]] = arith.mulf %[[CHANGED]]
+// CHECK: %[[SEEN:.*]] = arith.cmpf une
+// CHECK: arith.select %[[SEEN]], %[[SIZED]]
+// CHECK: tile.yield %{{.*}} : tensor<64x64xf32>
+attn.kernel @squares(%query: !q, %k: !q, %v: !q, %sink: !sink) -> (o: !q, lse: !stat)
+    schedule<prefill, block_q = 64, block_kv = 32, num_stages = 1, num_warps = 4> {
+  %s = attn.scores %query, %k : !q, !q
+  %m = attn.mask %s by @causal
+  %p, %lse = attn.softmax %m sink %sink : !sink -> !stat
+  %r = attn.reweight %p by @squared
+  %o = attn.output %r, %v : !q -> !q
+  attn.return %o, %lse : !q, !stat
+}
+func.func @causal(%b: index, %h: index, %q: index, %kv: index) -> i1 {
+  %visible = arith.cmpi sle, %kv, %q : index
+  return %visible : i1
+}
+func.func @squared(%w: f32, %b: index, %h: index, %q: index, %kv: index) -> f32 {
+  %y = arith.mulf %w, %w : f32
+  return %y : f32
+}
