@@ -88,15 +88,18 @@ private:
   void printSchedule() {
     const Tiles &tiles = choice.tiles;
     const Cost &cost = choice.cost;
-    out << "schedule   " << (shape.decode ? "decode" : "prefill") << ", block_q = " << tiles.blockQ
-        << ", block_kv = " << tiles.blockKv << ", num_stages = " << tiles.numStages
-        << ", num_warps = " << tiles.numWarps;
-    if (shape.decode)
+    StringRef name = choice.programs ? "stream_k" : shape.decode ? "decode" : "prefill";
+    out << "schedule   " << name << ", block_q = " << tiles.blockQ << ", block_kv = " << tiles.blockKv
+        << ", num_stages = " << tiles.numStages << ", num_warps = " << tiles.numWarps;
+    if (shape.decode && !choice.programs)
       out << ", num_splits = " << choice.numSplits;
     if (choice.numSplits > 1)
       out << " of " << choice.leastKeys << " keys or more";
     if (tiles.packed > 1)
       out << ", packed = " << tiles.packed;
+    if (choice.programs)
+      out << "\n           at most " << choice.programs << " programs take equal shares of the tiles of all sequences; "
+          << "where a sequence is cut depends on the others";
     out << "\n           " << describe(choice.origin) << "\n";
     out << "program    " << 32 * tiles.numWarps << " threads, " << cost.sharedBytes << " bytes of shared memory of "
         << target.sharedPerProgram << ", about " << cost.registers << " registers per thread of "

@@ -18,6 +18,8 @@ public:
   std::variant<TileSurvey, std::string> run() {
     if (!findLoop())
       return std::string("the kernel has no loop over tiles of keys");
+    if (loop->getParentOfType<scf::WhileOp>())
+      return std::string("programs take equal shares of all tiles; which, their lengths say at launch");
     if (mask && mask.getList())
       return std::string("which tiles are visited is in lists that a launch is given");
     if (!measureGrid())

@@ -27,8 +27,11 @@ struct AddFallback : impl::AddFallbackBase<AddFallback> {
       if (!given) // nothing to choose: no attention
         continue;
       constexpr int64_t kWarps = 4, kRows = 16 * kWarps, kKeys = 16, kStages = 1;
-      twin.setScheduleAttr(ScheduleAttr::get(&getContext(), given.getName(), kRows, kKeys, kStages, kWarps,
-                                             given.getNumSplits(), given.getPacked(), std::nullopt));
+      // What programs leave for a later step lies by blocks of rows, and either of the two may be asked for that step.
+      bool blocks = kernel->hasAttr("attn.stream");
+      twin.setScheduleAttr(ScheduleAttr::get(&getContext(), given.getName(), blocks ? given.getBlockQ() : kRows, kKeys,
+                                             kStages, blocks ? given.getNumWarps() : kWarps, given.getNumSplits(),
+                                             given.getPacked(), std::nullopt));
     }
   }
 };

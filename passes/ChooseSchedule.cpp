@@ -14,7 +14,9 @@ namespace attn {
 
 namespace {
 
-constexpr StringLiteral prefill = "prefill", decode = "decode";
+constexpr StringLiteral prefill = "prefill", decode = "decode", streamK = "stream_k";
+
+bool isStreamK(ScheduleAttr schedule) { return schedule && schedule.getName().getValue() == streamK; }
 
 /// Checks what is written in schedule<...>, each number by itself and then whether they fit the target together.
 class Chooser {
@@ -28,7 +30,9 @@ public:
     if (failedOnce)
       return failure();
     if (std::optional<Choice> choice = chooseTiles(shape, given, target)) {
-      if (shape.decode && shape.walksTwice)
+      if (isStreamK(schedule))
+        choosePrograms(target, *choice);
+      else if (shape.decode && shape.walksTwice)
         choice->numSplits = 1;
       else if (shape.decode)
         chooseShares(shape, schedule ? schedule.getNumSplits() : 0, target, *choice);
@@ -49,10 +53,16 @@ private:
 
   void checkGiven() {
     StringRef name = schedule.getName().getValue();
-    if (!name.empty() && name != prefill && name != decode)
-      fail() << "a schedule that exists (" << prefill << ", " << decode << "), got '" << name << "'";
+    if (!name.empty() && name != prefill && name != decode && name != streamK)
+      fail() << "a schedule that exists (" << prefill << ", " << decode << ", " << streamK << "), got '" << name << "'";
     if (name == prefill && schedule.getNumSplits())
       fail() << "no num_splits: '" << prefill << "' does not split sequences, got " << schedule.getNumSplits();
+    if (name == streamK && schedule.getNumSplits())
+      fail() << "no num_splits: '" << streamK << "' shares the keys of all sequences among its programs, got "
+             << schedule.getNumSplits();
+    if (name == streamK && shape.walksTwice)
+      fail() << "a schedule that walks keys twice (" << prefill << ", " << decode
+             << "), for weights that must be known before they are changed, got '" << name << "'";
     if (schedule.getNumSplits() > TileLimits::maxSplits)
       fail() << "num_splits of at most " << TileLimits::maxSplits << ", got " << schedule.getNumSplits();
     checkNumbers();
@@ -117,6 +127,10 @@ struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
       signalPassFailure();
   }
 
+  static StringRef nameOf(KernelOp kernel, const KernelShape &shape) {
+    return isStreamK(kernel.getScheduleAttr()) ? streamK : shape.decode ? decode : prefill;
+  }
+
   /// Nothing where products are done when they return.
   static FailureOr<std::optional<Overlap>> chooseOverlap(KernelOp kernel, const KernelShape &shape, const Tiles &tiles,
                                                          const Target &target) {
@@ -125,7 +139,7 @@ struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
       given = schedule.getOverlap();
     if (shape.decode && given.value_or(Overlap::None) != Overlap::None)
       return kernel.emitOpError("expects overlap to be none: '")
-             << decode << "' waits for keys, not for products, got " << stringifyOverlap(*given);
+             << nameOf(kernel, shape) << "' waits for keys, not for products, got " << stringifyOverlap(*given);
     if (servesWarpgroups(shape, tiles, target))
       return std::optional(given.value_or(Overlap::OutputBehind));
     if (given.value_or(Overlap::None) == Overlap::None)
@@ -155,9 +169,11 @@ struct ChooseSchedule : impl::ChooseScheduleBase<ChooseSchedule> {
     FailureOr<std::optional<Overlap>> overlap = chooseOverlap(kernel, shape, tiles, target);
     if (failed(overlap))
       return failure();
-    kernel.setScheduleAttr(ScheduleAttr::get(context, StringAttr::get(context, shape.decode ? decode : prefill),
-                                             tiles.blockQ, tiles.blockKv, tiles.numStages, tiles.numWarps,
-                                             choice->numSplits, shape.group == 1 ? 0 : tiles.packed, *overlap));
+    kernel.setScheduleAttr(ScheduleAttr::get(context, StringAttr::get(context, nameOf(kernel, shape)), tiles.blockQ,
+                                             tiles.blockKv, tiles.numStages, tiles.numWarps, choice->numSplits,
+                                             shape.group == 1 ? 0 : tiles.packed, *overlap));
+    if (choice->programs)
+      kernel->setAttr("attn.stream", DenseI64ArrayAttr::get(context, {choice->programs, tiles.blockKv}));
     if (choice->numSplits > 1) {
       int64_t least = llvm::alignTo(choice->leastKeys, tiles.blockKv);
       kernel->setAttr("attn.share", DenseI64ArrayAttr::get(context, {least, tiles.blockKv}));
@@ -231,7 +247,7 @@ bool asksLists(ModuleOp module, FlatSymbolRefAttr name) {
 /// As the schedule says; where it says nothing, by the rows that meet the keys of a head, if their number is known.
 bool isDecode(ScheduleAttr schedule, const KernelShape &shape) {
   if (schedule && !schedule.getName().getValue().empty())
-    return schedule.getName().getValue() == decode;
+    return schedule.getName().getValue() == decode || isStreamK(schedule);
   if (schedule && schedule.getNumSplits())
     return true;
   return shape.seqQ && *shape.seqQ * shape.group <= mostDecodeRows;

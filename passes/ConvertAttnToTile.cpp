@@ -10,6 +10,7 @@
 #include "passes/ForwardWrapper.h"
 #include "passes/KeyShares.h"
 #include "passes/MergeWrapper.h"
+#include "passes/StreamShares.h"
 #include "passes/Supported.h"
 
 using namespace mlir;
@@ -32,7 +33,9 @@ size_t writeAttention(KernelOp kernel, const Attention &attention, SymbolTable &
   }
   size_t main = steps.size();
   write(Walk::Forward);
-  if (shareRuleOf(kernel).most > 1)
+  if (streamRuleOf(kernel).programs)
+    steps.push_back(writeMergeOfSegments(kernel, attention, symbols));
+  else if (shareRuleOf(kernel).most > 1)
     steps.push_back(writeMergeOfShares(kernel, attention, symbols));
   return main;
 }

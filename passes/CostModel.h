@@ -83,6 +83,7 @@ struct Choice {
   Cost cost;
   int64_t numSplits = 0; ///< decode: most shares of a sequence
   int64_t leastKeys = 0; ///< decode: of a share but the last
+  int64_t programs = 0;  ///< stream_k: most programs that share the tiles of all keys
 };
 
 /// Completes `given`. Tuned rows that agree with it and run on the target as they did where they were tuned are taken

@@ -105,4 +105,6 @@ void chooseShares(const KernelShape &shape, int64_t numSplits, const Target &tar
   choice.numSplits = numSplits;
 }
 
+void choosePrograms(const Target &target, Choice &choice) { choice.programs = target.sms * residentOf(choice.cost); }
+
 } // namespace attn

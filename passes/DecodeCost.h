@@ -16,6 +16,10 @@ std::optional<Choice> chooseDecodeTiles(const KernelShape &shape, const Tiles &g
 /// Shares for given tiles: `numSplits` stands if it is not 0.
 void chooseShares(const KernelShape &shape, int64_t numSplits, const Target &target, Choice &choice);
 
+/// Programs of `stream_k` for given tiles: as many as run at once, but few enough to a multiprocessor that shares are
+/// long.
+void choosePrograms(const Target &target, Choice &choice);
+
 /// Query rows that meet the keys of one key head, for which a sequence is worth splitting.
 inline constexpr int64_t mostDecodeRows = 64;
 

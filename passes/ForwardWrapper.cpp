@@ -11,6 +11,7 @@
 #include "passes/RowStatistics.h"
 #include "passes/ScheduleInstance.h"
 #include "passes/ScheduleText.h"
+#include "passes/StreamShares.h"
 #include "passes/TileFunctions.h"
 
 using namespace mlir;
@@ -120,7 +121,7 @@ private:
     }
     links.masks.push_back(FlatSymbolRefAttr::get(builder.getContext(), kInBounds));
     // Where a second step merges what programs leave, the sink counts there.
-    if (Value given = attention.softmax.getSink(); given && !isSplit() && walk != Walk::Weighted) {
+    if (Value given = attention.softmax.getSink(); given && !leavesPartials() && walk != Walk::Weighted) {
       links.sinkMemory = wrapper.of(given);
       links.sink = functions.createSink(builder.getLoc(), links.sinkMemory.getType());
     }
@@ -157,13 +158,19 @@ private:
     return packed() == 1 ? tokens : arith::MulIOp::create(builder, tokens, views.index(packed())).getResult();
   }
 
-  /// Which rows a program has: the head, the sequence's number, and the first row; and which share of the keys.
+  /// Which rows a program has: the head, the sequence's number, and the first row; and which share of the keys, or
+  /// which segment of the line of all tiles.
   struct Work {
     Value head, batch, row, share;
+    StreamShares::Segment segment;
+    Value slot;
   };
 
   /// Keys of a sequence are shared among programs, whose partial results a second step merges.
   bool isSplit() const { return walk == Walk::Forward && shares.most > 1; }
+  /// Programs take equal shares of the tiles of all keys.
+  bool isStream() const { return walk == Walk::Forward && streamRuleOf(wrapper.kernel).programs > 0; }
+  bool leavesPartials() const { return isSplit() || isStream(); }
 
   /// Programs: row tiles vary fastest, so that programs that run together read the same keys; the rows with the most
   /// keys under a causal mask come first. Sequences of a packed batch have blocks one behind the other.
@@ -190,7 +197,21 @@ private:
       batch = ids[2];
     }
     Value row = arith::MulIOp::create(builder, block, blockQ);
-    return {ids[1], batch, row, isSplit() ? ids.back() : Value()};
+    return {ids[1], batch, row, isSplit() ? ids.back() : Value(), {}, {}};
+  }
+
+  /// A fixed grid, and in each program a loop over what it has of one item after the other.
+  void writeStream() {
+    stream.emplace(wrapper, attention);
+    Value program = wrapper.programs(stream->programs()).front();
+    auto [from, to] = stream->range(stream->plan(), program);
+    // Few tiles are not shared out to all.
+    LeaveOp::create(builder, arith::CmpIOp::create(builder, arith::CmpIPredicate::sge, from, to));
+    stream->forEachSegment(from, to, [&, program = program](const StreamShares::Segment &segment) {
+      Value row = arith::MulIOp::create(builder, segment.block, views.index(schedule.getBlockQ()));
+      Value slot = arith::AddIOp::create(builder, program, segment.item);
+      writeItem({segment.head, segment.batch, row, Value(), segment, slot});
+    });
   }
 
   //===-- rows and keys ----------------------------------------------------------===//
@@ -229,9 +250,18 @@ private:
   }
 
   void writeBody() {
+    if (isStream())
+      writeStream();
+    else
+      writeItem(writeProgram(attention.scores.getQuery(), headsOf(attention.query)));
+    func::ReturnOp::create(builder);
+    if (lengthsAreData(wrapper.kernel))
+      wrapper.function->setAttr("attn.lengths", builder.getUnitAttr());
+  }
+
+  void writeItem(const Work &work) {
     Value queries = attention.scores.getQuery(), keys = attention.scores.getKeys();
     int64_t heads = headsOf(attention.query), kvHeads = headsOf(attention.keys);
-    Work work = writeProgram(queries, heads);
     Value kvHead = work.head;
     if (int64_t programs = heads / kvHeads / packed(); programs > 1)
       kvHead = arith::DivUIOp::create(builder, work.head, views.index(programs));
@@ -245,15 +275,15 @@ private:
       columns = arith::AddIOp::create(builder, columns, part.length);
     if (attention.scores.getAlign() == Align::End && !query.position && !query.positions)
       query.position = arith::SubIOp::create(builder, columns, query.length);
-    if (packingOf(queries))
+    if (packingOf(queries) && !isStream())
       columns = hideKeysOfEmptyBlock(work.row, rowsOf(query.length), keyParts, valueParts);
     Value queryView = views.viewOfQuery(query, work.head, packed());
     SmallVector<Value> sequences{queryView, viewOf(keyParts, false, kvHead)};
     Value keyView = sequences.back();
     if (walk != Walk::Statistics)
       sequences.push_back(viewOf(valueParts, true, kvHead));
-    if (isSplit())
-      columns = views.lengthInTiles(keyParts, shares.granule);
+    if (leavesPartials())
+      columns = views.lengthInTiles(keyParts, isStream() ? streamRuleOf(wrapper.kernel).granule : shares.granule);
     else if (keyParts.size() > 1)
       columns = ExtentOp::create(builder, builder.getIndexType(), keyView);
     links.query = queryView;
@@ -262,9 +292,6 @@ private:
       inlineForward(work, query, sequences, columns);
     else
       inlineWithStatistics(work, query, sequences, columns);
-    func::ReturnOp::create(builder);
-    if (lengthsAreData(wrapper.kernel))
-      wrapper.function->setAttr("attn.lengths", builder.getUnitAttr());
   }
 
   /// The walk over all `columns` keys or a share of them, and what becomes of its results.
@@ -275,9 +302,18 @@ private:
       // The grid has as many shares as there can be. The merge asks for none of those without keys.
       LeaveOp::create(builder, arith::CmpIOp::create(builder, arith::CmpIPredicate::sge, from, to));
     }
+    if (isStream()) {
+      Value step = views.index(streamRuleOf(wrapper.kernel).granule);
+      from = arith::MulIOp::create(builder, work.segment.firstTile, step);
+      to = arith::MinSIOp::create(builder, arith::MulIOp::create(builder, work.segment.endTile, step), columns);
+    }
     SmallVector<Value> operands{work.row, from, to};
     llvm::append_range(operands, sequences);
-    if (isSplit()) {
+    if (isStream()) {
+      Value rows = stream->rowsOfBlock(query.length, work.segment.block);
+      auto [outputs, maxima, sums] = stream->slot(work.slot, rows);
+      operands.append({views.index(0), outputs, maxima, sums});
+    } else if (isSplit()) {
       PartialResults partials = partialResultsOf(wrapper, attention);
       auto [outputs, maxima, sums] = partials.of(work.share, query, work.head, packed());
       operands.append({partials.rowOf(query, work.row, packed()), outputs, maxima, sums});
@@ -285,7 +321,7 @@ private:
       operands.push_back(outputView(work, query));
       operands.push_back(lseView(work, query));
     }
-    ScheduleInstance(*text, links, builder).inlineFunction(isSplit() ? "forward_partial" : "forward", operands);
+    ScheduleInstance(*text, links, builder).inlineFunction(leavesPartials() ? "forward_partial" : "forward", operands);
   }
 
   Value outputView(const Work &work, const SequencePart &query) {
@@ -319,6 +355,7 @@ private:
   ImplicitLocOpBuilder &builder{wrapper.builder};
   SequenceViews &views{wrapper.views};
   ShareRule shares{shareRuleOf(wrapper.kernel)};
+  std::optional<StreamShares> stream;
   OwningOpRef<ModuleOp> text;
   ScheduleLinks links;
 };

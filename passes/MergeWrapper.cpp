@@ -8,6 +8,7 @@
 #include "passes/KeyShares.h"
 #include "passes/ScheduleInstance.h"
 #include "passes/ScheduleText.h"
+#include "passes/StreamShares.h"
 #include "passes/TileFunctions.h"
 
 using namespace mlir;
@@ -51,6 +52,7 @@ protected:
   struct Work {
     Value row, column;
     SequencePart query; ///< where results lie, as the rows of a query
+    Value head;         ///< which group of heads is in these rows; null for the only one
     int64_t columns = kMostColumns;
   };
 
@@ -94,6 +96,8 @@ protected:
     return arith::CeilDivUIOp::create(builder, rows, views.index(kRowsOfTile));
   }
 
+  Value headOfRows() { return work.head ? work.head : views.index(0); }
+
   void take(Value block, Value group) {
     work.row = arith::MulIOp::create(builder, block, views.index(kRowsOfTile));
     work.column = arith::MulIOp::create(builder, group, views.index(work.columns));
@@ -121,8 +125,8 @@ private:
     SequencePart lseRows = work.query;
     lseRows.length = arith::SelectOp::create(builder, writes, lseRows.length, none);
     auto type = viewType(merged.type.getShape().back(), merged.type.getElementType());
-    Value output = wrapper.resultView(merged.output, type, work.query, none, heads);
-    Value lse = wrapper.resultView(merged.lse, viewType(1, builder.getF32Type()), lseRows, none, heads);
+    Value output = wrapper.resultView(merged.output, type, work.query, headOfRows(), heads);
+    Value lse = wrapper.resultView(merged.lse, viewType(1, builder.getF32Type()), lseRows, headOfRows(), heads);
     return {columnsOf(output), lse};
   }
 
@@ -131,7 +135,7 @@ protected:
   KernelWrapper wrapper;
   ImplicitLocOpBuilder &builder{wrapper.builder};
   SequenceViews &views{wrapper.views};
-  int64_t heads{headsOf(merged.type)};
+  int64_t heads{headsOf(merged.type)}; ///< in the rows of a token
   ScheduleLinks links;
   Work work;
 
@@ -212,6 +216,78 @@ private:
   Value queries, keys, batch, batches;
   Attention attention;
   std::optional<PartialResults> memory;
+};
+
+/// Parts are the segments of an item: those of all programs whose share of the line has some of its tiles.
+class MergeOfSegments : public MergeWrapper {
+public:
+  MergeOfSegments(KernelOp kernel, SymbolTable &symbols, const Attention &attention)
+      : MergeWrapper(kernel, symbols, mergedOf(attention)), queries(ScoresOp(attention.scores).getQuery()),
+        attention(attention) {
+    heads = std::max<int64_t>(1, kernel.getScheduleAttr().getPacked());
+    blockQ = kernel.getScheduleAttr().getBlockQ();
+  }
+
+private:
+  /// Rows are those of one item: of one group of heads.
+  void writeProgram() override {
+    stream.emplace(wrapper, attention);
+    Value groups = views.index(stream->headsOfPrograms());
+    if (RaggedOp packing = packingOf(queries)) {
+      ValueRange ids = wrapper.programs({views.blocksOf(packing, kRowsOfTile, heads), groupsOfColumns(), groups});
+      auto found = views.locate(packing, ids[0], kRowsOfTile, heads);
+      batch = found.getBatch();
+      work.head = ids[2];
+      take(found.getBlock(), ids[1]);
+    } else {
+      Value tokens = views.sizeOf(wrapper.of(tensorOf(queries, false)), 1);
+      ValueRange ids = wrapper.programs({blocksOfRows(tokens), groupsOfColumns(), groups, views.countOf(queries)});
+      batch = ids[3];
+      work.head = ids[2];
+      take(ids[0], ids[1]);
+    }
+    work.query = views.partsOf(queries, batch, views.countOf(queries)).front();
+  }
+
+  Value someRows() override { return views.viewOfResult(work.query.keys, work.query, work.head, heads); }
+
+  SmallVector<Value> joinParts(ScheduleInstance &merge, ValueRange state) override {
+    Value before;
+    StreamShares::Plan plan = stream->plan(batch, &before);
+    StreamShares::Sequence sequence = stream->sequence(batch);
+    Value block = arith::DivUIOp::create(builder, work.row, views.index(blockQ));
+    Value ofHead = arith::MulIOp::create(builder, work.head, sequence.blocks);
+    Value inSequence = arith::AddIOp::create(builder, ofHead, block);
+    item = arith::AddIOp::create(builder, sequence.firstItem, inSequence);
+    Value tilesBefore = arith::MulIOp::create(builder, inSequence, sequence.tiles);
+    Value first = arith::AddIOp::create(builder, before, tilesBefore);
+    Value last = arith::AddIOp::create(builder, first, arith::SubIOp::create(builder, sequence.tiles, views.index(1)));
+    Value from = stream->programOf(plan, first);
+    Value to = arith::AddIOp::create(builder, stream->programOf(plan, last), views.index(1));
+    Value none = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, sequence.tiles, views.index(0));
+    to = arith::SelectOp::create(builder, none, from, to);
+    rowOfSlot = arith::RemUIOp::create(builder, work.row, views.index(blockQ));
+    rows = stream->rowsOfBlock(work.query.length, block);
+    links.written["part"] = [&](ValueRange operands) { return loadPart(operands[0], operands[1]); };
+    SmallVector<Value> operands{from, to};
+    llvm::append_range(operands, state);
+    return merge.inlineFunction("stack", operands);
+  }
+
+  SmallVector<Value> loadPart(Value program, Value end) {
+    Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, program, end);
+    Value existing = arith::SelectOp::create(builder, exists, rows, views.index(0));
+    auto part = stream->slot(arith::AddIOp::create(builder, program, item), existing);
+    constexpr float lowest = std::numeric_limits<float>::lowest();
+    ArrayRef<Type> types = stateTypes();
+    return {load(types[0], columnsOf(part.outputs), rowOfSlot, 0), load(types[1], part.maxima, rowOfSlot, lowest),
+            load(types[2], part.sums, rowOfSlot, 0)};
+  }
+
+  Value queries, batch, item, rowOfSlot, rows;
+  Attention attention;
+  int64_t blockQ;
+  std::optional<StreamShares> stream;
 };
 
 //===-- of what a kernel is given ------------------------------------------------===//
@@ -300,6 +376,10 @@ private:
 
 func::FuncOp writeMergeOfShares(KernelOp kernel, const Attention &attention, SymbolTable &symbols) {
   return MergeOfShares(kernel, symbols, attention).write();
+}
+
+func::FuncOp writeMergeOfSegments(KernelOp kernel, const Attention &attention, SymbolTable &symbols) {
+  return MergeOfSegments(kernel, symbols, attention).write();
 }
 
 func::FuncOp writeMerge(KernelOp kernel, MergeOp merge, SymbolTable &symbols) {

@@ -11,6 +11,9 @@ namespace attn {
 /// it with "_merge" behind.
 mlir::func::FuncOp writeMergeOfShares(KernelOp kernel, const Attention &attention, mlir::SymbolTable &symbols);
 
+/// The same of what programs left that took shares of the line of all tiles (see StreamShares.h).
+mlir::func::FuncOp writeMergeOfSegments(KernelOp kernel, const Attention &attention, mlir::SymbolTable &symbols);
+
 /// Writes the function of an attn.merge, which reads its parts from arguments of the kernel, under a like name.
 mlir::func::FuncOp writeMerge(KernelOp kernel, MergeOp merge, mlir::SymbolTable &symbols);
 

@@ -111,14 +111,24 @@ private:
   int64_t ahead = 0;
 };
 
-/// Loops over tiles, or around such loops; not those in which lists of tiles are made.
-SmallVector<scf::ForOp> loopsOver(func::FuncOp function) {
+/// Loops over tiles, or around such loops; not those in which lists of tiles are made, nor those that count.
+SmallVector<scf::ForOp> loopsOver(Block &block) {
   SmallVector<scf::ForOp> loops;
-  function.walk([&](scf::ForOp loop) {
-    if (!loop->getParentOfType<CollectOp>())
+  block.walk([&](scf::ForOp loop) {
+    bool tiles = llvm::any_of(loop.getResultTypes(), llvm::IsaPred<RankedTensorType>) ||
+                 loop.walk([](LoadOp) { return WalkResult::interrupt(); }).wasInterrupted();
+    if (tiles && !loop->getParentOfType<CollectOp>())
       loops.push_back(loop);
   });
   return loops;
+}
+
+/// The body of a loop over segments, which has loads that every segment begins anew; null without such a loop.
+Block *segmentsOf(func::FuncOp function) {
+  for (auto loop : function.getBody().front().getOps<scf::WhileOp>())
+    if (Block &body = loop.getAfter().front(); llvm::any_of(body.getOps<LoadOp>(), feedsProduct))
+      return &body;
+  return nullptr;
 }
 
 struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
@@ -130,15 +140,21 @@ struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
     if (auto attr = function->getAttrOfType<IntegerAttr>("tile.stages"))
       stages = attr.getInt();
     OpBuilder ringBuilder = OpBuilder::atBlockBegin(&function.getBody().front());
+    Block *segments = segmentsOf(function);
+    if (failed(pipeline(segments ? *segments : function.getBody().front(), stages, ringBuilder, segments != nullptr)))
+      signalPassFailure();
+  }
 
+  /// With `again` the block is left with all fills landed and read, so that the rings can be filled from its start.
+  static LogicalResult pipeline(Block &block, int64_t stages, OpBuilder &ringBuilder, bool again) {
     // Loads that stand before all loops: begun where they stand, awaited right before the first loop that reads them.
-    SmallVector<std::pair<LoadOp, Value>> early = earlyLoads(function, ringBuilder);
+    SmallVector<std::pair<LoadOp, Value>> early = earlyLoads(block, ringBuilder);
 
-    SmallVector<scf::ForOp> loops = loopsOver(function);
+    SmallVector<scf::ForOp> loops = loopsOver(block);
     if (!loops.empty())
       for (auto &entry : early)
-        if (!entry.first->isBeforeInBlock(function.getBody().findAncestorOpInRegion(*loops.front())))
-          return void(entry.first.emitOpError("expects to stand before the loops that read it")), signalPassFailure();
+        if (!entry.first->isBeforeInBlock(block.findAncestorOpInBlock(*loops.front())))
+          return entry.first.emitOpError("expects to stand before the loops that read it");
 
     SmallVector<Value> rings;
     scf::ForOp before;
@@ -160,11 +176,14 @@ struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
       if (!pipeliner.empty())
         pipeliner.rewriteBody();
     }
+    if (again && before)
+      drain(before, rings, block.getTerminator());
+    return success();
   }
 
-  static SmallVector<std::pair<LoadOp, Value>> earlyLoads(func::FuncOp function, OpBuilder &ringBuilder) {
+  static SmallVector<std::pair<LoadOp, Value>> earlyLoads(Block &block, OpBuilder &ringBuilder) {
     SmallVector<std::pair<LoadOp, Value>> early;
-    for (auto load : function.getBody().front().getOps<LoadOp>())
+    for (auto load : block.getOps<LoadOp>())
       if (feedsProduct(load) || llvm::any_of(load->getUsers(), [](Operation *user) {
             return user->getParentOfType<scf::ForOp>() != nullptr;
           }))
@@ -174,9 +193,9 @@ struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
 
   /// Behind a loop one fill is under way that it did not come to, of no rows: when it has landed, all have, and the
   /// rings can be filled anew.
-  static void drain(scf::ForOp before, ArrayRef<Value> rings, scf::ForOp loop) {
-    OpBuilder builder(loop);
-    Location loc = loop.getLoc();
+  static void drain(scf::ForOp before, ArrayRef<Value> rings, Operation *behind) {
+    OpBuilder builder(behind);
+    Location loc = before.getLoc();
     Value number =
         arith::MaxSIOp::create(builder, loc, before.getLowerBound(), before.getUpperBound()); // it may not have run
     Type tile = cast<RingType>(rings[0].getType()).getTile();
@@ -184,7 +203,7 @@ struct PipelineLoads : impl::PipelineLoadsBase<PipelineLoads> {
     ReleaseOp::create(builder, loc, rings[0], number);
   }
 
-  void awaitEarly(ArrayRef<std::pair<LoadOp, Value>> early, scf::ForOp loop, int64_t younger) {
+  static void awaitEarly(ArrayRef<std::pair<LoadOp, Value>> early, scf::ForOp loop, int64_t younger) {
     OpBuilder builder(loop);
     for (auto [i, entry] : llvm::enumerate(early)) {
       auto [load, ring] = entry;

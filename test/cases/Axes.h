@@ -57,6 +57,7 @@ struct Case {
   std::string list;        ///< which list it is from, and its number there: "pair017"
   std::string exact;       ///< "256x353": queries and keys, instead of a value of the axis
   int64_t sequences = 0;   ///< instead of what the axis of the batch says, if not 0
+  bool streamK = false;    ///< the schedule is stream_k, with tiles of 16 keys
   bool accuracy = false;   ///< also runs with the worst approximations and truncating products
   bool manyOrders = false; ///< also runs with one resident block and with two more seeds
 
@@ -105,6 +106,10 @@ std::vector<Case> places();
 /// two of them together. Each batch has lengths of 0, 1, a page, and a key more and less.
 std::vector<Case> decode();
 
+/// Equal shares of all tiles, wherever they end: each place of keys and of queries, lengths around tiles, few tiles and
+/// many, groups of heads and what changes scores, any two of them together.
+std::vector<Case> streamed();
+
 /// Masks that ask lists: each kind at lengths around tiles, with every value of the other axes, places and shares.
 std::vector<Case> listed();
 
@@ -112,8 +117,8 @@ std::vector<Case> listed();
 /// them: with what else touches weights, in each place where a program keeps them.
 std::vector<Case> weights();
 
-/// Everything that is run by default: pairwise(), alone(), groups(), places(), decode(), listed() and weights(), every
-/// eighth of them in many orders.
+/// Everything that is run by default: pairwise(), alone(), groups(), places(), decode(), streamed(), listed() and
+/// weights(), every eighth of them in many orders.
 std::vector<Case> standard();
 
 /// All shapes times no feature, each feature alone, and each two features together.

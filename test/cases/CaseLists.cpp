@@ -252,6 +252,41 @@ std::vector<Case> decode() {
   return cases;
 }
 
+std::vector<Case> streamed() {
+  // Items of one tile, several of which a program has; items of 44 tiles, which several programs have; without any.
+  constexpr std::string_view lengths[] = {"1x1", "1x15", "2x16", "1x17", "5x0", "0x5", "3x150", "40x81", "1x700"},
+                             heads[] = {"2x2", "8x2", "14x2", "16x1"}, dims[] = {"64", "128", "40"},
+                             packed[] = {"off", "packed", "static"};
+  const std::vector<Feature> changes = {
+      {},
+      {{Lens, valueOf(Lens, "lens")}, {Lse, valueOf(Lse, "lse")}, {Causal, valueOf(Causal, "causal")}},
+      {{Lse, valueOf(Lse, "lse")}, {Sink, valueOf(Sink, "sink")}, {Window, valueOf(Window, "window")}},
+      {{Softcap, valueOf(Softcap, "softcap")}, {Alibi, valueOf(Alibi, "alibi")}, {Lens, valueOf(Lens, "lens")}},
+      {{UserMask, valueOf(UserMask, "user_mask")}, {UserScore, valueOf(UserScore, "user_score")}},
+      {{Listed, valueOf(Listed, "blocks")}, {Lse, valueOf(Lse, "lse")}},
+      {{ElementType, valueOf(ElementType, "f16")}, {Reweight, valueOf(Reweight, "reweight")}, {Sink, 1}},
+      {{Layout, valueOf(Layout, "odd")}, {Scale, valueOf(Scale, "negative")}, {Lse, valueOf(Lse, "lse")}}};
+  std::mt19937_64 random(6);
+  std::vector<Case> cases;
+  for (const std::vector<size_t> &row :
+       coveringRows({valuesOf(KeyPlace), valuesOf(QueryPlace), std::size(lengths), std::size(heads), std::size(dims),
+                     std::size(packed), changes.size()},
+                    random)) {
+    Case c;
+    apply(c, {{Heads, valueOf(Heads, heads[row[3]])},
+              {HeadDim, valueOf(HeadDim, dims[row[4]])},
+              {Packed, valueOf(Packed, packed[row[5]])},
+              {Batch, valueOf(Batch, "2")}});
+    apply(c, changes[row[6]]);
+    place(c, row[0], row[1]);
+    c.streamK = true;
+    c.exact = lengths[row[2]];
+    c.list = numbered("stream", cases.size());
+    cases.push_back(std::move(c));
+  }
+  return cases;
+}
+
 std::vector<Case> wholeTiles() {
   struct Size {
     std::string_view headDim;
@@ -289,6 +324,8 @@ std::vector<Case> standard() {
   for (Case &c : places())
     cases.push_back(std::move(c));
   for (Case &c : decode())
+    cases.push_back(std::move(c));
+  for (Case &c : streamed())
     cases.push_back(std::move(c));
   for (Case &c : listed())
     cases.push_back(std::move(c));

@@ -176,10 +176,13 @@ struct Writer {
     std::string given = schedule;
     if (c.splits())
       given = fmt::format("decode, num_splits = {}, block_kv = 16", c.splits());
+    if (c.streamK)
+      given = "stream_k, block_kv = 16";
     if (c.is(Packed, "packed")) {
       int64_t group = c.heads() / c.keyHeads();
       // No warpgroups multiply tiles that a group does not divide: then nothing else can be asked for.
-      given = fmt::format("{}packed = {}", given.empty() || (!c.splits() && 64 % group) ? "" : given + ", ", group);
+      given = fmt::format("{}packed = {}",
+                          given.empty() || (!c.splits() && !c.streamK && 64 % group) ? "" : given + ", ", group);
     }
     return given;
   }

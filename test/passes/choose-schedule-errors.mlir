@@ -25,7 +25,7 @@ attn.kernel @second(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<block_q = 40> {
 
 !x = tensor<?x?x8x128xbf16>
 module attributes {attn.target = {chip = "sm_80"}} {
-// expected-error @below {{expects a schedule that exists (prefill, decode), got 'streaming'}}
+// expected-error @below {{expects a schedule that exists (prefill, decode, stream_k), got 'streaming'}}
 // expected-error @below {{expects num_splits of at most 256, got 300}}
 // expected-error @below {{expects num_warps of 1, 2, 4, 8 or 12, got 3}}
 // expected-error @below {{expects num_stages of at most 4, got 5}}
@@ -48,6 +48,20 @@ attn.kernel @all(%q: !x, %k: !x, %v: !x) -> (o: !x)
 module attributes {attn.target = {chip = "sm_90a"}} {
 // expected-error @below {{expects no num_splits: 'prefill' does not split sequences, got 4}}
 attn.kernel @whole(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<prefill, num_splits = 4> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+// expected-error @below {{expects no num_splits: 'stream_k' shares the keys of all sequences among its programs, got 4}}
+attn.kernel @shared(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<stream_k, num_splits = 4> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+}
+// expected-error @below {{expects overlap to be none: 'stream_k' waits for keys, not for products, got scores_ahead}}
+attn.kernel @ahead(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<stream_k, overlap = scores_ahead> {
   %s = attn.scores %q, %k : !x, !x
   %p = attn.softmax %s
   %o = attn.output %p, %v : !x -> !x
@@ -400,5 +414,23 @@ attn.kernel @part_of_a_token(%q: !q, %k: !kv, %v: !kv) -> (o: !q)
   %p = attn.softmax %s
   %o = attn.output %p, %v : !kv -> !q
   attn.return %o : !q
+}
+}
+
+// -----
+
+!x = tensor<?x?x8x128xbf16>
+module attributes {attn.target = {chip = "sm_80"}} {
+// expected-error @below {{expects a schedule that walks keys twice (prefill, decode), for weights that must be known before they are changed, got 'stream_k'}}
+attn.kernel @squares(%q: !x, %k: !x, %v: !x) -> (o: !x) schedule<stream_k> {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  %r = attn.reweight %p by @squared
+  %o = attn.output %r, %v : !x -> !x
+  attn.return %o : !x
+}
+func.func @squared(%p: f32, %b: index, %h: index, %q: index, %kv: index) -> f32 {
+  %r = arith.mulf %p, %p : f32
+  return %r : f32
 }
 }

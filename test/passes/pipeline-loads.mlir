@@ -133,3 +133,51 @@ func.func @no_product(%keys: !view, %to: index, %acc: tensor<32x64xf16>) -> tens
   }
   return %r : !k
 }
+
+// In a loop over segments each of them begins its own loads, and at its end all have landed: also the one that the loop
+// over tiles did not come to.
+
+// CHECK-LABEL: func.func @segments
+// CHECK-DAG: tile.ring : <1 x tensor<64x64xf16>>
+// CHECK-DAG: tile.ring : <1 x tensor<32x64xf16>>
+// CHECK-DAG: tile.ring : <1 x tensor<32x64xf16>>
+// CHECK: scf.while
+// CHECK: } do {
+// CHECK: tile.fill %[[Q_RING:.*]][%c0{{.*}}] from
+// CHECK: tile.fill %[[K_RING:.*]][%[[FROM:.*]]] from
+// CHECK: tile.await %[[Q_RING]]
+// CHECK: scf.for %{{.*}} = %[[FROM]] to %[[TO:.*]] step
+// CHECK: tile.store
+// CHECK: %[[END:.*]] = arith.maxsi %[[FROM]], %[[TO]]
+// CHECK: tile.await %[[K_RING]][%[[END]]] : <1
+// CHECK: tile.release %[[K_RING]][%[[END]]]
+// CHECK: scf.yield
+func.func @segments(%query: !view, %keys: !view, %values: !view, %out: !tile.view<64 x f16>, %row: index, %all: index,
+                    %acc: !o) attributes {tile.stages = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %c32 = arith.constant 32 : index
+  %done = scf.while (%place = %c0) : (index) -> index {
+    %more = arith.cmpi slt, %place, %all : index
+    scf.condition(%more) %place : index
+  } do {
+  ^bb0(%place: index):
+    %from = arith.remui %place, %c4 : index
+    %to = arith.minsi %all, %c4 : index
+    %q = tile.load %query[%row] : !view -> !q
+    %r = scf.for %t = %from to %to step %c1 iter_args(%a = %acc) -> (!o) {
+      %col = arith.muli %t, %c32 : index
+      %k = tile.load %keys[%col] : !view -> !k
+      %s = tile.dot %q, trans_b %k : !q, !k -> !s
+      %v = tile.load %values[%col] : !view -> !k
+      %p = arith.truncf %s : !s to tensor<64x32xf16>
+      %n = tile.dot %p, %v into %a : !o, tensor<64x32xf16>, !k -> !o
+      scf.yield %n : !o
+    }
+    tile.store %r, %out[%place] : !o, !tile.view<64 x f16>
+    %next = arith.addi %place, %c4 : index
+    scf.yield %next : index
+  }
+  return
+}

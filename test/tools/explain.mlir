@@ -15,6 +15,16 @@
 // RUN: attnc --explain %t/spills.mlir --sizes batch=1,seq_q=128,seq_kv=128 | FileCheck %s --check-prefix=SPILLS
 // RUN: attnc %t/spills.mlir | FileCheck %s --check-prefix=MOST
 
+// RUN: attnc --explain %t/equal.mlir --sizes batch=2,seq_kv=512 | FileCheck %s --check-prefix=EQUAL
+
+// Two programs on each of 108 multiprocessors.
+// EQUAL: schedule   stream_k, block_q = 16, block_kv = 32, num_stages = 2, num_warps = 1{{$}}
+// EQUAL-NEXT: at most 216 programs take equal shares of the tiles of all sequences; where a sequence is cut depends on the others
+// EQUAL-NEXT: as the kernel says
+// EQUAL: tiles      programs take equal shares of all tiles; which, their lengths say at launch
+// EQUAL-NEXT: code       .entry equal:
+// EQUAL-NEXT: code       .entry equal_merge:
+
 // 128 registers of scores, 128 of output, 8 of statistics, 4 of positions, 56 others: the user's own numbers may need more
 // than there are. The assembler may use one less than a thread can have.
 // SPILLS: about 324 registers per thread of 255: 1 per SM
@@ -167,4 +177,15 @@ attn.kernel @padded(%q: !k, %k: !k, %v: !v) -> (o: !v)
   %p = attn.softmax %s
   %o = attn.output %p, %v : !v -> !v
   attn.return %o : !v
+}
+
+//--- equal.mlir
+!q = tensor<?x1x2x64xf16>
+!k = tensor<?x?x2x64xf16>
+attn.kernel @equal(%q: !q, %k: !k, %v: !k) -> (o: !q)
+    schedule<stream_k, block_q = 16, block_kv = 32, num_stages = 2, num_warps = 1> {
+  %s = attn.scores %q, %k : !q, !k
+  %p = attn.softmax %s
+  %o = attn.output %p, %v : !k -> !q
+  attn.return %o : !q
 }
