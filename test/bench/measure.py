@@ -203,6 +203,7 @@ def specs():
             texts.setdefault(kind.spec_of(setting).split("\n", 1)[1], setting)
             if kind is decode:
                 texts.setdefault(kind.spec_of(setting, 1).split("\n", 1)[1], setting)
+                texts.setdefault(kind.spec_of(setting, streamed=True).split("\n", 1)[1], setting)
                 if setting["layout"] == "shared":
                     texts.setdefault(kind.spec_of(kind.unshared_of(setting)).split("\n", 1)[1], setting)
         (folder / f"{name}.mlir").write_text("// -----\n".join(texts))

@@ -10,8 +10,9 @@ RAGGED = ([1 * K, 1 * K, 2 * K, 2 * K, 4 * K, 4 * K, 32 * K, 64 * K], [4 * K, 32
 OURS = ("attn",)
 TWIN = "attn_unsplit"
 UNSHARED = "attn_unshared"
+STREAMED = "attn_stream_k"
 PEERS = ("sdpa_flash", "sdpa_cudnn", "sdpa_efficient", "flex", "flash3", "torch", "torch_compile")
-SYSTEMS = (*OURS, TWIN, UNSHARED, *PEERS)
+SYSTEMS = (*OURS, TWIN, UNSHARED, STREAMED, *PEERS)
 
 
 def setting_of(form, heads, kv_heads, lens, head_dim=128, page=0, prefix=0, dtype="bf16", layout="dense"):
@@ -129,8 +130,8 @@ SEQUENCES = {
 }
 
 
-def spec_of(setting, splits=None):
-    """The text of our kernel: the compiler chooses how many splits, or `splits` says so."""
+def spec_of(setting, splits=None, streamed=False):
+    """The text of our kernel: the compiler chooses how many splits, or `splits` says so; or equal shares of all tiles."""
     if setting["layout"] == "merge":
         return merge_spec_of(setting)
     heads, kv_heads, dim, dtype = (setting[key] for key in ("heads", "kv_heads", "head_dim", "dtype"))
@@ -145,7 +146,7 @@ def spec_of(setting, splits=None):
         types["table"] = "tensor<?x?xi32>"
     if setting["layout"] in ("pages", "lens"):
         types["lens"] = "tensor<?xi32>"
-    schedule = "decode" if splits is None else f"decode, num_splits = {splits}"
+    schedule = "stream_k" if streamed else "decode" if splits is None else f"decode, num_splits = {splits}"
     lines = [f"!{name} = {text}" for name, text in types.items()]
     lines += [f"attn.kernel @decode(%q: !q, {ARGUMENTS[setting['layout']]}) -> (o: !q) schedule<{schedule}> {{"]
     lines += [f"  {line}" for line in [*SEQUENCES[setting["layout"]], "%s = attn.scores %q, %kv : !q, !attn.seq",

@@ -142,6 +142,7 @@ class Backend(Base):
                    "flex": lambda: self.flex_of(setting), "torch": lambda: self.merges(merge_in_torch),
                    "torch_compile": lambda: self.merges(torch.compile(merge_in_torch, dynamic=False)),
                    "attn": lambda: self.ours_of(setting), "attn_unsplit": lambda: self.ours_of(setting, splits=1),
+                   "attn_stream_k": lambda: self.ours_of(setting, streamed=True),
                    "attn_unshared": lambda: self.ours_of(setting, unshared=True)}
         return {name: lambda make=make: Graph((made := make()) * (launches // len(made))) for name, make in makers.items()}
 
@@ -153,9 +154,9 @@ class Backend(Base):
         torch._dynamo.reset()
         return [torch_merge(inputs, merge) for inputs in self.sets]
 
-    def ours_of(self, setting, splits=None, unshared=False):
+    def ours_of(self, setting, splits=None, unshared=False, streamed=False):
         asked = decode.unshared_of(setting) if unshared else setting
-        kernel = self.ours.load(decode.spec_of(asked, splits))
+        kernel = self.ours.load(decode.spec_of(asked, splits, streamed))
         launches = []
         for inputs in self.sets:
             if unshared:
