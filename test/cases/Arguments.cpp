@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes the data of a case: memory first, all NaN, then the elements that exist.
 #include "test/cases/Arguments.h"
+#include "test/cases/FunctionUses.h"
 #include "test/cases/ListMasks.h"
 #include "test/cases/SpecText.h"
 
@@ -51,6 +52,8 @@ void PlacedTensor::set(int64_t place, double value) {
     return store(static_cast<float>(value));
   case DType::I64:
     return store(static_cast<int64_t>(value));
+  case DType::Bool:
+    return store(static_cast<uint8_t>(value != 0));
   default:
     return store(static_cast<int32_t>(value)); // I32: the cases have no other type
   }
@@ -71,6 +74,8 @@ double PlacedTensor::get(int64_t place) const {
     return load(float());
   case DType::I64:
     return static_cast<double>(load(int64_t()));
+  case DType::Bool:
+    return load(uint8_t());
   default:
     return load(int32_t());
   }
@@ -456,16 +461,64 @@ struct Maker {
     }
     if (c.on(Listed))
       addLists(c, all);
+    addFunctionTensors(c, all);
+  }
+
+  /// The last entries of every sequence come from tensors of their own, and are NaN where they will be written: caches
+  /// are results as well.
+  void append() {
+    constexpr int64_t added = 3;
+    DType type = *typeNamed(c.value(ElementType));
+    Noise random(c.seed(), 10);
+    for (const char *name : {"k", "v"}) {
+      auto cache =
+          std::find_if(all.inputs.begin(), all.inputs.end(), [&](auto &tensor) { return tensor.name == name; });
+      int64_t dim = cache->shape.back();
+      PlacedTensor fresh(std::string(name) + "_added", type, {c.batch(), added, c.keyHeads(), dim},
+                         {added * c.keyHeads() * dim, c.keyHeads() * dim, dim, 1});
+      forEachIndex(fresh.shape, [&](const std::vector<int64_t> &at) {
+        fresh.set(fresh.place(at), *name == 'k' ? queryOrKey(false, at.back(), random) : random.normal());
+      });
+      for (int64_t b = 0; b != c.batch(); ++b)
+        for (int64_t i = 1; i <= std::min(added, Lengths[static_cast<size_t>(b)]); ++i)
+          spoil(*cache, b, Lengths[static_cast<size_t>(b)] - i);
+      cache->updated = true;
+      all.outputs.push_back(std::move(*cache));
+      all.inputs.erase(cache);
+      all.inputs.push_back(std::move(fresh));
+    }
+  }
+
+  /// Makes an entry of a cache NaN.
+  void spoil(PlacedTensor &cache, int64_t b, int64_t entry) {
+    std::vector<int64_t> at{b, entry, 0, 0};
+    if (c.on(KeyPlace)) {
+      const PlacedTensor &table =
+          *std::find_if(all.inputs.begin(), all.inputs.end(), [](auto &tensor) { return tensor.name == "pages"; });
+      int64_t page = entry / c.pageSize(), run = 0;
+      at[1] = entry % c.pageSize();
+      if (table.shape.size() == 2) {
+        at[0] = static_cast<int64_t>(table.get(table.place({b, page})));
+      } else {
+        for (int64_t count; page >= (count = static_cast<int64_t>(table.get(table.place({b, run, 1})))); ++run)
+          page -= count;
+        at[0] = static_cast<int64_t>(table.get(table.place({b, run, 0}))) + page;
+      }
+    }
+    for (at[2] = 0; at[2] != c.keyHeads(); ++at[2])
+      for (at[3] = 0; at[3] != cache.shape.back(); ++at[3])
+        cache.set(cache.place(at), std::numeric_limits<double>::quiet_NaN());
   }
 
   void outputs() {
-    DType type = *typeNamed(c.value(ElementType));
     std::vector<int64_t> output = queryShape, lse = queryShape;
     output.insert(output.end(), {c.heads(), c.valueDim()});
     lse.push_back(c.heads());
-    all.outputs.push_back(makeTensor(c, "o", type, output, -1));
+    all.outputs.push_back(makeTensor(c, "o", *typeNamed(c.outputType()), output, -1));
     if (c.on(Lse))
       all.outputs.push_back(makeTensor(c, "lse", DType::F32, lse, -1));
+    if (c.is(Step, "append"))
+      append();
   }
 };
 

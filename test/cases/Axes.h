@@ -37,16 +37,41 @@ enum Axis : unsigned {
   QueryPlace,            ///< where queries live and stand
   Listed,                ///< a mask that asks lists
   Reweight,              ///< what becomes of weights after softmax
+  MaskKind,              ///< a mask of the library, or one that reads a tensor
+  Bias,                  ///< a tensor that is added to scores
+  Output,                ///< the type of the result
+  Step,                  ///< what a launch does beside attention
   AxisCount
 };
+
+/// What the values of an axis are to one who reads the support matrix.
+enum class Topic : uint8_t { Data, Sizes, Mask, Score, Keys, Queries, Schedule, Result, Count };
 
 struct AxisRow {
   std::string_view name;
   std::vector<std::string_view> values;
+  Topic topic = Topic::Data;
+  /// What the matrix calls each value; empty where its specs differ from those of another value in a number only.
+  std::vector<std::string_view> labels = {};
 };
 
 /// The table: one row an axis.
 const std::array<AxisRow, AxisCount> &axes();
+
+/// Values that cannot stand together.
+struct Rule {
+  Axis one;
+  std::vector<std::string_view> values;
+  Axis other; ///< AxisCount: every value of every axis
+  std::vector<std::string_view> otherValues;
+  std::string_view sentence; ///< what the compiler's contains; empty: the two say the same thing differently
+};
+
+/// Everything that stands in the way of a pair of values, and nothing else does.
+const std::vector<Rule> &rules();
+
+/// The rule against two values of different axes, or null.
+const Rule *ruleAgainst(unsigned one, unsigned value, unsigned other, unsigned otherValue);
 
 /// Position of a value in its axis; the value must exist.
 unsigned valueOf(Axis theAxis, std::string_view value);
@@ -79,16 +104,24 @@ struct Case {
   int64_t batch() const;
   /// Entries of a page, where keys lie in pages.
   int64_t pageSize() const;
+  /// The type of the result.
+  std::string_view outputType() const;
   /// Most shares of a sequence's keys; 0 where the schedule is left to the compiler.
   int64_t splits() const;
   /// Roughly how many products of scores it takes; for an even split of the work.
   double cost() const;
 };
 
-/// Cases in which any two values of any two axes meet, found greedily from a fixed seed.
+/// Cases in dense tensors in which any two values of any two axes meet, found greedily from a fixed seed.
 std::vector<Case> pairwise();
 
-/// Each feature alone at all lengths, for two head dimensions; each head dimension at two lengths.
+/// The pairs that are left: where keys and queries live, and what else a launch does, with every value of every axis.
+std::vector<Case> places();
+
+/// Three values that are not plain, of three axes, in small shapes: `count` of them from a seed.
+std::vector<Case> triples(uint64_t seed, size_t count);
+
+/// Each feature alone at some lengths, none at all lengths; each head dimension at two lengths.
 std::vector<Case> alone();
 
 /// Two and three whole tiles of queries and keys, and one row more and less, for each size of tile that the compiler's
@@ -98,9 +131,6 @@ std::vector<Case> wholeTiles();
 /// Heads of a group in the rows of a tile: each group, and few tokens of several heads, with a mask of positions and
 /// what differs from head to head.
 std::vector<Case> groups();
-
-/// Each way to hold keys with each way to hold queries; every value of the other axes meets each way to hold keys.
-std::vector<Case> places();
 
 /// Shares of keys in pages: sizes of pages, numbers of shares, groups of heads, few tokens and what changes scores, any
 /// two of them together. Each batch has lengths of 0, 1, a page, and a key more and less.

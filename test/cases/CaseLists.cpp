@@ -45,28 +45,119 @@ void apply(Case &c, const Feature &values) {
 
 } // namespace
 
+namespace {
+
+std::string_view replacedBy(std::string_view lengths,
+                            std::initializer_list<std::pair<std::string_view, std::string_view>> table) {
+  for (auto [given, less] : table)
+    if (lengths == given)
+      return less;
+  return lengths;
+}
+
+/// Where all pairs meet in plain tensors two tiles are enough of the longer lengths: other lists have the long ones.
+std::string_view shorter(std::string_view lengths) {
+  return replacedBy(lengths, {{"127x513", "127x300"}, {"256x512", "192x256"}, {"799x3", "300x3"}, {"3x799", "3x400"}});
+}
+
+/// In a batch of many sequences, where rows are looked up, a page and a tile more than one are.
+std::string_view shortest(std::string_view lengths) {
+  return replacedBy(lengths, {{"113x203", "70x150"},
+                              {"1x239", "1x150"},
+                              {"3x799", "3x300"},
+                              {"128x217", "66x137"},
+                              {"239x1", "130x1"},
+                              {"16x256", "16x160"},
+                              {"130x300", "33x257"}});
+}
+
+bool isPlace(unsigned theAxis) { return theAxis == KeyPlace || theAxis == QueryPlace || theAxis == Step; }
+
+} // namespace
+
 std::vector<Case> pairwise() {
-  std::vector<Case> cases = coveringCases(2);
-  for (size_t i = 0; i != cases.size(); ++i)
+  Coverage of;
+  of.keep(KeyPlace, {"dense"});
+  of.keep(QueryPlace, {"dense"});
+  of.keep(Step, {"off"});
+  std::vector<Case> cases = coveringCases(of, 2);
+  for (size_t i = 0; i != cases.size(); ++i) {
+    cases[i].exact = shorter(cases[i].value(Lengths));
     cases[i].list = numbered("pair", i);
+  }
+  return cases;
+}
+
+std::vector<Case> places() {
+  Coverage of;
+  of.wanted = [](unsigned i, unsigned j) { return isPlace(i) || isPlace(j); };
+  of.keep(Lengths, {"113x203", "1x1", "1x239", "3x799", "128x217", "239x1", "0x5", "5x0", "16x256", "130x300"});
+  of.keep(Step, {"off", "append"});
+  std::vector<Case> cases = coveringCases(of, 3);
+  for (size_t i = 0; i != cases.size(); ++i) {
+    cases[i].exact = shortest(cases[i].value(Lengths));
+    cases[i].list = numbered("place", i);
+  }
+  return cases;
+}
+
+namespace {
+
+bool isAllowed(const Case &c) {
+  for (unsigned i = 0; i != AxisCount; ++i)
+    for (unsigned j = i + 1; j != AxisCount; ++j)
+      if (ruleAgainst(i, c.at[i], j, c.at[j]))
+        return false;
+  return true;
+}
+
+} // namespace
+
+std::vector<Case> triples(uint64_t seed, size_t count) {
+  constexpr std::string_view lengths[] = {"70x150", "1x150", "5x210", "130x140", "33x257"};
+  std::mt19937_64 random(seed);
+  std::vector<Case> cases;
+  while (cases.size() != count) {
+    Case c;
+    for (size_t changed = 0; changed != 3;) {
+      auto i = static_cast<Axis>(random() % AxisCount);
+      if (axes()[i].topic == Topic::Data || c.on(i))
+        continue;
+      c.at[i] = static_cast<uint8_t>(1 + random() % (axes()[i].values.size() - 1));
+      ++changed;
+    }
+    c.at[Batch] = static_cast<uint8_t>(random() % 2);
+    c.at[Layout] = static_cast<uint8_t>(random() % axes()[Layout].values.size());
+    c.exact = lengths[random() % std::size(lengths)];
+    // Keys with positions need queries that have some.
+    if (!c.on(QueryPlace) && ruleAgainst(KeyPlace, c.at[KeyPlace], QueryPlace, 0))
+      c.at[QueryPlace] = static_cast<uint8_t>(valueOf(QueryPlace, "from"));
+    if (!isAllowed(c))
+      continue;
+    c.list = numbered("triple", cases.size());
+    cases.push_back(std::move(c));
+  }
   return cases;
 }
 
 std::vector<Case> alone() {
   std::vector<Case> cases;
-  std::vector<Feature> all = features();
-  all.insert(all.begin(), Feature{});
-  for (const Feature &values : all)
-    for (std::string_view dim : {"64", "128"})
-      for (unsigned length = 0; length != valueOf(Lengths, "2x130"); ++length) {
-        Case c;
-        c.at[Lengths] = static_cast<uint8_t>(length);
-        c.at[HeadDim] = static_cast<uint8_t>(valueOf(HeadDim, dim));
-        apply(c, values);
-        c.accuracy = c.is(Data, "random") && c.is(Lengths, "127x513");
-        c.list = numbered("alone", cases.size());
-        cases.push_back(c);
-      }
+  auto add = [&](const Feature &values, std::string_view dim, std::string_view length) {
+    Case c;
+    c.at[Lengths] = static_cast<uint8_t>(valueOf(Lengths, length));
+    c.at[HeadDim] = static_cast<uint8_t>(valueOf(HeadDim, dim));
+    apply(c, values);
+    c.accuracy = c.is(Data, "random") && length == "127x513";
+    c.list = numbered("alone", cases.size());
+    cases.push_back(c);
+  };
+  for (std::string_view dim : {"64", "128"})
+    for (std::string_view length : axes()[Lengths].values)
+      add({}, dim, length);
+  // pairwise() has each feature with each length.
+  for (const Feature &values : features())
+    for (auto [dim, length] : {std::pair("64", "127x513"), {"128", "127x513"}, {"64", "799x3"}, {"128", "1x239"}})
+      add(values, dim, length);
   for (unsigned dim = 0; dim != axes()[HeadDim].values.size(); ++dim)
     for (std::string_view length : {"113x203", "239x1"}) {
       Case c;
@@ -128,19 +219,6 @@ void normalise(Case &c) {
     c.at[Data] = static_cast<uint8_t>(valueOf(Data, "index"));
 }
 
-/// What takes the place of long lengths in a batch of many sequences: a page and a tile more than one are enough where
-/// rows are looked up, and these cases are many.
-std::string_view shortened(std::string_view lengths) {
-  constexpr std::pair<std::string_view, std::string_view> table[] = {
-      {"113x203", "70x150"}, {"1x239", "1x150"},     {"3x799", "3x300"},   {"128x217", "66x137"},
-      {"127x513", "63x200"}, {"256x512", "130x140"}, {"239x1", "130x1"},   {"799x3", "200x3"},
-      {"5x333", "5x210"},    {"16x256", "16x160"},   {"130x300", "33x257"}};
-  for (auto [given, less] : table)
-    if (lengths == given)
-      return less;
-  return lengths;
-}
-
 /// `count` cases in which each plain axis goes through its values in an order of its own, again and again.
 std::vector<Case> shuffled(size_t count, std::mt19937_64 &random) {
   std::vector<Case> cases(count);
@@ -164,7 +242,7 @@ void place(Case &c, unsigned keys, unsigned queries) {
   c.at[KeyPlace] = static_cast<uint8_t>(keys);
   c.at[QueryPlace] = static_cast<uint8_t>(queries);
   normalise(c);
-  // Strides for heads in front, and of 0, are the dense tensors' own.
+  // The cases of places() have these layouts.
   if ((c.on(KeyPlace) || c.on(QueryPlace)) && (c.is(Layout, "head_major") || c.is(Layout, "broadcast")))
     c.at[Layout] = 0;
 }
@@ -172,28 +250,6 @@ void place(Case &c, unsigned keys, unsigned queries) {
 unsigned valuesOf(Axis theAxis) { return static_cast<unsigned>(axes()[theAxis].values.size()); }
 
 } // namespace
-
-std::vector<Case> places() {
-  std::mt19937_64 random(3);
-  std::vector<Case> cases;
-  unsigned queries = valuesOf(QueryPlace);
-  constexpr unsigned kVariants = 2;
-  for (unsigned keys = 0; keys != valuesOf(KeyPlace); ++keys) {
-    std::vector<Case> these = shuffled(queries * kVariants, random);
-    if (keys == valueOf(KeyPlace, "pages128")) // pages alone; those of decode() meet all that decode has
-      continue;
-    for (unsigned n = 0; n != these.size(); ++n) {
-      Case &c = these[n];
-      place(c, keys, n % queries);
-      if (!c.on(KeyPlace) && !c.on(QueryPlace))
-        continue;
-      c.exact = shortened(c.value(Lengths));
-      c.list = numbered("place", cases.size());
-      cases.push_back(c);
-    }
-  }
-  return cases;
-}
 
 std::vector<Case> listed() {
   std::mt19937_64 random(4);

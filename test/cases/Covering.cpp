@@ -10,35 +10,42 @@ namespace attn::cases {
 
 namespace {
 
-/// The pairs of values that no case holds yet, one flag each.
+/// The pairs of values that no case holds yet, one flag each, and those that no case may hold.
 class OpenPairs {
 public:
-  OpenPairs() {
-    for (unsigned i = 0; i != PlainCount; ++i)
+  explicit OpenPairs(const Coverage &of) : of(of) {
+    for (unsigned i = 0; i != AxisCount; ++i)
       start[i + 1] = start[i] + static_cast<unsigned>(axes()[i].values.size());
-    open.assign(start[PlainCount] * start[PlainCount], 0);
-    for (unsigned i = 0; i != PlainCount; ++i)
-      for (unsigned j = i + 1; j != PlainCount; ++j)
-        for (unsigned a = start[i]; a != start[i + 1]; ++a)
-          for (unsigned b = start[j]; b != start[j + 1]; ++b)
-            open[a * start[PlainCount] + b] = 1, ++left;
+    open.assign(static_cast<size_t>(start[AxisCount]) * start[AxisCount], 0);
+    barred = open;
+    for (unsigned i = 0; i != AxisCount; ++i)
+      for (unsigned j = i + 1; j != AxisCount; ++j)
+        for (unsigned a : of.values[i])
+          for (unsigned b : of.values[j]) {
+            bool against = ruleAgainst(i, a, j, b);
+            barred[place(i, a, j, b)] = barred[place(j, b, i, a)] = against;
+            if (!against && of.wanted(i, j))
+              open[place(i, a, j, b)] = open[place(j, b, i, a)] = 1, ++left;
+          }
   }
 
-  /// How many open pairs the value at this axis closes with the axes that are set.
-  unsigned gain(const Case &c, unsigned i, unsigned value, const std::array<bool, PlainCount> &set) const {
-    unsigned gain = 0;
-    for (unsigned j = 0; j != PlainCount; ++j)
-      if (set[j] && j != i)
-        gain += flag(i, value, j, c.at[j]);
+  /// How many open pairs the value at this axis closes with the axes that are set; -1 if a rule is against it.
+  int gain(const Case &c, unsigned i, unsigned value, const std::array<bool, AxisCount> &set) const {
+    int gain = 0;
+    for (unsigned j = 0; j != AxisCount; ++j)
+      if (set[j] && j != i) {
+        if (barred[place(i, value, j, c.at[j])])
+          return -1;
+        gain += open[place(i, value, j, c.at[j])];
+      }
     return gain;
   }
 
   void close(const Case &c) {
-    for (unsigned i = 0; i != PlainCount; ++i)
-      for (unsigned j = i + 1; j != PlainCount; ++j) {
-        uint8_t &Flag = open[(start[i] + c.at[i]) * start[PlainCount] + start[j] + c.at[j]];
-        left -= Flag;
-        Flag = 0;
+    for (unsigned i = 0; i != AxisCount; ++i)
+      for (unsigned j = i + 1; j != AxisCount; ++j) {
+        left -= open[place(i, c.at[i], j, c.at[j])];
+        open[place(i, c.at[i], j, c.at[j])] = open[place(j, c.at[j], i, c.at[i])] = 0;
       }
   }
 
@@ -47,66 +54,80 @@ public:
   /// Some open pair, chosen by the number: (axis, value, axis, value).
   std::array<unsigned, 4> pick(uint64_t number) const {
     uint64_t skip = number % left;
-    for (unsigned i = 0; i != PlainCount; ++i)
-      for (unsigned a = 0; a != axes()[i].values.size(); ++a)
-        for (unsigned j = i + 1; j != PlainCount; ++j)
-          for (unsigned b = 0; b != axes()[j].values.size(); ++b)
-            if (flag(i, a, j, b) && skip-- == 0)
+    for (unsigned i = 0; i != AxisCount; ++i)
+      for (unsigned a : of.values[i])
+        for (unsigned j = i + 1; j != AxisCount; ++j)
+          for (unsigned b : of.values[j])
+            if (open[place(i, a, j, b)] && skip-- == 0)
               return {i, a, j, b};
-    std::abort(); // Left counts the flags
+    std::abort(); // left counts the flags
   }
 
 private:
-  unsigned flag(unsigned i, unsigned a, unsigned j, unsigned b) const {
-    if (i > j)
-      return flag(j, b, i, a);
-    return open[(start[i] + a) * start[PlainCount] + start[j] + b];
+  size_t place(unsigned i, unsigned a, unsigned j, unsigned b) const {
+    return static_cast<size_t>(start[i] + a) * start[AxisCount] + start[j] + b;
   }
 
-  std::array<unsigned, PlainCount + 1> start{};
-  std::vector<uint8_t> open;
+  const Coverage &of;
+  std::array<unsigned, AxisCount + 1> start{};
+  std::vector<uint8_t> open, barred;
   uint64_t left = 0;
 };
 
 /// A case grown from one open pair: each further axis, in random order, takes the value that closes most.
-Case grow(const OpenPairs &pairs, std::mt19937_64 &random, unsigned &gain) {
+Case grow(const Coverage &of, const OpenPairs &pairs, std::mt19937_64 &random, int &gain) {
   Case c;
-  std::array<bool, PlainCount> set{};
+  std::array<bool, AxisCount> set{};
   auto begin = pairs.pick(random());
   c.at[begin[0]] = static_cast<uint8_t>(begin[1]), set[begin[0]] = true;
   c.at[begin[2]] = static_cast<uint8_t>(begin[3]), set[begin[2]] = true;
   gain = 1;
   std::vector<unsigned> order;
-  for (unsigned i = 0; i != PlainCount; ++i)
+  for (unsigned i = 0; i != AxisCount; ++i)
     if (!set[i])
       order.push_back(i);
   std::shuffle(order.begin(), order.end(), random);
   for (unsigned i : order) {
-    unsigned count = static_cast<unsigned>(axes()[i].values.size()), best = 0, bestGain = 0;
-    unsigned offset = static_cast<unsigned>(random() % count);
-    for (unsigned k = 0; k != count; ++k) {
-      unsigned value = (k + offset) % count, here = pairs.gain(c, i, value, set);
-      if (k == 0 || here > bestGain)
-        best = value, bestGain = here;
+    size_t count = of.values[i].size(), offset = random() % count;
+    int best = -1;
+    for (size_t k = 0; k != count; ++k) {
+      unsigned value = of.values[i][(k + offset) % count];
+      if (int here = pairs.gain(c, i, value, set); here > best)
+        c.at[i] = static_cast<uint8_t>(value), best = here;
     }
-    c.at[i] = static_cast<uint8_t>(best), set[i] = true;
-    gain += bestGain;
+    if (best < 0)
+      std::abort(); // the rules leave no value of this axis: they must name such pairs themselves
+    set[i] = true;
+    gain += best;
   }
   return c;
 }
 
 } // namespace
 
-std::vector<Case> coveringCases(uint64_t seed) {
-  OpenPairs pairs;
+Coverage::Coverage() {
+  for (unsigned i = 0; i != AxisCount; ++i)
+    for (unsigned value = 0; value != axes()[i].values.size(); ++value)
+      values[i].push_back(static_cast<uint8_t>(value));
+  wanted = [](unsigned, unsigned) { return true; };
+}
+
+void Coverage::keep(Axis theAxis, const std::vector<std::string_view> &kept) {
+  values[theAxis].clear();
+  for (std::string_view value : kept)
+    values[theAxis].push_back(static_cast<uint8_t>(valueOf(theAxis, value)));
+}
+
+std::vector<Case> coveringCases(const Coverage &of, uint64_t seed) {
+  OpenPairs pairs(of);
   std::mt19937_64 random(seed);
   std::vector<Case> cases;
   while (pairs.any()) {
     Case best;
-    unsigned bestGain = 0;
-    for (int attempt = 0; attempt != 40; ++attempt) {
-      unsigned gain = 0;
-      Case c = grow(pairs, random, gain);
+    int bestGain = 0;
+    for (int attempt = 0; attempt != 20; ++attempt) {
+      int gain = 0;
+      Case c = grow(of, pairs, random, gain);
       if (gain > bestGain)
         best = c, bestGain = gain;
     }

@@ -122,7 +122,8 @@ bool canTakeApart(const Case &c) {
   std::string_view keys = c.value(KeyPlace), queries = c.value(QueryPlace);
   bool apart = keys == "dense" || keys.starts_with("pages") || keys == "runs16" || keys == "joined" || keys == "from" ||
                keys == "listed";
-  return apart && (queries == "dense" || queries == "from" || queries == "listed") && !c.is(Layout, "odd");
+  return apart && !c.on(Step) && (queries == "dense" || queries == "from" || queries == "listed") &&
+         !c.is(Layout, "odd");
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes the spec of a case: its types, the kernel line by line, and the functions that no library has.
 #include "test/cases/SpecText.h"
+#include "test/cases/FunctionUses.h"
 #include "test/cases/ListMasks.h"
 
 #include <fmt/format.h>
@@ -124,12 +125,13 @@ struct Writer {
            oneOf(c.value(KeyPlace), {"dense", "shared", "rows", "from", "listed", "listed_shared", "shared_listed"});
   }
 
-  void data(const std::string &alias, const std::string &shape, int64_t heads, int64_t dim, const std::string &names) {
-    line(fmt::format("!{} = tensor<{}x{}x{}x{}{}>", alias, shape, heads, dim, c.value(ElementType),
-                     names.empty()
-                         ? ""
-                         : fmt::format(", #attn.dims<{}, {}>", names,
-                                       alias.front() == 'v' && c.headDim() != dim ? "head_dim_v" : "head_dim")));
+  void data(const std::string &alias, const std::string &shape, int64_t heads, int64_t dim, const std::string &names,
+            std::string_view type = {}) {
+    line(fmt::format(
+        "!{} = tensor<{}x{}x{}x{}{}>", alias, shape, heads, dim, type.empty() ? c.value(ElementType) : type,
+        names.empty() ? ""
+                      : fmt::format(", #attn.dims<{}, {}>", names,
+                                    alias.front() == 'v' && c.headDim() != dim ? "head_dim_v" : "head_dim")));
   }
 
   void keys(const std::string &suffix, const std::string &shape, const std::string &names = {}) {
@@ -144,7 +146,7 @@ struct Writer {
     bool isStatic = c.is(Packed, "static") && c.queries() && !packedQueries();
     std::string rows = packedQueries() ? "?" : "?x" + (isStatic ? std::to_string(c.queries()) : "?");
     data("q", rows, c.heads(), c.headDim(), "");
-    data("o", rows, c.heads(), c.valueDim(), "");
+    data("o", rows, c.heads(), c.valueDim(), "", c.outputType());
     bool other = oneOf(place, {"shared", "rows", "listed_shared", "shared_listed"}); // batches of their own
     if (packedKeys())
       keys("", "?");
@@ -156,6 +158,8 @@ struct Writer {
       keys("_prefix", "1x?", "one, seq_prefix");
       keys("_new", "?x?", "batch, seq_new");
     }
+    if (c.is(Step, "append"))
+      keys("_added", "?x?", "batch, seq_added");
     line(fmt::format("!lens = tensor<?xi32{}>", other ? ", #attn.dims<groups>" : ""));
     line("!each = tensor<?xi32>");
     line("!ends = tensor<?xi64>");
@@ -224,6 +228,14 @@ struct Writer {
       Arguments += ", %sink: !per_head";
     if (c.on(Listed))
       Arguments += listMaskOf(c).parameters;
+    if (c.on(MaskKind))
+      Arguments += maskUseOf(c).parameters;
+    if (c.on(Bias))
+      Arguments += biasUseOf(c).parameters;
+    if (c.is(Step, "append"))
+      Arguments += ", %k_added: !k_added, %v_added: !v_added";
+    if (c.is(Step, "merge"))
+      Arguments += ", %part: !o, %part_lse: !lse";
     std::string given = scheduleText();
     std::string with = given.empty() ? "" : fmt::format(" schedule<{}>", given);
     line(fmt::format("attn.kernel @case({}) -> (o: !o{}){} {{", Arguments, c.on(Lse) ? ", lse: !lse" : "", with));
@@ -254,6 +266,10 @@ struct Writer {
     std::string keys = "%k", keysType = "!k";
     if (isSequence()) {
       placeKeys();
+      if (c.is(Step, "append")) {
+        line("  %added = attn.dense %k_added, %v_added : !k_added, !v_added");
+        line("  attn.append %added to %kv : !attn.seq");
+      }
       keys = "%kv", keysType = "!attn.seq";
     }
     chain("s", fmt::format("scores {}, {}{}{} : {}, {}", query, keys, c.on(Scale) ? " scale %scale" : "",
@@ -268,7 +284,7 @@ struct Writer {
                                       : "!table_of";
   }
 
-  bool isSequence() const { return c.on(KeyPlace) || hasLens(); }
+  bool isSequence() const { return c.on(KeyPlace) || hasLens() || c.is(Step, "append"); }
 
   /// Defines %kv.
   void placeKeys() {
@@ -327,6 +343,12 @@ struct Writer {
     }
     if (c.on(UserMask))
       chain("combed", fmt::format("mask {} by @comb", current));
+    if (c.on(MaskKind)) {
+      text += maskUseOf(c).before;
+      chain("open", "mask " + current + " by " + maskUseOf(c).call);
+    }
+    if (c.on(Bias))
+      chain("shifted", "modify " + current + " by " + biasUseOf(c).call);
     if (c.on(Listed))
       chain("seen", fmt::format("mask {} by {}", current, listMaskOf(c).line));
     if (c.on(UserScore))
@@ -334,20 +356,27 @@ struct Writer {
   }
 
   void rest() {
-    line(fmt::format("  %p{} = attn.softmax {}{}{}", c.on(Lse) ? ", %lse" : "", current,
-                     c.on(Sink) ? " sink %sink : !per_head" : "", c.on(Lse) ? " -> !lse" : ""));
+    bool merges = c.is(Step, "merge"), lse = c.on(Lse) || merges;
+    line(fmt::format("  %p{} = attn.softmax {}{}{}", lse ? ", %lse" : "", current,
+                     c.on(Sink) ? " sink %sink : !per_head" : "", lse ? " -> !lse" : ""));
     if (c.on(Reweight))
       line(fmt::format("  %w = attn.reweight %p by @{}(%factors) : !table",
                        c.is(Reweight, "reweight") ? "thinned" : c.value(Reweight)));
     bool sequence = isSequence();
     line(fmt::format("  %o = attn.output {}, {} : {} -> !o", c.on(Reweight) ? "%w" : "%p", sequence ? "%kv" : "%v",
                      sequence ? "!attn.seq" : "!v"));
-    line(c.on(Lse) ? "  attn.return %o, %lse : !o, !lse" : "  attn.return %o : !o");
+    if (merges)
+      line("  %merged = attn.merge %o, %part lse %lse, %part_lse : (!o, !o, !lse, !lse) -> !o");
+    line(fmt::format("  attn.return {}{}", merges ? "%merged" : "%o", c.on(Lse) ? ", %lse : !o, !lse" : " : !o"));
     line("}");
     if (c.on(UserMask))
       text += UserMaskText;
     if (c.on(Listed))
       text += listMaskOf(c).function;
+    if (c.on(MaskKind))
+      text += maskUseOf(c).function;
+    if (c.on(Bias))
+      text += biasUseOf(c).function;
     if (c.on(Reweight))
       text += fmt::format(fmt::runtime(c.is(Reweight, "squared")  ? SquaredText
                                        : c.is(Reweight, "lifted") ? LiftedText

@@ -102,6 +102,10 @@ def main():
     checks.run("reweighted", {"q": Q, "k": K, "v": V, "boost": BOOST, "sink": Tensor((2,), SINK)}, {},
                {"o": output({at: w * w + 0.5 for at, w in boosted.items()}), "lse": lse})
 
+    # A sink beside which every weight is 0, also as a number: functions make 0.5 of it.
+    checks.run("reweighted", {"q": Q, "k": K, "v": V, "boost": BOOST, "sink": Tensor((2,), [2000.0, 2000.0])}, {},
+               {"o": output({at: 0.5 for at in boosted}), "lse": Tensor(lse.shape, [2000.0] * len(lse.values))})
+
     found, lse = weights(LENS)
     boosted = {at: w * (1 + BOOST[at[0], at[3]]) for at, w in found.items()}
     checks.run("key_sums", {"q": Q, "k": K, "v": V, "boost": BOOST, "lens": ints(LENS, 2)}, {"step": 2},
