@@ -143,6 +143,10 @@ def run_cases(options, tally):
     for target in ("sm_80", "sm_90a"):
         say(f"  for {target}")
         run_driver("attn-cases", ["--target", target, "--save-ptx", folder], options, tally)
+        if not options.all:
+            say(f"  for {target}, three random features each, from seed {options.triples}")
+            run_driver("attn-cases", ["--target", target, "--triples", options.triples, "--save-ptx", folder], options,
+                       tally)
     # Orders of products that no kernel has unless asked to: some twenty of the cases that cover all pairs.
     for overlap in () if options.all or options.filter else ("scores_ahead", "none"):
         say(f"  for sm_90a with overlap = {overlap}")
@@ -251,6 +255,7 @@ def main():
     parser.add_argument("--filter", default="")
     parser.add_argument("--only", default="")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--triples", default="1", help="the seed of the random triples of features")
     options = parser.parse_args()
     options.jobs = os.cpu_count() or 1
     chosen = [name for name in options.only.split(",") if name] or list(PARTS)

@@ -8,91 +8,94 @@
 
 namespace attn::cases {
 
-const std::array<AxisRow, AxisCount> &axes() {
-  static const std::array<AxisRow, AxisCount> table = {{
-      {"type", {"bf16", "f16"}, Topic::Sizes, {"", "f16"}},
-      // Queries x keys: single rows, tails of one, multiples of nothing, exact tiles, and nothing at all.
-      {"lengths",
-       {"113x203", "1x1", "1x239", "3x799", "64x128", "128x217", "127x513", "256x512", "239x1", "799x3", "0x5", "5x0",
-        "2x130", "5x333", "16x256", "130x300"}},
-      {"head_dim",
-       {"64", "8", "40", "96", "128", "192", "256", "192/128"},
-       Topic::Sizes,
-       {"", "head_dim 8", "head_dim 40", "head_dim 96", "head_dim 128", "head_dim 192", "head_dim 256",
-        "head_dim 192, of values 128"}},
-      // Query heads x key heads.
-      {"heads",
-       {"2x2", "6x2", "8x2", "14x2", "5x1", "16x2", "16x1"},
-       Topic::Sizes,
-       {"", "3 heads a key head", "4 heads a key head", "7 heads a key head", "", "8 heads a key head",
-        "16 heads, 1 key head"}},
-      {"batch", {"1", "2"}},
-      {"causal", {"off", "causal"}, Topic::Mask, {"", "causal"}},
-      {"align", {"end", "start"}, Topic::Queries, {"", "aligned at the start"}},
-      {"window", {"off", "window"}, Topic::Mask, {"", "sliding window"}},
-      {"user_mask", {"off", "user_mask"}, Topic::Mask, {"", "function of one's own"}},
-      {"softcap", {"off", "softcap"}, Topic::Score, {"", "softcap"}},
-      {"alibi", {"off", "alibi"}, Topic::Score, {"", "alibi"}},
-      {"user_score", {"off", "user_score"}, Topic::Score, {"", "function of one's own"}},
-      // `static` is a number in the spec; the rest are arguments at launch.
-      {"scale",
-       {"default", "static", "positive", "zero", "negative"},
-       Topic::Score,
-       {"", "scale, a number", "scale, an argument", "", ""}},
-      {"sink", {"off", "sink"}, Topic::Result, {"", "sink"}},
-      {"lse", {"off", "lse"}, Topic::Result, {"", "lse"}},
-      {"lens", {"off", "lens"}, Topic::Keys, {"", "lengths"}},
-      // `padded` rows keep 16-byte alignment, `odd` ones and their base do not, `broadcast` has strides of 0.
-      {"layout", {"plain", "padded", "odd", "head_major", "broadcast"}},
-      // `index` makes weights equal and values name their key; the others move all logits to 1e4 or -2.45e5.
-      {"data", {"random", "index", "large", "very_negative"}},
-      // Heads of a group in the rows of a tile: never, because the kernel says so, or where the number of tokens is
-      // static and the compiler finds that it pays.
-      {"packed",
-       {"off", "packed", "static"},
-       Topic::Schedule,
-       {"", "heads of a group in a tile", "a number for the tokens"}},
-      // `splits17`: decode, with keys in at most 17 shares, of one tile each where there are few.
-      {"schedule",
-       {"chosen", "splits1", "splits2", "splits3", "splits5", "splits17", "splits32"},
-       Topic::Schedule,
-       {"", "decode, 1 split", "", "", "decode, 5 splits", "", ""}},
-      // `rows` and `entries` are attn.share; `joined` is a shared prefix, pages and new tokens.
-      {"keys",
-       {"dense", "ragged", "pages1", "pages16", "pages64", "runs16", "shared", "rows", "entries", "page_entries",
-        "joined", "from", "listed", "packed_listed", "listed_shared", "shared_listed", "listed_entries", "pages128"},
-       Topic::Keys,
-       {"", "ragged", "pages of 1", "pages of 16", "pages of 64", "runs of pages", "shared by batches",
-        "rows named by batch", "rows named by entry", "pages, rows by entry", "prefix + pages + new",
-        "at, from a first", "at a list", "ragged at a list", "at a list, rows by batch", "shared, at a list",
-        "at a list, rows by entry", "pages of 128"}},
-      {"queries",
-       {"dense", "ragged", "from", "listed", "packed_from", "packed_listed"},
-       Topic::Queries,
-       {"", "ragged", "at, from a first", "at a list", "ragged, from a first", "ragged at a list"}},
-      {"listed",
-       {"off", "columns", "not_columns", "slashes", "stripes", "blocks", "csr", "spans", "kinds"},
-       Topic::Mask,
-       {"", "list of columns", "all but columns", "list of diagonals", "columns, diagonals, band", "lists of blocks",
-        "blocks, rows packed", "ranges", "kinds of heads"}},
-      {"weights",
-       {"plain", "reweight", "squared", "lifted"},
-       Topic::Result,
-       {"", "weights times factors", "weights squared", "weights lifted"}},
-      {"mask",
-       {"off", "prefix_lm", "same_chunk", "same_document", "dilated", "butterfly", "band", "streaming", "mask_tensor",
-        "ancestors"},
-       Topic::Mask,
-       {"", "prefix-LM", "chunks", "documents", "dilated", "butterfly", "band", "streaming", "boolean tensor",
-        "ancestor bits of a tree"}},
-      // In f32 the same for all batches, in 16 bits the same for all heads.
-      {"bias", {"off", "bias", "half_bias"}, Topic::Score, {"", "bias tensor, f32", "bias tensor, 16 bits"}},
-      {"output", {"same", "out_f32", "out_other"}, Topic::Result, {"", "output in f32", "output in the other 16 bits"}},
-      // A cache that the launch appends to and then attends; parts that are merged with what it attends.
-      {"step", {"off", "append", "merge"}, Topic::Result, {"", "append, then attend", "merge with another part"}},
-  }};
-  return table;
-}
+namespace {
+
+const std::array<AxisRow, AxisCount> table = {{
+    {"type", {"bf16", "f16"}, Topic::Sizes, {"", "f16"}},
+    // Queries x keys: single rows, tails of one, multiples of nothing, exact tiles, and nothing at all.
+    {"lengths",
+     {"113x203", "1x1", "1x239", "3x799", "64x128", "128x217", "127x513", "256x512", "239x1", "799x3", "0x5", "5x0",
+      "2x130", "5x333", "16x256", "130x300"}},
+    {"head_dim",
+     {"64", "8", "40", "96", "128", "192", "256", "192/128"},
+     Topic::Sizes,
+     {"", "head_dim 8", "head_dim 40", "head_dim 96", "head_dim 128", "head_dim 192", "head_dim 256",
+      "head_dim 192, of values 128"}},
+    // Query heads x key heads.
+    {"heads",
+     {"2x2", "6x2", "8x2", "14x2", "5x1", "16x2", "16x1"},
+     Topic::Sizes,
+     {"", "3 heads a key head", "4 heads a key head", "7 heads a key head", "", "8 heads a key head",
+      "16 heads, 1 key head"}},
+    {"batch", {"1", "2"}},
+    {"causal", {"off", "causal"}, Topic::Mask, {"", "causal"}},
+    {"align", {"end", "start"}, Topic::Queries, {"", "aligned at the start"}},
+    {"window", {"off", "window"}, Topic::Mask, {"", "sliding window"}},
+    {"user_mask", {"off", "user_mask"}, Topic::Mask, {"", "function of one's own"}},
+    {"softcap", {"off", "softcap"}, Topic::Score, {"", "softcap"}},
+    {"alibi", {"off", "alibi"}, Topic::Score, {"", "alibi"}},
+    {"user_score", {"off", "user_score"}, Topic::Score, {"", "function of one's own"}},
+    // `static` is a number in the spec; the rest are arguments at launch.
+    {"scale",
+     {"default", "static", "positive", "zero", "negative"},
+     Topic::Score,
+     {"", "scale, a number", "scale, an argument", "", ""}},
+    {"sink", {"off", "sink"}, Topic::Result, {"", "sink"}},
+    {"lse", {"off", "lse"}, Topic::Result, {"", "lse"}},
+    {"lens", {"off", "lens"}, Topic::Keys, {"", "lengths"}},
+    // `padded` rows keep 16-byte alignment, `odd` ones and their base do not, `broadcast` has strides of 0.
+    {"layout", {"plain", "padded", "odd", "head_major", "broadcast"}},
+    // `index` makes weights equal and values name their key; the others move all logits to 1e4 or -2.45e5.
+    {"data", {"random", "index", "large", "very_negative"}},
+    // Heads of a group in the rows of a tile: never, because the kernel says so, or where the number of tokens is
+    // static and the compiler finds that it pays.
+    {"packed",
+     {"off", "packed", "static"},
+     Topic::Schedule,
+     {"", "heads of a group in a tile", "a number for the tokens"}},
+    // `splits17`: decode, with keys in at most 17 shares, of one tile each where there are few.
+    {"schedule",
+     {"chosen", "splits1", "splits2", "splits3", "splits5", "splits17", "splits32"},
+     Topic::Schedule,
+     {"", "decode, 1 split", "", "", "decode, 5 splits", "", ""}},
+    // `rows` and `entries` are attn.share; `joined` is a shared prefix, pages and new tokens.
+    {"keys",
+     {"dense", "ragged", "pages1", "pages16", "pages64", "runs16", "shared", "rows", "entries", "page_entries",
+      "joined", "from", "listed", "packed_listed", "listed_shared", "shared_listed", "listed_entries", "pages128"},
+     Topic::Keys,
+     {"", "ragged", "pages of 1", "pages of 16", "pages of 64", "runs of pages", "shared by batches",
+      "rows named by batch", "rows named by entry", "pages, rows by entry", "prefix + pages + new", "at, from a first",
+      "at a list", "ragged at a list", "at a list, rows by batch", "shared, at a list", "at a list, rows by entry",
+      "pages of 128"}},
+    {"queries",
+     {"dense", "ragged", "from", "listed", "packed_from", "packed_listed"},
+     Topic::Queries,
+     {"", "ragged", "at, from a first", "at a list", "ragged, from a first", "ragged at a list"}},
+    {"listed",
+     {"off", "columns", "not_columns", "slashes", "stripes", "blocks", "csr", "spans", "kinds"},
+     Topic::Mask,
+     {"", "list of columns", "all but columns", "list of diagonals", "columns, diagonals, band", "lists of blocks",
+      "blocks, rows packed", "ranges", "kinds of heads"}},
+    {"weights",
+     {"plain", "reweight", "squared", "lifted"},
+     Topic::Result,
+     {"", "weights times factors", "weights squared", "weights lifted"}},
+    {"mask",
+     {"off", "prefix_lm", "same_chunk", "same_document", "dilated", "butterfly", "band", "streaming", "mask_tensor",
+      "ancestors"},
+     Topic::Mask,
+     {"", "prefix-LM", "chunks", "documents", "dilated", "butterfly", "band", "streaming", "boolean tensor",
+      "ancestor bits of a tree"}},
+    // In f32 the same for all batches, in 16 bits the same for all heads.
+    {"bias", {"off", "bias", "half_bias"}, Topic::Score, {"", "bias tensor, f32", "bias tensor, 16 bits"}},
+    {"output", {"same", "out_f32", "out_other"}, Topic::Result, {"", "output in f32", "output in the other 16 bits"}},
+    // A cache that the launch appends to and then attends; parts that are merged with what it attends.
+    {"step", {"off", "append", "merge"}, Topic::Result, {"", "append, then attend", "merge with another part"}},
+}};
+
+} // namespace
+
+const std::array<AxisRow, AxisCount> &axes() { return table; }
 
 const std::vector<Rule> &rules() {
   static const std::vector<std::string_view> placed = {"from",          "listed",        "packed_listed",

@@ -191,6 +191,30 @@ struct Writer {
     return given;
   }
 
+  /// The arguments of what changes scores and weights, and of what else a launch does.
+  std::string parameters() {
+    std::string all;
+    if (runTimeScale())
+      all += ", %scale: f32";
+    if (c.on(Alibi))
+      all += ", %slopes: !per_head";
+    for (auto [on, name] : {std::pair(UserScore, "table"), std::pair(Reweight, "factors")})
+      all += c.on(on) ? fmt::format(", %{}: !table", name) : "";
+    if (c.on(Sink))
+      all += ", %sink: !per_head";
+    if (c.on(Listed))
+      all += listMaskOf(c).parameters;
+    if (c.on(MaskKind))
+      all += maskUseOf(c).parameters;
+    if (c.on(Bias))
+      all += biasUseOf(c).parameters;
+    if (c.is(Step, "append"))
+      all += ", %k_added: !k_added, %v_added: !v_added";
+    if (c.is(Step, "merge"))
+      all += ", %other: !o, %other_lse: !lse";
+    return all;
+  }
+
   void signature() {
     std::string Arguments = "%q: !q, %k: !k, %v: !v";
     std::string_view place = c.value(KeyPlace);
@@ -218,24 +242,7 @@ struct Writer {
       Arguments += ", %q_positions: !table_of";
     if (c.is(QueryPlace, "packed_listed"))
       Arguments += ", %q_positions: !each";
-    if (runTimeScale())
-      Arguments += ", %scale: f32";
-    if (c.on(Alibi))
-      Arguments += ", %slopes: !per_head";
-    for (auto [on, name] : {std::pair(UserScore, "table"), std::pair(Reweight, "factors")})
-      Arguments += c.on(on) ? fmt::format(", %{}: !table", name) : "";
-    if (c.on(Sink))
-      Arguments += ", %sink: !per_head";
-    if (c.on(Listed))
-      Arguments += listMaskOf(c).parameters;
-    if (c.on(MaskKind))
-      Arguments += maskUseOf(c).parameters;
-    if (c.on(Bias))
-      Arguments += biasUseOf(c).parameters;
-    if (c.is(Step, "append"))
-      Arguments += ", %k_added: !k_added, %v_added: !v_added";
-    if (c.is(Step, "merge"))
-      Arguments += ", %part: !o, %part_lse: !lse";
+    Arguments += parameters();
     std::string given = scheduleText();
     std::string with = given.empty() ? "" : fmt::format(" schedule<{}>", given);
     line(fmt::format("attn.kernel @case({}) -> (o: !o{}){} {{", Arguments, c.on(Lse) ? ", lse: !lse" : "", with));
@@ -366,7 +373,7 @@ struct Writer {
     line(fmt::format("  %o = attn.output {}, {} : {} -> !o", c.on(Reweight) ? "%w" : "%p", sequence ? "%kv" : "%v",
                      sequence ? "!attn.seq" : "!v"));
     if (merges)
-      line("  %merged = attn.merge %o, %part lse %lse, %part_lse : (!o, !o, !lse, !lse) -> !o");
+      line("  %merged = attn.merge %o, %other lse %lse, %other_lse : (!o, !o, !lse, !lse) -> !o");
     line(fmt::format("  attn.return {}{}", merges ? "%merged" : "%o", c.on(Lse) ? ", %lse : !o, !lse" : " : !o"));
     line("}");
     if (c.on(UserMask))

@@ -4,6 +4,7 @@
 #include "test/cases/Runner.h"
 #include "test/cases/Sensitivity.h"
 #include "test/cases/SpecText.h"
+#include "test/cases/Support.h"
 
 #include <fmt/format.h>
 
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <regex>
 
 using namespace attn;
@@ -28,6 +30,8 @@ Compiles the spec of every case, runs it on a device and compares it with the in
   --shard I/N        only the I-th of N shares, counted from 0
   --filter REGEX     only cases whose name matches
   --all              all shapes times all features alone and in pairs, in place of the standard list
+  --triples SEED     200 cases with three random features each, in place of the standard list
+  --matrix           print templates/SUPPORT.md and run nothing
   --list             print the names and run nothing
   --specs            print the specs and run nothing
   --save-ptx DIR     write every distinct kernel file there
@@ -38,12 +42,26 @@ struct Settings {
   RunnerOptions run;
   std::string filter;
   size_t share = 0, shares = 1;
-  bool all = false, list = false, specs = false, verbose = false;
+  std::optional<uint64_t> triples;
+  bool all = false, matrix = false, list = false, specs = false, verbose = false;
+
+  /// Whether the standard list is run, and with it what is no list of cases.
+  bool standard() const { return !all && !triples; }
+  /// The option that chooses the list.
+  std::string again() const { return triples ? fmt::format(" --triples {}", *triples) : all ? " --all" : ""; }
 };
 
 [[noreturn]] void refuse(const std::string &sentence) {
   fmt::print(stderr, "attn-cases: {}\n", sentence);
   std::exit(2);
+}
+
+uint64_t seedOf(const std::string &number) {
+  char *end = nullptr;
+  uint64_t seed = std::strtoull(number.c_str(), &end, 10);
+  if (number.empty() || *end)
+    refuse(fmt::format("--triples expects a number, got '{}'", number));
+  return seed;
 }
 
 Settings parse(int count, char **words) {
@@ -70,6 +88,10 @@ Settings parse(int count, char **words) {
         refuse("--shard expects I/N with I below N");
     } else if (word == "--all")
       s.all = true;
+    else if (word == "--triples") {
+      s.triples = seedOf(next());
+    } else if (word == "--matrix")
+      s.matrix = true;
     else if (word == "--list")
       s.list = true;
     else if (word == "--specs")
@@ -87,7 +109,7 @@ Settings parse(int count, char **words) {
 
 /// The cases of this share. Cases of one spec stay together, since it is compiled once, and the shares cost alike.
 std::vector<Case> chosen(const Settings &s) {
-  std::vector<Case> cases = s.all ? wholeProduct() : standard();
+  std::vector<Case> cases = s.triples ? triples(*s.triples, 200) : s.all ? wholeProduct() : standard();
   if (!s.filter.empty()) {
     std::regex pattern(s.filter);
     std::erase_if(cases, [&](const Case &c) { return !std::regex_search(c.name(), pattern); });
@@ -156,7 +178,7 @@ int runAll(const Settings &s, const std::vector<Case> &cases, const std::vector<
     if (!fault.empty())
       fmt::print("FAIL: {}: {}\n  again: attn-cases --target {}{} --device {}{} --filter '^{}$'\n", name, fault,
                  s.run.target, s.run.schedule.empty() ? "" : fmt::format(" --schedule '{}'", s.run.schedule),
-                 s.run.device, s.all ? " --all" : "", name);
+                 s.run.device, s.again(), name);
     else if (s.verbose)
       fmt::print("pass: {} {:.2f} s{}\n", name, seconds, detail);
     if (double now = secondsSince(start); now - said > 10) {
@@ -174,12 +196,12 @@ int runAll(const Settings &s, const std::vector<Case> &cases, const std::vector<
     runOne(c, c.name());
   for (const StepCase &c : steps)
     runOne(c, c.name);
-  for (size_t i = s.share; i < relations().size(); i += s.shares)
+  for (size_t i = s.share; !s.triples && i < relations().size(); i += s.shares)
     if (const Relation &relation = relations()[i]; std::regex_search(relation.name, std::regex(s.filter))) {
       report(relation.name, relation.check(theRunner), 0, {});
     }
   // The tests of the test are few; the first share does them.
-  if (s.share == 0 && s.run.device == "sim")
+  if (s.share == 0 && s.run.device == "sim" && !s.triples)
     for (const WrongKernel &wrong : wrongKernels())
       if (std::regex_search(wrong.name, std::regex(s.filter)))
         report(wrong.name, insensitivity(theRunner, wrong), 0, {});
@@ -189,12 +211,26 @@ int runAll(const Settings &s, const std::vector<Case> &cases, const std::vector<
   return failed ? 1 : 0;
 }
 
+int printMatrix() {
+  try {
+    fmt::print("{}", supportPage());
+    return 0;
+  } catch (const Error &failure) {
+    fmt::print(stderr, "attn-cases: {}\n", failure.what());
+    return 1;
+  }
+}
+
 } // namespace
 
 int main(int count, char **words) {
   Settings s = parse(count, words);
+  if (s.matrix)
+    return printMatrix();
+  if (s.triples)
+    fmt::print("triples from seed {}\n", *s.triples);
   std::vector<Case> cases = chosen(s);
-  std::vector<StepCase> steps = s.all || !s.run.schedule.empty() ? std::vector<StepCase>{} : chosenSteps(s);
+  std::vector<StepCase> steps = !s.standard() || !s.run.schedule.empty() ? std::vector<StepCase>{} : chosenSteps(s);
   if (!s.list && !s.specs)
     return runAll(s, cases, steps);
   auto print = [&](const std::string &name, const std::string &spec) {
