@@ -182,6 +182,24 @@ StreamShares::Values StreamShares::loopWhile(ValueRange inits, llvm::function_re
   return Values(loop.getResults());
 }
 
+/// The sequence that a place lies in, among all of them: its number, the tiles in front of it and its own. A loop of
+/// known length without a branch, so that the loads of several steps are under way together.
+StreamShares::Values StreamShares::findAmongAll(Value place) {
+  auto loop = scf::ForOp::create(builder, index(0), batches, index(1), Values(3, index(0)));
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    Value end = add(loop.getRegionIterArg(0), sequence(loop.getInductionVar()).all);
+    Value isBefore = arith::CmpIOp::create(builder, arith::CmpIPredicate::sle, end, place);
+    Value next = add(loop.getInductionVar(), index(1));
+    Value batch = arith::SelectOp::create(builder, isBefore, next, loop.getRegionIterArg(1));
+    Value before = arith::SelectOp::create(builder, isBefore, end, loop.getRegionIterArg(2));
+    scf::YieldOp::create(builder, ValueRange{end, batch, before});
+  }
+  Value batch = loop.getResult(1);
+  return {batch, loop.getResult(2), sequence(batch).all};
+}
+
 /// Of the sequence that a place lies in: its number and the tiles in front of it, and where lengths are data its own
 /// tiles, to go on from. It is looked for from `known`, the same of a sequence that does not lie behind.
 StreamShares::Values StreamShares::find(Value place, ValueRange known) {
@@ -222,7 +240,7 @@ StreamShares::Segment StreamShares::segmentAt(Value place, Value to, Value batch
 void StreamShares::forEachSegment(Value from, Value to, llvm::function_ref<void(const Segment &)> body) {
   Values inits{from};
   if (!uniform)
-    inits.append({index(0), index(0), sequence(index(0)).all});
+    llvm::append_range(inits, findAmongAll(from));
   loopWhile(
       inits,
       [&](ValueRange state) {

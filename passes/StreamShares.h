@@ -79,6 +79,7 @@ private:
   Values sumBefore(mlir::Value batch);
   Values loopWhile(mlir::ValueRange inits, llvm::function_ref<mlir::Value(mlir::ValueRange)> condition,
                    llvm::function_ref<Values(mlir::ValueRange)> body);
+  Values findAmongAll(mlir::Value place);
   Values find(mlir::Value place, mlir::ValueRange known);
   Segment segmentAt(mlir::Value place, mlir::Value to, mlir::Value batch, mlir::Value before);
   void createWorkspace();

@@ -37,8 +37,8 @@ attn.kernel @lean(%q: !q, %k: !k, %v: !k) -> (o: !q) schedule<stream_k, block_kv
 
 // -----
 
-// Lengths on the device: tiles are counted sequence by sequence, of two groups of heads each. The loop goes on in the
-// sequence where it is. A slot is the number of the program and that of the item, whose sequences have two each.
+// Lengths on the device: tiles are counted sequence by sequence, of two groups of heads each; then the sequence
+// of the first is looked for. The loop goes on in the sequence where it is. A slot is the number of the program and that of the item, whose sequences have two each.
 // CHECK-LABEL: func.func @lengths(
 // CHECK-SAME: %[[LENS:[a-z0-9]+]]: memref<?xi32, strided<[?]>> {attn.dims = ["batch"], attn.name = "kv_lens"}
 // CHECK: %[[MEMORY:.*]] = tile.workspace[%c0] sizes %{{.*}} : memref<?x16x1x64xf32>
@@ -50,7 +50,12 @@ attn.kernel @lean(%q: !q, %k: !k, %v: !k) -> (o: !q) schedule<stream_k, block_kv
 // CHECK: %[[MORE:.*]] = arith.addi %[[SUM]], %[[OF_HEADS]]
 // CHECK: scf.yield %[[MORE]]
 // CHECK: tile.leave
-// CHECK: memref.load %[[LENS]][%c0]
+// CHECK: %[[AMONG:.*]]:3 = scf.for %[[B2:.*]] = %c0 to %{{.*}} step %c1
+// CHECK: memref.load %[[LENS]][%[[B2]]]
+// CHECK: %[[BEFORE:.*]] = arith.cmpi sle
+// CHECK: arith.select %[[BEFORE]]
+// CHECK: arith.select %[[BEFORE]]
+// CHECK: memref.load %[[LENS]][%[[AMONG]]#1]
 // CHECK: scf.while
 // CHECK: } do {
 // CHECK: %[[FOUND:.*]]:3 = scf.while
