@@ -37,6 +37,12 @@ constexpr int64_t registersOfHeadPerRow = 8;
 constexpr int64_t registersOfLoads = 24, registersOfLoadsPerRow = 3, registersOfThreeLoads = 10;
 // Masks that ask lists: bisection, and a bit for each column of a row.
 constexpr int64_t registersOfLists = 24;
+// Rows of keys that lie anywhere: two registers for the address of each copy, and a few to find it. 128x64x256 on 8
+// warps spills 8 to 16 bytes of them, 128x48x256 none.
+constexpr int64_t registersOfCopy = 2, registersOfGather = 4;
+// Positions of keys that are a list, one to be read for each key. 128x112x64 of warpgroups spills 12 bytes beside
+// functions that read memory, too; 128x96x64 none.
+constexpr int64_t registersOfPositions = 32;
 /// Where the user's own numbers leave no other choice, this many times the registers of a thread may be needed.
 constexpr double mostSpilled = 1.5;
 
@@ -65,6 +71,15 @@ int64_t registersOfFunctions(const KernelShape &shape, const Tiles &tiles, int64
   return (shape.scoreOperations > longFunction ? registersOfLongFunction : registersOfScoreFunction) + always;
 }
 
+/// What finds the rows that a thread copies of a tile of keys and of one of values, 16 bytes at a time. Decode's tiles
+/// are ranked with the registers that the rest of them takes.
+int64_t registersOfGathers(const KernelShape &shape, const Tiles &tiles) {
+  if (!shape.gathers || shape.decode)
+    return 0;
+  int64_t bytes = 2 * tiles.blockKv * (paddedHeadDim(shape.headDimQk) + paddedHeadDim(shape.headDimV));
+  return registersOfGather + registersOfCopy * (bytes / 16 / (32 * tiles.numWarps));
+}
+
 /// The largest number of registers is alive between the products: all scores and the whole output. The weights take
 /// half of the place of the scores that they replace one by one, so they add nothing.
 int64_t registersOf(const KernelShape &shape, const Tiles &tiles) {
@@ -73,8 +88,8 @@ int64_t registersOf(const KernelShape &shape, const Tiles &tiles) {
   int64_t output = rows * paddedHeadDim(shape.headDimV) / 32;
   int64_t statistics = 2 * rowsPerThread(tiles); // maximum and sum
   int64_t positions = shape.masks ? rowsPerThread(tiles) : 0;
-  return scores + output + statistics + positions + registersOfFunctions(shape, tiles, scores, registersOfThreeLoads) +
-         fixedRegisters;
+  return scores + output + statistics + positions + registersOfGathers(shape, tiles) +
+         registersOfFunctions(shape, tiles, scores, registersOfThreeLoads) + fixedRegisters;
 }
 
 /// The same for whole warpgroups, where the weights of one tile stay until its product is done, beside the scores of
@@ -84,7 +99,7 @@ int64_t registersOf(const KernelShape &shape, const Tiles &tiles) {
 int64_t warpgroupRegistersOf(const KernelShape &shape, const Tiles &tiles) {
   constexpr int64_t besides = 20, threeLoads = 2;
   int64_t scores = tiles.blockKv / 2, weights = tiles.blockKv / 4, output = paddedHeadDim(shape.headDimV) / 2;
-  return scores + weights + output + 4 + (shape.masks ? 2 : 0) +
+  return scores + weights + output + 4 + (shape.masks ? 2 : 0) + (shape.listedPositions ? registersOfPositions : 0) +
          registersOfFunctions(shape, tiles, scores, threeLoads) + besides;
 }
 

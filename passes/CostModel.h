@@ -24,6 +24,7 @@ struct KernelShape {
   int64_t group = 1;            ///< query heads to each key head
   std::optional<int64_t> seqQ;  ///< number of query tokens of a sequence where it is static
   bool gathers = false;         ///< rows are not copied by boxes: their places are looked up, or there are several
+  bool listedPositions = false; ///< the positions of keys are a list, or those of some
   std::optional<int64_t> seqKv; ///< number of keys of a sequence where it is static
 };
 

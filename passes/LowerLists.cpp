@@ -76,6 +76,8 @@ LogicalResult TileLowering::lowerCollect(CollectOp op) {
   meet();
   Value listed = loadShared(wordOf(list.bits, i32(list.words * 4)), /*half=*/false);
   list.count = arith::SelectOp::create(builder, list.all, list.range, listed);
+  Value last = arith::MaxSIOp::create(builder, arith::SubIOp::create(builder, list.count, i32(1)), i32(0));
+  list.last = arith::SelectOp::create(builder, list.all, i32(0), last);
   lists[op.getList()] = list;
   return success();
 }
@@ -214,11 +216,9 @@ LogicalResult TileLowering::lowerMark(MarkOp op) {
   return success();
 }
 
-/// What stands in a place; for one behind the last, what stands there. The first one of an empty list was set to 0.
+/// What stands in a place; for one behind the last that is written, what stands there.
 Value TileLowering::entryOf(const LoweredList &list, Value place) {
-  Value last = arith::SubIOp::create(builder, list.count, i32(1));
-  last = arith::MinSIOp::create(builder, arith::MaxSIOp::create(builder, last, i32(0)), i32(list.words * 32 - 1));
-  Value inside = arith::MinSIOp::create(builder, place, last);
+  Value inside = arith::MinSIOp::create(builder, place, list.last);
   Value address = arith::AddIOp::create(builder, list.places, arith::ShLIOp::create(builder, inside, i32(1)));
   return loadShared(address, /*half=*/true);
 }

@@ -46,6 +46,23 @@ func.func @far(%s: f32, %b: index, %h: index, %q: index, %kv: index) -> f32 {
   return %r : f32
 }
 """
+LISTED = """  %s = attn.scores %q, %k : !x, !x
+  %m = attn.mask %s by @seen(%columns, %n) : !list, !count
+  %p = attn.softmax %m
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o : !x
+"""
+SEEN = """func.func @seen(%b: index, %h: index, %q: index, %kv: index, %columns: tensor<?x?xi32>, %n: tensor<?xi32>) -> i1 {
+  %left = arith.constant 100 : index
+  %age = arith.subi %q, %kv : index
+  %past = arith.cmpi sge, %age, %zero : index
+  %near = arith.cmpi slt, %age, %left : index
+  %listed = attn.member %kv of %columns[%b] count %n : tensor<?x?xi32> count tensor<?xi32>
+  %either = arith.ori %near, %listed : i1
+  %seen = arith.andi %past, %either : i1
+  return %seen : i1
+}
+""".replace("  %age", "  %zero = arith.constant 0 : index\n  %age", 1)
 LENGTHS = """  %kv = attn.dense %k, %v[%kv_lens] : !x, !x [!lens]
   %s = attn.scores %q, %kv : !x, !attn.seq
   %p, %lse = attn.softmax %s -> !lse
@@ -119,17 +136,47 @@ class Pages(Problem):
         return f"{self.queries} to {list(self.lengths)} in {self.slots} pages"
 
 
-class Kernel:
-    """What is mutated is the entry of one step, counted from 0, where there are several."""
+class Columns(Problem):
+    """Sizes, and for each sequence the columns that are listed."""
 
-    def __init__(self, name, text, problems, target="sm_80", unaligned=False, one_partial_tile=False, step=None):
+    def __init__(self, queries, keys, *columns):
+        super().__init__(queries, keys)
+        self.columns = [list(each) for each in columns]
+
+    def words(self, folder):
+        most = max(map(len, self.columns)) + 2
+        rows = [each + [2147480000] * (most - len(each)) for each in self.columns]
+        counts = [len(each) for each in self.columns]
+        words = ["--sizes", f"batch={len(rows)},seq_q={self.queries},seq_kv={self.keys},most={most}"]
+        for name, values, shape in (("columns", [column for row in rows for column in row], (len(rows), most)),
+                                    ("n", counts, None)):
+            path = folder / f"{name}-{self.keys}-{'-'.join(map(str, counts))}.npy"
+            path.write_bytes(array_of_int32(values, shape))
+            words += ["--input", f"{name}={path}"]
+        return words
+
+    def __str__(self):
+        return f"{self.queries}x{self.keys} with {[len(each) for each in self.columns]} columns"
+
+
+class Kernel:
+    """What is mutated is the entry of one step, counted from 0, where there are several, or of one that makes a list of
+    its tiles the part that does."""
+
+    def __init__(self, name, text, problems, target="sm_80", unaligned=False, one_partial_tile=False, step=None,
+                 listed=False):
         self.name, self.text, self.problems, self.target = name, text, problems, target
-        self.unaligned, self.one_partial_tile, self.step = unaligned, one_partial_tile, step
+        self.unaligned, self.one_partial_tile, self.step, self.listed = unaligned, one_partial_tile, step, listed
 
 
 SHORT = [Problem(5, 39), Problem(5, 7), Problem(37, 3), Problem(1, 32), Problem(5, 0)]
 LENGTH = {"types": "!lens = tensor<?xi32>\n!lse = tensor<?x?x1xf32>\n", "arguments": ", %kv_lens: !lens",
           "results": ", lse: !lse"}
+LIST = {"types": "!list = tensor<?x?xi32, #attn.dims<batch, most>>\n!count = tensor<?xi32, #attn.dims<batch>>\n",
+        "arguments": ", %columns: !list, %n: !count"}
+COLUMNS = [Columns(58, 390, [3, 40, *range(96, 130), 200], []), Columns(20, 420, range(0, 300, 2)), Columns(5, 39, [1]),
+           Columns(37, 3, [0, 1, 2]), Columns(5, 0, []),
+           Columns(3, 1130, [5, 700])]
 PAGES = [Pages(3, 4, 64), Pages(1, 0, 0), Pages(1, 2, 32), Pages(2, 9, 1, -3, 330), Pages(1, 21, 325, 160)]
 KERNELS = [
     Kernel("causal", spec(CAUSAL), [Problem(58, 122), *SHORT]),
@@ -146,6 +193,8 @@ KERNELS = [
     Kernel("roles-lengths", with_roles(spec(LENGTHS, stages=2, **LENGTH)),
            [Problem(70, 230, (202,)), Problem(130, 150, (150, 32)), Problem(13, 60, (33, 7)), Problem(5, 70, (64,)),
             Problem(37, 20, (3, 0))], "sm_90a", one_partial_tile=True),
+    Kernel("listed", spec(LISTED, **LIST) + SEEN, COLUMNS, listed=True),
+    Kernel("roles-listed", with_roles(spec(LISTED, stages=2, **LIST)) + SEEN, COLUMNS, "sm_90a", listed=True),
     *(Kernel(f"{name}-{target}", DECODE, PAGES, target, step=step)
       for target in ("sm_80", "sm_90a") for step, name in enumerate(("decode", "merge"))),
 ]
