@@ -76,6 +76,7 @@ const PipelineEntry kPipeline[] = {
     {"add-fallback", Stage::Attn, addPass<createAddFallback>},
     {"convert-attn-to-tile", Stage::Tile, addPass<createConvertAttnToTile>},
     {"expand-sources", Stage::Tile, addFunctionPass<createExpandSources>},
+    {"gather-columns", Stage::Tile, addPass<createGatherColumns>},
     {"trim-walks", Stage::Tile, addPass<createTrimWalks>},
     {"overlap-products", Stage::Tile, addFunctionPass<createOverlapProducts>},
     {"distribute-programs", Stage::Tile, addFunctionPass<createDistributePrograms>},

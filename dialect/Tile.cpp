@@ -253,6 +253,25 @@ LogicalResult MemberOp::verify() {
   return success();
 }
 
+/// A list of numbers in memory, with an index for each dimension but that of the entries.
+static LogicalResult verifyNumbers(Operation *op, Value memory, size_t indices) {
+  auto list = cast<MemRefType>(memory.getType());
+  if (!list.getElementType().isSignlessInteger())
+    return op->emitOpError("expects a list of integers, got ") << list;
+  if (int64_t(indices) != list.getRank() - 1)
+    return op->emitOpError("expects ") << list.getRank() - 1 << " row indices, got " << indices;
+  return success();
+}
+
+LogicalResult PlaceOp::verify() { return verifyNumbers(getOperation(), getList(), getRow().size()); }
+
+LogicalResult GatherOp::verify() {
+  auto view = getView().getDefiningOp<ViewOp>();
+  if (view && (view.getPacked() != 1 || view.getPositions()))
+    return emitOpError("expects a view of tokens that has no list of positions");
+  return verifyNumbers(getOperation(), getList(), getRow().size());
+}
+
 LogicalResult CollectOp::verify() {
   if (int64_t most = getMost(); most < 1 || most > mostPlaces)
     return emitOpError("expects a list of 1 to ") << mostPlaces << " places, got " << most;

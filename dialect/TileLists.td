@@ -36,6 +36,28 @@ def Tile_MemberOp : Tile_Op<"member", [MemoryEffects<[MemRead]>]> {
   }];
 }
 
+def Tile_PlaceOp : Tile_Op<"place", [MemoryEffects<[MemRead]>]> {
+  let summary = "The first place of a row of a list from which on entries are not below a number";
+  let description = [{
+    Of the places from `from` up to `to`, which exist; `to` if there is none. Entries are numbers and increase; of a row
+    where they do not, the result is some place of these, or `to`.
+
+    Errors: integers; indices for all dimensions but that of the entries.
+
+    ```mlir
+    func.func @first(%columns: memref<?x?x?xi32>, %b: index, %h: index, %n: index, %column: index) -> index {
+      %zero = arith.constant 0 : index
+      %place = tile.place of %column in %columns[%b, %h] from %zero to %n : memref<?x?x?xi32>
+      return %place : index
+    }
+    ```
+  }];
+  let arguments = (ins Index:$number, AnyMemRef:$list, Variadic<Index>:$row, Index:$from, Index:$to);
+  let results = (outs Index:$place);
+  let assemblyFormat = "`of` $number `in` $list (`[` $row^ `]`)? `from` $from `to` $to attr-dict `:` type($list)";
+  let hasVerifier = 1;
+}
+
 //===-- lists of tiles -----------------------------------------------------===//
 
 def Tile_List : Tile_Type<"List", "list"> {

@@ -129,6 +129,31 @@ def Tile_ViewOp : Tile_Op<"view", [Pure, AttrSizedOperandSegments]> {
   }];
 }
 
+def Tile_GatherOp : Tile_Op<"gather", [Pure, AllTypesMatch<["view", "some"]>]> {
+  let summary = "The rows of a view whose positions are listed";
+  let description = [{
+    Row r is the row of the view that stands at position `list[row..., first + r]`, and keeps that position. `length`
+    rows exist. Of a position where the view has no row, another row of it is taken.
+
+    Errors: a view of tokens with a position of its own or none, but no list of them; a list of integers with an index
+    for each dimension but the last.
+
+    ```mlir
+    func.func @stripes(%keys: !tile.view<128 x bf16>, %columns: memref<?x?x?xi32>, %b: index, %h: index, %first: index, %n: index) -> index {
+      %some = tile.gather %keys at %columns[%b, %h] from %first length %n : !tile.view<128 x bf16>, memref<?x?x?xi32>
+      %rows = tile.extent %some : !tile.view<128 x bf16>
+      return %rows : index
+    }
+    ```
+  }];
+  let arguments = (ins Tile_View:$view, AnyMemRef:$list, Variadic<Index>:$row, Index:$first, Index:$length);
+  let results = (outs Tile_View:$some);
+  let assemblyFormat = [{
+    $view `at` $list (`[` $row^ `]`)? `from` $first `length` $length attr-dict `:` type($view) `,` type($list)
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_AbsentOp : Tile_Op<"absent", [Pure]> {
   let summary = "A view of nothing: a result that nobody asked for";
   let description = [{

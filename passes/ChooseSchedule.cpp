@@ -3,6 +3,7 @@
 #include "passes/ChooseSchedule.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/DecodeCost.h"
+#include "passes/GatherColumns.h"
 #include "passes/Passes.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -287,7 +288,7 @@ KernelShape shapeOf(const Attention &attention) {
   Value query = scores.getQuery(), keys = scores.getKeys();
   shape.heads = headsOf(attention.query);
   shape.group = shape.heads / headsOf(attention.keys);
-  shape.gathers = !isStrided(query) || !isStrided(keys);
+  shape.gathers = !isStrided(query) || !isStrided(keys) || mayGatherColumns(attention);
   shape.listedPositions = hasListedPositions(keys);
   if (isStrided(query))
     shape.seqQ = staticSize(attention.query, 1);

@@ -214,6 +214,7 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
   auto isTile = [](Type type) { return isa<RankedTensorType>(type); };
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
       .Case<ViewOp>([&](auto op) { return lowerView(op); })
+      .Case<GatherOp>([&](auto op) { return lowerGather(op); })
       .Case<WorkspaceOp>([&](auto op) { return lowerWorkspace(op); })
       .Case<ColumnsOp>([&](auto op) { return lowerColumns(op); })
       .Case<AbsentOp, memref::DimOp>([&](Operation *op) {
@@ -243,7 +244,7 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
       .Case<ConvertOp>([&](auto op) { return lowerConvert(op); })
       .Case<ApplyOp>([&](auto op) { return lowerApply(op); })
       .Case<MaskOp>([&](auto op) { return lowerMask(op); })
-      .Case<CollectOp, EachOp, MarkOp, CommonOp, CountOp, EntryOp, RunOp, MemberOp>(
+      .Case<CollectOp, EachOp, MarkOp, CommonOp, CountOp, EntryOp, RunOp, MemberOp, PlaceOp>(
           [&](Operation *op) { return lowerListOp(op); })
       .Case<scf::ForOp, scf::IfOp, scf::WhileOp>([&](Operation *op) { return lowerControl(op); })
       .Case<memref::LoadOp>([&](auto op) { return lowerScalarLoad(op); })

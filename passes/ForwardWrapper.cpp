@@ -6,6 +6,7 @@
 #include "mlir/IR/Matchers.h"
 #include "passes/ChooseSchedule.h"
 #include "passes/DataFacts.h"
+#include "passes/GatherColumns.h"
 #include "passes/KernelWrapper.h"
 #include "passes/KeyShares.h"
 #include "passes/RowStatistics.h"
@@ -75,6 +76,8 @@ public:
     }
     if (!attention.masks.empty() && hasRoomForList())
       wrapper.function->setAttr("tile.lists", builder.getUnitAttr());
+    if (mayGatherColumns(attention))
+      wrapper.function->setAttr("tile.gather", builder.getUnitAttr());
     createFunctions();
     writeBody();
     return wrapper.function;

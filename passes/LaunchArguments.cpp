@@ -36,6 +36,7 @@ static SmallVector<Value> elementsReadBy(Operation *op) {
                   })
                   .Case([](LocateOp op) -> SmallVector<Value> { return {op.getStarts()}; })
                   .Case([](HeldOp op) -> SmallVector<Value> { return {op.getRuns()}; })
+                  .Case<PlaceOp, GatherOp>([](auto op) -> SmallVector<Value> { return {op.getList()}; })
                   .Case([](memref::LoadOp op) -> SmallVector<Value> { return {op.getMemref()}; })
                   .Case<ApplyOp, MaskOp>([](auto op) { return llvm::to_vector(op.getParams()); })
                   .Default([](Operation *) { return SmallVector<Value>(); });

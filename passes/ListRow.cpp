@@ -91,6 +91,10 @@ Value ListRow::firstAbove(Value number) {
   return search.getResult(0);
 }
 
+Value ListRow::firstFrom(Value number) {
+  return firstAbove(arith::SubIOp::create(builder, number, lowering.i64(1)));
+}
+
 /// Ranges may overlap: a later one may end before an earlier one does, so all that begin before are asked.
 Value ListRow::holds(Value number) {
   Value last = firstAbove(number), first = from;

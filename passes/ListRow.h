@@ -23,6 +23,9 @@ public:
   /// Whether a number is in the set: i1.
   mlir::Value holds(mlir::Value number);
 
+  /// The first place whose entry is not below a number, or that behind the last.
+  mlir::Value firstFrom(mlir::Value number);
+
   /// One bit for each of `columns` neighbouring columns, 32 to a register: whether floor((first + k * column) /
   /// divisor) is in the set, where k is 1 or, if `descending`, -1.
   Registers bits(mlir::Value first, bool descending, int64_t divisor, int64_t columns);

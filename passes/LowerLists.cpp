@@ -39,7 +39,7 @@ LogicalResult TileLowering::lowerListOp(Operation *op) {
       .Case([&](CommonOp op) { return lowerCommon(op); })
       .Case([&](EntryOp op) { return lowerEntry(op); })
       .Case([&](RunOp op) { return lowerRun(op); })
-      .Case([&](MemberOp op) { return lowerMember(op); })
+      .Case<MemberOp, PlaceOp>([&](auto op) { return lowerSearch(op); })
       .Case([&](CountOp op) {
         scalars[op.getCount()] = lists.find(op.getList())->second.count;
         return success();
@@ -261,20 +261,21 @@ LogicalResult TileLowering::lowerRun(RunOp op) {
 }
 
 /// A question that is the same for the whole program.
-LogicalResult TileLowering::lowerMember(MemberOp op) {
+template <typename Op> LogicalResult TileLowering::lowerSearch(Op op) {
   auto wide = [&](Value value) -> Value {
     Value number = scalar(value);
     return number.getType().isInteger(64) ? number
                                           : arith::ExtSIOp::create(builder, builder.getI64Type(), number).getResult();
   };
-  Value bytes = i64(cast<MemRefType>(op.getList().getType()).getElementTypeBitWidth() / 8);
-  Value address = pointerParameter(op.getList());
-  for (auto [dimension, index] : llvm::enumerate(op.getRow())) {
-    Value stride = arith::MulIOp::create(builder, strideParameter(op.getList(), dimension), bytes);
-    address = byteOffset(address, arith::MulIOp::create(builder, wide(index), stride));
-  }
-  ListRow row(*this, op.getList(), op.getRow().size(), address, wide(op.getFrom()), wide(op.getTo()));
-  scalars[op.getFound()] = row.holds(wide(op.getValue()));
+  SmallVector<Value> indices;
+  for (Value index : op.getRow())
+    indices.push_back(scalar(index));
+  ListRow row(*this, op.getList(), indices.size(), rowAddressIn(op.getList(), indices), wide(op.getFrom()),
+              wide(op.getTo()));
+  if constexpr (std::is_same_v<Op, MemberOp>)
+    scalars[op.getFound()] = row.holds(wide(op.getValue()));
+  else
+    scalars[op.getPlace()] = row.firstFrom(wide(op.getNumber()));
   return success();
 }
 

@@ -83,6 +83,17 @@ Value TileLowering::addressOf(const LoweredView &view, Value row, Value exists) 
     return byteOffset(from, arith::MulIOp::create(builder, wide, distance));
   };
   Value number = tokenOf(view, row);
+  if (view.entries) {
+    number = entryOf(view, number, exists);
+    if (Value first = view.position ? view.position : view.index)
+      number = arith::SubIOp::create(builder, number, first);
+    // No memory is read but that of the view, whatever the list says.
+    Value last = arith::SubIOp::create(builder, view.entries->rows, i32(1));
+    number = arith::MaxSIOp::create(builder, arith::MinSIOp::create(builder, number, last), i32(0));
+    if (!view.entries->ofGathered)
+      return step(view.address, number, view.rowBytes);
+    return listedAddress(view, number, exists);
+  }
   Value token = view.gathered ? listedAddress(view, number, exists) : step(view.address, number, view.rowBytes);
   if (view.packed == 1)
     return token;
@@ -94,18 +105,39 @@ Value TileLowering::addressOf(const LoweredView &view, Value row, Value exists) 
 /// An integer of a list as i32, or as i64 where the list has such; where `exists` (i1) does not hold, 0, and nothing is
 /// read. Null `exists` is true.
 Value TileLowering::lookUp(Value list, ValueRange place, Value exists) {
-  auto type = cast<MemRefType>(list.getType());
+  return loadInteger(cast<MemRefType>(list.getType()).getElementType(), rowAddressIn(list, place), exists);
+}
+
+/// Where the elements of a tensor with these first indices begin.
+Value TileLowering::rowAddressIn(Value list, ValueRange row) {
   Value address = pointerParameter(list);
-  for (auto [dimension, index] : llvm::enumerate(place))
+  for (auto [dimension, index] : llvm::enumerate(row))
     address = byteOffset(address, scaled(index, list, dimension));
-  bool wide = type.getElementTypeBitWidth() == 64;
+  return address;
+}
+
+Value TileLowering::loadInteger(Type type, Value address, Value exists) {
+  bool wide = type.isInteger(64);
   if (!exists)
-    return LLVM::LoadOp::create(builder, type.getElementType(), address, wide ? 8 : 4);
+    return LLVM::LoadOp::create(builder, type, address, wide ? 8 : 4);
   Value flag = arith::ExtUIOp::create(builder, builder.getI32Type(), exists);
   std::string width = wide ? "b64" : "b32";
   return ptx("{\n\t.reg .pred exists;\n\tsetp.ne.b32 exists, $2, 0;\n\tmov." + width + " $0, 0;\n\t@exists ld.global." +
                  width + " $0, [$1];\n\t}",
-             wide ? "=&l,l,r" : "=&r,l,r", type.getElementType(), {address, flag});
+             wide ? "=&l,l,r" : "=&r,l,r", type, {address, flag});
+}
+
+/// What the list of a view says of one of its rows (i32): a position, far from which all are alike.
+Value TileLowering::entryOf(const LoweredView &view, Value row, Value exists) {
+  Type type = cast<MemRefType>(view.positions.getType()).getElementType();
+  Value wideRow = arith::ExtSIOp::create(builder, builder.getI64Type(), row);
+  Value address = byteOffset(view.entries->address, arith::MulIOp::create(builder, wideRow, view.entries->stride));
+  Value entry = loadInteger(type, address, exists);
+  if (!type.isInteger(64))
+    return entry;
+  constexpr int64_t far = int64_t(1) << 30;
+  entry = arith::MaxSIOp::create(builder, arith::MinSIOp::create(builder, entry, i64(far)), i64(-far));
+  return arith::TruncIOp::create(builder, builder.getI32Type(), entry);
 }
 
 /// The page that entries number * page_size and the following of a sequence lie in.
@@ -167,11 +199,15 @@ Value TileLowering::listedAddress(const LoweredView &view, Value row, Value exis
 /// Whether each tile of so many rows lies in one page, where rows are a stride apart. Tiles begin at multiples of their
 /// rows.
 bool TileLowering::tilesLieInPages(const LoweredView &view, int64_t rows) {
+  if (view.entries)
+    return false;
   ViewOp op = view.lists;
   return !op.getRowOf() && op.getTable() && cast<MemRefType>(op.getBase().getType()).getDimSize(1) % rows == 0;
 }
 
 Value TileLowering::positionOf(const LoweredView &view, Value row) {
+  if (view.entries)
+    return entryOf(view, row, {});
   if (view.positions) {
     ViewOp op = view.lists;
     Value batch = op.getPositionsBatch() ? scalar(op.getPositionsBatch()) : view.batch;
@@ -263,6 +299,23 @@ LogicalResult TileLowering::lowerList(HeldOp op) {
   scf::YieldOp::create(
       builder, ValueRange{arith::AddIOp::create(builder, run, i32(1)), arith::AddIOp::create(builder, pages, held)});
   scalars[op.getPages()] = count.getResult(1);
+  return success();
+}
+
+LogicalResult TileLowering::lowerGather(GatherOp op) {
+  LoweredView some = view(op.getView());
+  Value list = op.getList();
+  int64_t bytes = cast<MemRefType>(list.getType()).getElementTypeBitWidth() / 8;
+  SmallVector<Value> place;
+  for (Value index : op.getRow())
+    place.push_back(scalar(index));
+  place.push_back(scalar(op.getFirst()));
+  Value stride = arith::MulIOp::create(builder, strideParameter(list, op.getRow().size()), i64(bytes));
+  some.entries = {rowAddressIn(list, place), stride, some.length, some.gathered};
+  some.length = scalar(op.getLength());
+  some.positions = list;
+  some.gathered = true;
+  views[op.getSome()] = some;
   return success();
 }
 

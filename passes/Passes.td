@@ -47,6 +47,56 @@ def ExpandSources : Pass<"expand-sources", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::attn::tile::TileDialect", "::mlir::arith::ArithDialect"];
 }
 
+def GatherColumns : Pass<"gather-columns", "::mlir::ModuleOp"> {
+  let summary = "Walk the keys that a list names as rows of their own";
+  let description = [{
+    A mask that shows keys whose positions are in a list shows a few here and there: hardly a tile is without one, and
+    all would be copied whole. In functions with `tile.gather` such a walk becomes two. The first visits the keys that
+    are visible without the list; where there are none, trim-walks leaves nothing of it. The second visits the entries of
+    the list, 64 to a tile say, whose rows are copied one by one (`tile.gather`), and shows those that the first one has
+    not shown: a key that a window covers as well counts once. Both go on with one softmax.
+
+    The function of the mask is written twice for that: with false in the place of the question, and with true. Either
+    the second does not show what the first one has shown, or, where the first one asks other lists as well (slashes,
+    which of a column whose position is looked up would have to be searched for each pair), the first does not show
+    listed columns. A mask only grows with the list, so that nothing is visible in neither. Of the list those entries
+    are visited that lie in the range of the walk, found by bisection: shares of the keys and parts of joined sequences
+    have their entries.
+
+    It is done for a list of numbers that is the same for all rows of a tile, asked about the position of the key itself
+    and not about its opposite, over a view that says by one number where positions lie, and where no function asks for
+    the number of the column. Other lists are left to trim-walks, which lists tiles.
+
+    Alternative: to list tiles and mask them. It copies and computes a whole tile for each key that is alone in it. Rows
+    that lie anywhere are not copied by boxes, so that a target with them computes with `mma.sync` here.
+
+    Before:
+    ```
+    %r = tile.walk %col in %keys[%zero to %n] step 64 iter_args(%a = %init) : !view -> (!acc) {
+      %k = tile.load %keys[%col] : !view -> !k
+      ...
+      %s = tile.mask %raw by [@visible, @in_bounds] (%columns, %most : ...) rows %query[%row] cols %keys[%col] : ...
+    ```
+    After:
+    ```
+    %near = tile.walk %col in %keys[%zero to %n] step 64 iter_args(%a = %init) : !view -> (!acc) {
+      %k = tile.load %keys[%col] : !view -> !k
+      ...
+      %s = tile.mask %raw by [@visible_unlisted, @in_bounds] (...) rows %query[%row] cols %keys[%col] : ...
+    }
+    %first = tile.place of %zero in %columns[%b] from %zero to %most : memref<?x?xi32>
+    ...
+    %some = tile.gather %keys at %columns[%b] from %first length %count : !view, memref<?x?xi32>
+    %r = tile.walk %col in %some[%zero to %count] step 64 iter_args(%a = %near) : !view -> (!acc) {
+      %k = tile.load %some[%col] : !view -> !k
+      ...
+      %s = tile.mask %raw by [@visible_listed, @in_bounds] (...) rows %query[%row] cols %some[%col] : ...
+    ```
+  }];
+  let dependentDialects = ["::attn::tile::TileDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
 def TrimWalks : Pass<"trim-walks", "::mlir::ModuleOp"> {
   let summary = "Turn walks into loops over the tiles that masks admit, and say which tiles need no mask";
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];

@@ -35,6 +35,14 @@ struct LoweredView {
   ViewOp lists;            ///< the operation, if it has lists that rows are looked up in
   bool gathered = false;   ///< each row lies where a list says; else rows are a stride apart
   mlir::Value positions;   ///< memory of the scheduled function with a position for each row; null without
+  /// The list that says by their positions which rows of another view these are; null without.
+  struct Entries {
+    mlir::Value address; ///< ptr<1>, of row 0's entry
+    mlir::Value stride;  ///< i64, distance of entries in bytes
+    mlir::Value rows;    ///< i32, rows of the other view that exist
+    bool ofGathered;     ///< whether each row of the other view lies where a list says
+  };
+  std::optional<Entries> entries;
   int64_t columns;
   mlir::Type element;
   mlir::Operation *uniformPoint = nullptr; ///< what depends on batch and head alone is computed before this operation
@@ -157,6 +165,10 @@ private:
   // LowerViews.cpp: where rows lie.
   mlir::LogicalResult lowerView(ViewOp op);
   mlir::LogicalResult makeView(ViewOp op);
+  mlir::LogicalResult lowerGather(GatherOp op);
+  mlir::Value rowAddressIn(mlir::Value list, mlir::ValueRange row);
+  mlir::Value loadInteger(mlir::Type type, mlir::Value address, mlir::Value exists);
+  mlir::Value entryOf(const LoweredView &view, mlir::Value row, mlir::Value exists);
   /// Token and head of a row, i32, and where the row begins; nothing is looked up for one that does not exist (i1).
   mlir::Value tokenOf(const LoweredView &view, mlir::Value row);
   mlir::Value headOf(const LoweredView &view, mlir::Value row);
@@ -201,7 +213,7 @@ private:
   void meet();
   mlir::LogicalResult lowerEntry(EntryOp op);
   mlir::LogicalResult lowerRun(RunOp op);
-  mlir::LogicalResult lowerMember(MemberOp op);
+  template <typename Op> mlir::LogicalResult lowerSearch(Op op);
   void writePlaces(const LoweredList &list, mlir::Value word);
   mlir::Value entryOf(const LoweredList &list, mlir::Value place);
   mlir::Value wordOf(mlir::Value base, mlir::Value number);

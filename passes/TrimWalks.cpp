@@ -60,7 +60,8 @@ LogicalResult WalkTrimmer::run() {
   TileCollector collector(conditions, walk, builder);
   bool mayList = walk->getParentOfType<func::FuncOp>()->hasAttr("tile.lists");
   using Kind = MaskTree::Kind;
-  if (mask && (collector.hasTerm(Kind::Member) || (mayList && (hasGaps || collector.hasTerm(Kind::Opaque)))))
+  if (mask && conditions.knowsPositions() &&
+      (collector.hasTerm(Kind::Member) || (mayList && (hasGaps || collector.hasTerm(Kind::Opaque)))))
     list = collector.collect(first, end, allFree);
   else
     findFree();

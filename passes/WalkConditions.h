@@ -63,6 +63,8 @@ public:
   /// null where it needs others that differ from row to row. What is the same for all rows is computed at
   /// `uniformPoint`, if that is set.
   mlir::Value rebuild(Conjunct &conjunct, mlir::Value value, mlir::IRMapping &known);
+  /// Whether one number says where the positions of the columns begin.
+  bool knowsPositions() const { return columnPosition.has_value(); }
   /// Heads of a group that stand in neighbouring rows.
   int64_t packed() { return rowsView ? int64_t(rowsView.getPacked()) : 1; }
   /// The head of row 0, or the number of its group.

@@ -499,6 +499,39 @@ func.func @member_row(%x: index, %list: memref<?x?x?xi32>) {
 
 // -----
 
+func.func @place_elements(%x: index, %list: memref<?xf32>) {
+  // expected-error @below {{'tile.place' op expects a list of integers, got 'memref<?xf32>'}}
+  %m = tile.place of %x in %list from %x to %x : memref<?xf32>
+  return
+}
+
+// -----
+
+func.func @place_row(%x: index, %list: memref<?x?x2xi32>) {
+  // expected-error @below {{'tile.place' op expects 2 row indices, got 1}}
+  %m = tile.place of %x in %list[%x] from %x to %x : memref<?x?x2xi32>
+  return
+}
+
+// -----
+
+func.func @gather_row(%v: !tile.view<64 x f32>, %x: index, %list: memref<?x?xi32>) {
+  // expected-error @below {{'tile.gather' op expects 1 row indices, got 0}}
+  %g = tile.gather %v at %list from %x length %x : !tile.view<64 x f32>, memref<?x?xi32>
+  return
+}
+
+// -----
+
+func.func @gather_positions(%k: memref<?x?x2x64xf32, strided<[?, ?, ?, 1]>>, %x: index, %list: memref<?x?xi32>) {
+  %v = tile.view %k[%x, %x] length %x positions %list : memref<?x?x2x64xf32, strided<[?, ?, ?, 1]>> positions memref<?x?xi32> -> !tile.view<64 x f32>
+  // expected-error @below {{'tile.gather' op expects a view of tokens that has no list of positions}}
+  %g = tile.gather %v at %list[%x] from %x length %x : !tile.view<64 x f32>, memref<?x?xi32>
+  return
+}
+
+// -----
+
 func.func @collect_most(%a: index) {
   // expected-error @below {{'tile.collect' op expects a list of 1 to 32768 places, got 0}}
   %l = tile.collect %a to %a most 0 {

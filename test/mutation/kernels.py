@@ -57,7 +57,7 @@ SEEN = """func.func @seen(%b: index, %h: index, %q: index, %kv: index, %columns:
   %age = arith.subi %q, %kv : index
   %past = arith.cmpi sge, %age, %zero : index
   %near = arith.cmpi slt, %age, %left : index
-  %listed = attn.member %kv of %columns[%b] count %n : tensor<?x?xi32> count tensor<?xi32>
+  %listed = attn.member %age of %columns[%b] count %n : tensor<?x?xi32> count tensor<?xi32>
   %either = arith.ori %near, %listed : i1
   %seen = arith.andi %past, %either : i1
   return %seen : i1
@@ -89,7 +89,8 @@ def with_roles(text, head_dim=64):
 
 
 class Problem:
-    """Sizes, and lengths of sequences where the kernel takes them."""
+    """Sizes, and lengths of sequences where the kernel takes them. `sim` is the order of events."""
+    sim = "seed=0"
 
     def __init__(self, queries, keys, lengths=()):
         self.queries, self.keys, self.lengths = queries, keys, lengths
@@ -137,10 +138,11 @@ class Pages(Problem):
 
 
 class Columns(Problem):
-    """Sizes, and for each sequence the columns that are listed."""
+    """Sizes, and for each sequence the columns, or the distances, that are listed."""
 
-    def __init__(self, queries, keys, *columns):
+    def __init__(self, queries, keys, *columns, seed=1):
         super().__init__(queries, keys)
+        self.sim = f"seed={seed}"
         self.columns = [list(each) for each in columns]
 
     def words(self, folder):
@@ -174,7 +176,9 @@ LENGTH = {"types": "!lens = tensor<?xi32>\n!lse = tensor<?x?x1xf32>\n", "argumen
           "results": ", lse: !lse"}
 LIST = {"types": "!list = tensor<?x?xi32, #attn.dims<batch, most>>\n!count = tensor<?xi32, #attn.dims<batch>>\n",
         "arguments": ", %columns: !list, %n: !count"}
-COLUMNS = [Columns(58, 390, [3, 40, *range(96, 130), 200], []), Columns(20, 420, range(0, 300, 2)), Columns(5, 39, [1]),
+COLUMNS = [Columns(58, 390, [3, 40, *range(96, 130), 200], []), Columns(20, 420, range(0, 300, 2)),
+           Columns(20, 420, range(0, 300, 2), seed=1),
+           Columns(5, 39, [1]),
            Columns(37, 3, [0, 1, 2]), Columns(5, 0, []),
            Columns(3, 1130, [5, 700])]
 PAGES = [Pages(3, 4, 64), Pages(1, 0, 0), Pages(1, 2, 32), Pages(2, 9, 1, -3, 330), Pages(1, 21, 325, 160)]

@@ -22,7 +22,7 @@ func.func @seen(%b: index, %h: index, %q: index, %kv: index, %columns: tensor<?x
   %age = arith.subi %q, %kv : index
   %near = arith.cmpi slt, %age, %left : index
   %first = arith.cmpi slt, %kv, %sinks : index
-  %listed = attn.member %kv of %columns[%b] count %n : tensor<?x?xi32> count tensor<?xi32>
+  %listed = attn.member %age of %columns[%b] count %n : tensor<?x?xi32> count tensor<?xi32>
   %either = arith.ori %near, %listed : i1
   %seen = arith.ori %either, %first : i1
   return %seen : i1
