@@ -144,14 +144,22 @@ private:
       out << "score      " << describeFunction(stages.spec, modify.getByAttr()) << "\n";
     for (ReweightOp reweight : attention.reweights)
       out << "weight     " << describeFunction(stages.spec, reweight.getByAttr()) << "\n";
-    tile::MaskOp walking, trimmed;
+    tile::MaskOp walking;
     stages.walking.walk([&](tile::MaskOp op) { walking = op; });
-    stages.trimmed.walk([&](tile::MaskOp op) { trimmed = op; });
+    llvm::SmallPtrSet<Attribute, 8> evaluated;
+    stages.trimmed.walk([&](tile::MaskOp op) {
+      for (auto by : op.getBy().getAsRange<FlatSymbolRefAttr>()) {
+        // Where listed keys are gathered, a mask has two parts.
+        auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, by);
+        auto whole = function ? function->getAttrOfType<FlatSymbolRefAttr>("tile.part_of") : FlatSymbolRefAttr();
+        evaluated.insert(whole ? whole : by);
+      }
+    });
     if (!walking)
       return;
     // The list of tile.mask has the kernel's masks in their order, then @in_bounds.
     for (auto [i, by] : llvm::enumerate(walking.getBy().getAsRange<FlatSymbolRefAttr>())) {
-      bool left = trimmed && llvm::is_contained(trimmed.getBy(), by);
+      bool left = evaluated.contains(by);
       out << "mask       ";
       if (i < attention.masks.size())
         out << describeFunction(stages.spec, attention.masks[i].getByAttr()) << ": "

@@ -213,8 +213,7 @@ LogicalResult TileLowering::lowerBlock(Block &block) {
 LogicalResult TileLowering::lowerOp(Operation &op) {
   auto isTile = [](Type type) { return isa<RankedTensorType>(type); };
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
-      .Case<ViewOp>([&](auto op) { return lowerView(op); })
-      .Case<GatherOp>([&](auto op) { return lowerGather(op); })
+      .Case<ViewOp, GatherOp>([&](auto op) { return lowerView(op); })
       .Case<WorkspaceOp>([&](auto op) { return lowerWorkspace(op); })
       .Case<ColumnsOp>([&](auto op) { return lowerColumns(op); })
       .Case<AbsentOp, memref::DimOp>([&](Operation *op) {

@@ -144,6 +144,7 @@ private:
     auto function = member->getParentOfType<func::FuncOp>();
     auto copy = cast<func::FuncOp>(function->clone());
     copy.setName((function.getName() + suffix).str());
+    copy->setAttr("tile.part_of", FlatSymbolRefAttr::get(function));
     symbols.insert(copy, std::next(Block::iterator(function)));
     copy.getBody().front().clear();
     builder.setInsertionPointToStart(&copy.getBody().front());

@@ -302,7 +302,7 @@ LogicalResult TileLowering::lowerList(HeldOp op) {
   return success();
 }
 
-LogicalResult TileLowering::lowerGather(GatherOp op) {
+LogicalResult TileLowering::lowerView(GatherOp op) {
   LoweredView some = view(op.getView());
   Value list = op.getList();
   int64_t bytes = cast<MemRefType>(list.getType()).getElementTypeBitWidth() / 8;

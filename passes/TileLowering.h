@@ -165,7 +165,7 @@ private:
   // LowerViews.cpp: where rows lie.
   mlir::LogicalResult lowerView(ViewOp op);
   mlir::LogicalResult makeView(ViewOp op);
-  mlir::LogicalResult lowerGather(GatherOp op);
+  mlir::LogicalResult lowerView(GatherOp op);
   mlir::Value rowAddressIn(mlir::Value list, mlir::ValueRange row);
   mlir::Value loadInteger(mlir::Type type, mlir::Value address, mlir::Value exists);
   mlir::Value entryOf(const LoweredView &view, mlir::Value row, mlir::Value exists);
