@@ -311,7 +311,8 @@ FailureOr<ListRow> FunctionEmitter::listRow(MemberOp op, ElementPlace at) {
   if (failed(address) || failed(from) || failed(to))
     return failure();
   Type i64 = builder.getI64Type();
-  return ListRow(lowering, list, op.getRow().size(), *address, resize(*from, i64), resize(*to, i64));
+  return ListRow(lowering, list, op.getRow().size(), *address, resize(*from, i64), resize(*to, i64),
+                 [&](ListRow::Create create) { return byUniform(create); });
 }
 
 FailureOr<Value> FunctionEmitter::emitMember(MemberOp op, ElementPlace at) {

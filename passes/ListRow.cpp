@@ -22,13 +22,16 @@ Value bitsBetween(ImplicitLocOpBuilder &builder, Value from, Value to) {
   return arith::TruncIOp::create(builder, builder.getI32Type(), set);
 }
 
-ListRow::ListRow(TileLowering &lowering, Value list, unsigned entries, Value address, Value first, Value end)
+ListRow::ListRow(TileLowering &lowering, Value list, unsigned entries, Value address, Value first, Value end,
+                 llvm::function_ref<Value(Create)> atOnce)
     : lowering(lowering), builder(lowering.builder), address(address) {
   auto type = cast<MemRefType>(list.getType());
   element = type.getElementType();
   auto strideOf = [&](unsigned dimension) {
-    Value bytes = lowering.i64(element.getIntOrFloatBitWidth() / 8);
-    return arith::MulIOp::create(builder, lowering.strideParameter(list, dimension), bytes);
+    return atOnce([&]() -> Value {
+      Value bytes = lowering.i64(element.getIntOrFloatBitWidth() / 8);
+      return arith::MulIOp::create(builder, lowering.strideParameter(list, dimension), bytes);
+    });
   };
   stride = strideOf(entries);
   if (entries + 1 < type.getRank())
@@ -91,9 +94,7 @@ Value ListRow::firstAbove(Value number) {
   return search.getResult(0);
 }
 
-Value ListRow::firstFrom(Value number) {
-  return firstAbove(arith::SubIOp::create(builder, number, lowering.i64(1)));
-}
+Value ListRow::firstFrom(Value number) { return firstAbove(arith::SubIOp::create(builder, number, lowering.i64(1))); }
 
 /// Ranges may overlap: a later one may end before an earlier one does, so all that begin before are asked.
 Value ListRow::holds(Value number) {

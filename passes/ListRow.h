@@ -16,9 +16,11 @@ class ListRow {
 public:
   /// A row of `list`, an argument of the kernel, whose entry 0 lies at `address` (ptr<1>). Dimension `entries` counts
   /// them; where there is one behind it, they are ranges. Entries `from` up to `to` (i64) are in the set, as far as
-  /// there are so many.
-  ListRow(TileLowering &lowering, mlir::Value list, unsigned entries, mlir::Value address, mlir::Value from,
-          mlir::Value to);
+  /// there are so many. What is the same for all rows is created by way of `atOnce`.
+  using Create = llvm::function_ref<mlir::Value()>;
+  ListRow(
+      TileLowering &lowering, mlir::Value list, unsigned entries, mlir::Value address, mlir::Value from, mlir::Value to,
+      llvm::function_ref<mlir::Value(Create)> atOnce = [](Create create) { return create(); });
 
   /// Whether a number is in the set: i1.
   mlir::Value holds(mlir::Value number);

@@ -76,8 +76,6 @@ LogicalResult TileLowering::lowerCollect(CollectOp op) {
   meet();
   Value listed = loadShared(wordOf(list.bits, i32(list.words * 4)), /*half=*/false);
   list.count = arith::SelectOp::create(builder, list.all, list.range, listed);
-  Value last = arith::MaxSIOp::create(builder, arith::SubIOp::create(builder, list.count, i32(1)), i32(0));
-  list.last = arith::SelectOp::create(builder, list.all, i32(0), last);
   lists[op.getList()] = list;
   return success();
 }
@@ -216,9 +214,11 @@ LogicalResult TileLowering::lowerMark(MarkOp op) {
   return success();
 }
 
-/// What stands in a place; for one behind the last that is written, what stands there.
+/// What stands in a place; for one behind the last, what stands there. The first one of an empty list was set to 0.
 Value TileLowering::entryOf(const LoweredList &list, Value place) {
-  Value inside = arith::MinSIOp::create(builder, place, list.last);
+  Value last = arith::SubIOp::create(builder, list.count, i32(1));
+  last = arith::MinSIOp::create(builder, arith::MaxSIOp::create(builder, last, i32(0)), i32(list.words * 32 - 1));
+  Value inside = arith::MinSIOp::create(builder, place, last);
   Value address = arith::AddIOp::create(builder, list.places, arith::ShLIOp::create(builder, inside, i32(1)));
   return loadShared(address, /*half=*/true);
 }
@@ -236,7 +236,7 @@ LogicalResult TileLowering::lowerRun(RunOp op) {
   const LoweredList &list = lists.find(op.getList())->second;
   bool ofHidden = op.getSight() == Sight::hidden;
   Type type = builder.getI32Type();
-  // Where the list is all of the range, no tile is full.
+  // Where the list is all of the range, places hold nothing but the first, and no tile is full.
   Value begin = scalar(op.getPlace());
   if (ofHidden)
     begin = arith::SelectOp::create(builder, list.all, list.count, begin);
@@ -245,7 +245,8 @@ LogicalResult TileLowering::lowerRun(RunOp op) {
   Block *before = builder.createBlock(&search.getBefore(), {}, type, builder.getLoc());
   Value place = before->getArgument(0);
   Value more = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, place, list.count);
-  Value full = arith::ShRUIOp::create(builder, entryOf(list, place), i32(kFullBit));
+  Value held = arith::SelectOp::create(builder, list.all, i32(0), place);
+  Value full = arith::ShRUIOp::create(builder, entryOf(list, held), i32(kFullBit));
   Value wanted = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, full, i32(ofHidden ? 0 : 1));
   more = arith::AndIOp::create(builder, more, wanted);
   if (!ofHidden) {

@@ -62,7 +62,6 @@ struct LoweredList {
   mlir::Value from, range; ///< the first tile and the number of them
   mlir::Value all;         ///< i1: there are more than places, so that each stands for itself
   mlir::Value count;       ///< of places
-  mlir::Value last;        ///< the last place that is written; the first one always is
 };
 
 /// A launch argument of the lowered function, in the words of the kernel file ("address q", "stride q 0").
