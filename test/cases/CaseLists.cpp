@@ -321,7 +321,10 @@ std::vector<Case> streamed() {
       {{UserMask, valueOf(UserMask, "user_mask")}, {UserScore, valueOf(UserScore, "user_score")}},
       {{Listed, valueOf(Listed, "blocks")}, {Lse, valueOf(Lse, "lse")}},
       {{ElementType, valueOf(ElementType, "f16")}, {Reweight, valueOf(Reweight, "reweight")}, {Sink, 1}},
-      {{Layout, valueOf(Layout, "odd")}, {Scale, valueOf(Scale, "negative")}, {Lse, valueOf(Lse, "lse")}}};
+      {{Layout, valueOf(Layout, "odd")}, {Scale, valueOf(Scale, "negative")}, {Lse, valueOf(Lse, "lse")}},
+      {{MaskKind, valueOf(MaskKind, "mask_tensor")}, {Bias, valueOf(Bias, "half_bias")}, {Output, 1}},
+      {{MaskKind, valueOf(MaskKind, "butterfly")}, {Bias, valueOf(Bias, "bias")}, {Output, 2}},
+      {{MaskKind, valueOf(MaskKind, "ancestors")}, {Step, valueOf(Step, "append")}, {Lse, valueOf(Lse, "lse")}}};
   std::mt19937_64 random(6);
   std::vector<Case> cases;
   for (const std::vector<size_t> &row :
@@ -335,6 +338,8 @@ std::vector<Case> streamed() {
               {Batch, valueOf(Batch, "2")}});
     apply(c, changes[row[6]]);
     place(c, row[0], row[1]);
+    if (ruleAgainst(KeyPlace, c.at[KeyPlace], Step, c.at[Step]))
+      c.at[Step] = 0;
     c.streamK = true;
     c.exact = lengths[row[2]];
     c.list = numbered("stream", cases.size());
