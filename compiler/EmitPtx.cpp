@@ -252,11 +252,16 @@ std::vector<std::string> wordsOf(ArrayAttr words) {
   return all;
 }
 
-/// Steps that use the workspace use the same one: the first says how large it is.
+/// Steps that use the workspace use the same one, as large as the largest of them needs it.
 void takeWorkspace(LLVM::LLVMFuncOp function, KernelSection &section) {
   auto workspace = function->getAttrOfType<StringAttr>("attn.workspace");
-  if (workspace && section.workspace.text() == "0")
+  if (!workspace)
+    return;
+  std::string known = section.workspace.text();
+  if (known == "0")
     section.workspace = Expression::parse(workspace.str());
+  else if (known.find(workspace.str()) == known.npos)
+    section.workspace = Expression::parse("max(" + known + ", " + workspace.str() + ")");
 }
 
 /// A function begins a kernel, whose name is its own unless `attn.kernel` says another, or it is a later step

@@ -157,15 +157,17 @@ private:
     });
     if (!walking)
       return;
-    // The list of tile.mask has the kernel's masks in their order, then @in_bounds.
+    // The list of tile.mask has the kernel's masks in their order, then what sums leave out, then @in_bounds.
     for (auto [i, by] : llvm::enumerate(walking.getBy().getAsRange<FlatSymbolRefAttr>())) {
       bool left = evaluated.contains(by);
       out << "mask       ";
       if (i < attention.masks.size())
         out << describeFunction(stages.spec, attention.masks[i].getByAttr()) << ": "
             << describeMask(stages.walking, by, attention.masks[i]);
-      else
+      else if (by.getValue() == tile::kInBounds)
         out << "@" << by.getValue() << ": the key exists";
+      else
+        out << "@" << by.getValue() << ": the weight is summed";
       out << (left ? "" : "; never evaluated, as the rest implies it or no tile needs it") << "\n";
     }
   }
@@ -249,7 +251,7 @@ private:
   Work work() {
     Work total;
     double qk = shape.headDimQk, v = shape.headDimV;
-    double resultBytes = v * bytesOf(attention.result) + (attention.softmax.getLse() ? 4 : 0);
+    double resultBytes = (attention.result ? v * bytesOf(attention.result) : 0) + (attention.softmax.getLse() ? 4 : 0);
     double tileScores = double(survey.blockQ) * double(survey.blockKv);
     for (const RowTiles &row : survey.rows) {
       double keys = 0, visited = 0;

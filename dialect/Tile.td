@@ -520,5 +520,6 @@ def Tile_BlankOp : Tile_Op<"blank", [MemoryEffects<[MemRead, MemWrite]>]> {
 
 include "dialect/TileSequences.td"
 include "dialect/TileSteps.td"
+include "dialect/TileSums.td"
 
 #endif

@@ -272,7 +272,7 @@ KernelShape shapeOf(const Attention &attention) {
   shape.masks = !attention.masks.empty();
   auto module = attention.scores->getParentOfType<ModuleOp>();
   shape.listed = llvm::any_of(attention.masks, [&](MaskOp mask) { return asksLists(module, mask.getByAttr()); });
-  shape.walksTwice = attention.changesKnownWeights;
+  shape.walksTwice = attention.changesKnownWeights || !attention.output;
   ScoreWork work(module);
   SmallVector<FlatSymbolRefAttr> changes;
   for (ModifyOp modify : attention.modifies)

@@ -11,6 +11,7 @@
 #include "passes/KeyShares.h"
 #include "passes/MergeWrapper.h"
 #include "passes/StreamShares.h"
+#include "passes/SumsWrapper.h"
 #include "passes/Supported.h"
 
 using namespace mlir;
@@ -26,13 +27,21 @@ namespace {
 size_t writeAttention(KernelOp kernel, const Attention &attention, SymbolTable &symbols,
                       SmallVectorImpl<func::FuncOp> &steps) {
   auto write = [&](Walk walk) { steps.push_back(writeWalk(walk, kernel, attention, symbols)); };
-  if (attention.changesKnownWeights) {
+  if (attention.changesKnownWeights || !attention.sums.empty())
     write(Walk::Statistics);
-    write(Walk::Weighted);
-    return steps.size() - 1;
+  // An output may take the place of the queries: what else reads them goes first.
+  size_t main = steps.size() + 1;
+  for (size_t number = 0; number != attention.sums.size(); ++number) {
+    steps.push_back(writeClear(kernel, attention, number, symbols));
+    steps.push_back(writeWalk(Walk::Sums, kernel, attention, symbols, number));
+    steps.push_back(writeSettle(kernel, attention, number, symbols));
   }
-  size_t main = steps.size();
-  write(Walk::Forward);
+  if (!attention.output)
+    return main;
+  main = steps.size();
+  write(attention.changesKnownWeights ? Walk::Weighted : Walk::Forward);
+  if (attention.changesKnownWeights)
+    return main;
   if (streamRuleOf(kernel).programs)
     steps.push_back(writeMergeOfSegments(kernel, attention, symbols));
   else if (shareRuleOf(kernel).most > 1)

@@ -216,10 +216,9 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
       .Case<ViewOp, GatherOp>([&](auto op) { return lowerView(op); })
       .Case<WorkspaceOp>([&](auto op) { return lowerWorkspace(op); })
       .Case<ColumnsOp>([&](auto op) { return lowerColumns(op); })
-      .Case<AbsentOp, memref::DimOp>([&](Operation *op) {
-        if (auto dim = dyn_cast<memref::DimOp>(op))
-          scalars[dim.getResult()] = target.getArgument(parameterIndex.lookup("size " + describe(dim.getResult())));
-        return success();
+      .Case<AbsentOp>([](auto) { return success(); })
+      .Case<memref::DimOp>([&](auto op) {
+        return scalars[op.getResult()] = sizeParameter(op.getSource(), *op.getConstantIndex()), success();
       })
       .Case<ProgramOp>([&](auto op) { return lowerProgram(op); })
       .Case<LeaveOp>([&](auto op) { return lowerLeave(op); })
@@ -245,6 +244,7 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
       .Case<MaskOp>([&](auto op) { return lowerMask(op); })
       .Case<CollectOp, EachOp, MarkOp, CommonOp, CountOp, EntryOp, RunOp, MemberOp, PlaceOp>(
           [&](Operation *op) { return lowerListOp(op); })
+      .Case<ClearOp, TallyOp, SettleOp>([&](Operation *op) { return lowerSums(op); })
       .Case<scf::ForOp, scf::IfOp, scf::WhileOp>([&](Operation *op) { return lowerControl(op); })
       .Case<memref::LoadOp>([&](auto op) { return lowerScalarLoad(op); })
       .Default([&](Operation *op) -> LogicalResult {

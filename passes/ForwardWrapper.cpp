@@ -13,6 +13,7 @@
 #include "passes/ScheduleInstance.h"
 #include "passes/ScheduleText.h"
 #include "passes/StreamShares.h"
+#include "passes/SumsWrapper.h"
 #include "passes/TileFunctions.h"
 
 using namespace mlir;
@@ -45,23 +46,33 @@ StringRef scheduleOf(Walk walk) {
     return "statistics";
   case Walk::Weighted:
     return "weighted";
+  case Walk::Sums:
+    return "sums";
   }
   llvm_unreachable("every walk has a schedule");
 }
 
 /// The schedule of a forward walk has the kernel's own name behind its own, since it may be all of the kernel.
-std::string suffixOf(Walk walk) { return walk == Walk::Forward ? ".tiles" : ("_" + scheduleOf(walk)).str(); }
+std::string suffixOf(Walk walk, size_t number) {
+  if (walk == Walk::Forward)
+    return ".tiles";
+  return ("_" + scheduleOf(walk) + (number ? Twine(number + 1) : Twine())).str();
+}
+
+/// Whether a walk has values, and with them a second product.
+bool hasValues(Walk walk) { return walk == Walk::Forward || walk == Walk::Weighted; }
 
 /// Where keys are loaded without values, those of the next step come into a buffer of their own.
 int64_t stagesOf(Walk walk, ScheduleAttr schedule) {
-  return walk == Walk::Statistics ? std::max<int64_t>(2, schedule.getNumStages()) : schedule.getNumStages();
+  return hasValues(walk) ? schedule.getNumStages() : std::max<int64_t>(2, schedule.getNumStages());
 }
 
 class ForwardWrapper {
 public:
-  ForwardWrapper(Walk walk, KernelOp kernel, const Attention &attention, SymbolTable &symbols)
-      : walk(walk), attention(attention), schedule(kernel.getScheduleAttr()), scale(scoreScaleOf(attention)),
-        symbols(symbols), wrapper(kernel, symbols, suffixOf(walk), schedule.getNumWarps(), stagesOf(walk, schedule)) {}
+  ForwardWrapper(Walk walk, size_t number, KernelOp kernel, const Attention &attention, SymbolTable &symbols)
+      : walk(walk), number(number), attention(attention), schedule(kernel.getScheduleAttr()),
+        scale(scoreScaleOf(attention)), symbols(symbols),
+        wrapper(kernel, symbols, suffixOf(walk, number), schedule.getNumWarps(), stagesOf(walk, schedule)) {}
 
   func::FuncOp write() {
     text = parseSchedule(scheduleOf(walk), scheduleTypes(), builder.getContext());
@@ -69,14 +80,13 @@ public:
     // A complete schedule names an overlap where products are those of warpgroups.
     if (std::optional<Overlap> overlap = schedule.getOverlap()) {
       wrapper.function->setAttr("tile.atom", builder.getStringAttr(stringifyAtom(Atom::wgmma_m64k16)));
-      bool overlaps = walk != Walk::Statistics; // there is one product
       wrapper.function->setAttr("tile.overlap",
-                                builder.getStringAttr(stringifyOverlap(overlaps ? *overlap : Overlap::None)));
+                                builder.getStringAttr(stringifyOverlap(hasValues(walk) ? *overlap : Overlap::None)));
       wrapper.function->setAttr("tile.distribution", builder.getStringAttr("persistent"));
     }
-    if (!attention.masks.empty() && hasRoomForList())
+    if ((!attention.masks.empty() || selection()) && hasRoomForList())
       wrapper.function->setAttr("tile.lists", builder.getUnitAttr());
-    if (mayGatherColumns(attention))
+    if (walk != Walk::Sums && mayGatherColumns(attention)) // cells are those of neighbouring columns
       wrapper.function->setAttr("tile.gather", builder.getUnitAttr());
     createFunctions();
     writeBody();
@@ -101,7 +111,7 @@ private:
     types.blockQ = schedule.getBlockQ();
     types.blockKv = schedule.getBlockKv();
     types.operand = attention.query.getElementType();
-    types.output = attention.result.getElementType();
+    types.output = attention.result ? attention.result.getElementType() : types.operand;
     types.scale = scale.inExponent ? scale.factor : 1.0;
     return types;
   }
@@ -114,20 +124,35 @@ private:
     TileFunctionBuilder functions(wrapper.kernel->getParentOfType<ModuleOp>(), symbols);
     if (!scale.inExponent)
       createScore(functions);
-    if (!attention.reweights.empty() && walk != Walk::Statistics)
+    if (!attention.reweights.empty() && hasValues(walk))
       createReweigh(functions);
-    for (MaskOp mask : attention.masks) {
-      SmallVector<Value> parameters = wrapper.of(mask.getParams());
-      func::FuncOp function = functions.createMask(functionOf(mask.getByAttr()), parameters);
-      links.masks.push_back(FlatSymbolRefAttr::get(function));
-      llvm::append_range(links.maskParameters, parameters);
-    }
+    for (MaskOp mask : attention.masks)
+      createMask(functions, mask.getByAttr(), mask.getParams());
+    if (SumsOp sums = selection())
+      createMask(functions, sums.getByAttr(), sums.getParams());
     links.masks.push_back(FlatSymbolRefAttr::get(builder.getContext(), kInBounds));
     // Where a second step merges what programs leave, the sink counts there.
-    if (Value given = attention.softmax.getSink(); given && !leavesPartials() && walk != Walk::Weighted) {
+    if (Value given = attention.softmax.getSink();
+        given && !leavesPartials() && (walk == Walk::Forward || walk == Walk::Statistics)) {
       links.sinkMemory = wrapper.of(given);
       links.sink = functions.createSink(builder.getLoc(), links.sinkMemory.getType());
     }
+  }
+
+  void createMask(TileFunctionBuilder &functions, FlatSymbolRefAttr by, ValueRange params) {
+    SmallVector<Value> parameters = wrapper.of(params);
+    links.masks.push_back(FlatSymbolRefAttr::get(functions.createMask(functionOf(by), parameters)));
+    llvm::append_range(links.maskParameters, parameters);
+  }
+
+  /// Sums whose function hides what does not count, as a mask would: that of this walk, or where nobody else asks for
+  /// statistics, of the one that they are for, if it leaves out whole rows.
+  SumsOp selection() {
+    if (walk == Walk::Sums)
+      return SumsOp(attention.sums[number]).getByAttr() ? attention.sums[number] : SumsOp();
+    bool alone = walk == Walk::Statistics && !attention.output && !attention.softmax.getLse() &&
+                 attention.sums.size() == 1 && countsRows(attention.sums.front());
+    return alone ? attention.sums.front() : SumsOp();
   }
 
   void createScore(TileFunctionBuilder &functions) {
@@ -155,7 +180,10 @@ private:
   //===-- programs -------------------------------------------------------------===//
 
   /// Heads of each token in the rows of a tile.
-  int64_t packed() { return std::max<int64_t>(1, schedule.getPacked()); }
+  int64_t packed() {
+    // Sums of a tile's columns are those of one head.
+    return walk == Walk::Sums ? 1 : std::max<int64_t>(1, schedule.getPacked());
+  }
 
   Value rowsOf(Value tokens) {
     return packed() == 1 ? tokens : arith::MulIOp::create(builder, tokens, views.index(packed())).getResult();
@@ -234,7 +262,7 @@ private:
 
   /// The values' own memory beside the keys' lengths.
   SmallVector<SequencePart, 1> partsOfValues(ArrayRef<SequencePart> keys, Value batch, Value batches) {
-    Value values = attention.output.getValues();
+    Value values = attention.output ? attention.output.getValues() : attention.scores.getKeys();
     if (values == attention.scores.getKeys())
       return SmallVector<SequencePart, 1>(keys);
     auto parts = views.partsOf(values, batch, batches);
@@ -283,7 +311,7 @@ private:
     Value queryView = views.viewOfQuery(query, work.head, packed());
     SmallVector<Value> sequences{queryView, viewOf(keyParts, false, kvHead)};
     Value keyView = sequences.back();
-    if (walk != Walk::Statistics)
+    if (hasValues(walk))
       sequences.push_back(viewOf(valueParts, true, kvHead));
     if (leavesPartials())
       columns = views.lengthInTiles(keyParts, isStream() ? streamRuleOf(wrapper.kernel).granule : shares.granule);
@@ -333,8 +361,11 @@ private:
     return wrapper.resultView(attention.output.getOutput(), absent, query, work.head, packed());
   }
 
+  /// Where an lse goes: statistics have it too, and write it if no forward walk does.
   Value lseView(const Work &work, const SequencePart &query) {
     auto absent = ViewType::get(builder.getContext(), 1, builder.getF32Type());
+    if (walk == Walk::Statistics && attention.output && !attention.changesKnownWeights)
+      return AbsentOp::create(builder, absent);
     return wrapper.resultView(attention.softmax.getLse(), absent, query, work.head, packed());
   }
 
@@ -345,11 +376,29 @@ private:
     SmallVector<Value> operands{work.row, views.index(0), columns};
     llvm::append_range(operands, sequences);
     operands.append({statistics.rowOf(query, work.row, packed()), maxima, largest});
-    operands.push_back(walk == Walk::Statistics ? lseView(work, query) : outputView(work, query));
+    if (walk == Walk::Statistics)
+      operands.push_back(lseView(work, query));
+    else if (walk == Walk::Weighted)
+      operands.push_back(outputView(work, query));
+    else
+      linkTally(work, sequences);
     ScheduleInstance(*text, links, builder).inlineFunction(scheduleOf(walk), operands);
   }
 
+  /// What becomes of weights: those of a column or distance are added to its cell.
+  void linkTally(const Work &work, ValueRange sequences) {
+    Value cells = cellsOfSums(wrapper, attention, number);
+    Value before = arith::MulIOp::create(builder, work.batch, views.index(headsOf(attention.query)));
+    Value row = arith::AddIOp::create(builder, before, work.head), query = sequences[0], keys = sequences[1];
+    SumsPer per = SumsOp(attention.sums[number]).getPer() == Per::Key ? SumsPer::key : SumsPer::distance;
+    links.written["tally"] = [=, this, firstRow = work.row](ValueRange given) -> SmallVector<Value> {
+      TallyOp::create(builder, given[0], cells, row, per, query, firstRow, keys, given[1]);
+      return {};
+    };
+  }
+
   Walk walk;
+  size_t number;
   Attention attention;
   ScheduleAttr schedule;
   ScoreScale scale;
@@ -365,8 +414,8 @@ private:
 
 } // namespace
 
-func::FuncOp writeWalk(Walk walk, KernelOp kernel, const Attention &attention, SymbolTable &symbols) {
-  return ForwardWrapper(walk, kernel, attention, symbols).write();
+func::FuncOp writeWalk(Walk walk, KernelOp kernel, const Attention &attention, SymbolTable &symbols, size_t number) {
+  return ForwardWrapper(walk, number, kernel, attention, symbols).write();
 }
 
 } // namespace attn

@@ -20,10 +20,12 @@ enum class Walk {
   Forward,    ///< output and lse, or where keys are shared among programs partial results (see KeyShares.h)
   Statistics, ///< lse, and what later walks must know of rows (see RowStatistics.h)
   Weighted,   ///< output by weights that are known, from statistics
+  Sums,       ///< such weights on their way to the cells of one attn.sums (see SumsWrapper.h)
 };
 
 /// Writes the function of one walk in front of the kernel, named after it, and the score and mask functions that it
-/// uses.
-mlir::func::FuncOp writeWalk(Walk walk, KernelOp kernel, const Attention &attention, mlir::SymbolTable &symbols);
+/// uses. `number` is that of the attn.sums among those of the attention.
+mlir::func::FuncOp writeWalk(Walk walk, KernelOp kernel, const Attention &attention, mlir::SymbolTable &symbols,
+                             size_t number = 0);
 
 } // namespace attn

@@ -124,10 +124,15 @@ Value KernelWrapper::memoryNamed(StringRef name) {
   return {};
 }
 
+Value KernelWrapper::memoryOfResult(Value chainValue) {
+  StringRef name = nameOfResult(kernel, chainValue);
+  return name.empty() ? Value() : memoryNamed(name);
+}
+
 Value KernelWrapper::resultView(Value chainValue, tile::ViewType absent, const SequencePart &query, Value head,
                                 int64_t packed) {
-  if (StringRef name = nameOfResult(kernel, chainValue); !name.empty())
-    return views.viewOfResult(memoryNamed(name), query, head, packed);
+  if (Value memory = memoryOfResult(chainValue))
+    return views.viewOfResult(memory, query, head, packed);
   return tile::AbsentOp::create(builder, absent);
 }
 

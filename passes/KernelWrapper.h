@@ -29,6 +29,9 @@ public:
   mlir::Value of(mlir::Value ofKernel) const { return arguments.lookup(ofKernel); }
   llvm::SmallVector<mlir::Value> of(mlir::ValueRange ofKernel) const;
 
+  /// The memory that a result of the chain is returned in; null if the kernel does not return it.
+  mlir::Value memoryOfResult(mlir::Value chainValue);
+
   /// Rows of the memory that a result of the chain is returned in, as `views.viewOfResult` has them; an absent view of
   /// that type if the kernel does not return it.
   mlir::Value resultView(mlir::Value chainValue, tile::ViewType absent, const SequencePart &query, mlir::Value head,

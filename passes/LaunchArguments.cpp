@@ -3,6 +3,7 @@
 #include "passes/TileLowering.h"
 
 #include "mlir/IR/Matchers.h"
+#include "passes/MaskAnalysis.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -38,14 +39,38 @@ static SmallVector<Value> elementsReadBy(Operation *op) {
                   .Case([](HeldOp op) -> SmallVector<Value> { return {op.getRuns()}; })
                   .Case<PlaceOp, GatherOp>([](auto op) -> SmallVector<Value> { return {op.getList()}; })
                   .Case([](memref::LoadOp op) -> SmallVector<Value> { return {op.getMemref()}; })
+                  .Case([](SettleOp op) -> SmallVector<Value> { return {op.getSums()}; })
                   .Case<ApplyOp, MaskOp>([](auto op) { return llvm::to_vector(op.getParams()); })
                   .Default([](Operation *) { return SmallVector<Value>(); });
   llvm::erase_if(read, [](Value value) { return !value || !isa<MemRefType>(value.getType()); });
   return read;
 }
 
+using Sizes = SmallVector<std::pair<Value, int64_t>>;
+
+/// Adds the lengths of lists that a mask function asks, whose parameters begin with the first of these.
+static void addListsAskedBy(func::FuncOp function, ValueRange parameters, Sizes &sizes) {
+  function.walk([&](MemberOp member) {
+    auto list = dyn_cast<BlockArgument>(member.getList());
+    if (list && list.getArgNumber() >= kCoordinates)
+      sizes.emplace_back(parameters[list.getArgNumber() - kCoordinates], member.getRow().size());
+  });
+}
+
 /// Sizes that an operation's lowering looks at beside those that are values.
-static SmallVector<std::pair<Value, int64_t>> sizesReadBy(Operation *op) {
+static Sizes sizesReadBy(Operation *op) {
+  if (auto mask = dyn_cast<MaskOp>(op)) {
+    Sizes sizes;
+    ValueRange parameters = mask.getParams();
+    for (auto name : mask.getBy().getAsRange<FlatSymbolRefAttr>()) {
+      auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(mask, name);
+      if (!function || function.isExternal())
+        continue;
+      addListsAskedBy(function, parameters, sizes);
+      parameters = parameters.drop_front(function.getNumArguments() - kCoordinates);
+    }
+    return sizes;
+  }
   if (auto locate = dyn_cast<LocateOp>(op))
     return {{locate.getStarts(), 0}};
   if (auto held = dyn_cast<HeldOp>(op))

@@ -8,23 +8,36 @@ using namespace mlir;
 
 namespace attn {
 
-RowStatistics::RowStatistics(KernelWrapper &wrapper, const Attention &attention) : wrapper(wrapper) {
-  ImplicitLocOpBuilder &builder = wrapper.builder;
-  SequenceViews &views = wrapper.views;
+static constexpr int64_t kBytes = sizeof(float);
+
+/// How many sequences and tokens there are rows for.
+static std::pair<Value, Value> sizesOf(KernelWrapper &wrapper, const Attention &attention) {
   Value queries = ScoresOp(attention.scores).getQuery(), memory = wrapper.of(tensorOf(queries, false));
-  isPacked = packingOf(queries) != nullptr;
-  Value batches = isPacked ? views.index(1) : views.countOf(queries);
-  Value tokens = views.sizeOf(memory, isPacked ? 0 : 1);
+  if (packingOf(queries))
+    return {wrapper.views.index(1), wrapper.views.sizeOf(memory, 0)};
+  return {wrapper.views.countOf(queries), wrapper.views.sizeOf(memory, 1)};
+}
+
+Value RowStatistics::bytesOf(KernelWrapper &wrapper, const Attention &attention) {
+  auto [batches, tokens] = sizesOf(wrapper, attention);
+  Value rows = arith::MulIOp::create(wrapper.builder, batches, tokens);
+  Value ofRow = wrapper.views.index(headsOf(attention.query) * kBytes * 2);
+  return arith::MulIOp::create(wrapper.builder, rows, ofRow);
+}
+
+RowStatistics::RowStatistics(KernelWrapper &wrapper, const Attention &attention)
+    : wrapper(wrapper), isPacked(packingOf(ScoresOp(attention.scores).getQuery()) != nullptr) {
+  ImplicitLocOpBuilder &builder = wrapper.builder;
+  auto [batches, tokens] = sizesOf(wrapper, attention);
   int64_t heads = headsOf(attention.query);
-  constexpr int64_t any = ShapedType::kDynamic, size = sizeof(float);
+  constexpr int64_t any = ShapedType::kDynamic;
   auto type = MemRefType::get({any, any, heads}, builder.getF32Type());
-  ValueRange sizes{batches, tokens};
-  maxima = tile::WorkspaceOp::create(builder, type, views.index(0), sizes);
+  SmallVector<Value> sizes{batches, tokens};
+  Value begin = wrapper.views.index(0);
+  maxima = tile::WorkspaceOp::create(builder, type, begin, sizes);
   Value rows = arith::MulIOp::create(builder, batches, tokens);
-  Value behind = arith::MulIOp::create(builder, rows, views.index(heads * size));
-  Value first = arith::AddIOp::create(builder, views.index(0), behind);
-  largest = tile::WorkspaceOp::create(builder, type, first, sizes);
-  bytes = arith::MulIOp::create(builder, rows, views.index(heads * size * 2));
+  Value bytes = arith::MulIOp::create(builder, rows, wrapper.views.index(heads * kBytes));
+  largest = tile::WorkspaceOp::create(builder, type, arith::AddIOp::create(builder, begin, bytes), sizes);
 }
 
 RowStatistics::Views RowStatistics::of(const SequencePart &query, Value head, int64_t packed) {

@@ -21,7 +21,7 @@ public:
   /// The row of these views that a row of the query has.
   mlir::Value rowOf(const SequencePart &query, mlir::Value row, int64_t packed);
   /// Bytes that they take (index), a multiple of 8.
-  mlir::Value bytes;
+  static mlir::Value bytesOf(KernelWrapper &wrapper, const Attention &attention);
 
 private:
   KernelWrapper &wrapper;

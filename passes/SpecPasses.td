@@ -148,6 +148,13 @@ def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
     }
     ```
 
+    Weights are summed (`attn.sums`) by a walk of its own once the statistics are known, an instance of `sums.mlir`. What
+    its function leaves out is hidden as by one more mask, so that tiles without anything that counts are not visited;
+    where nobody else asks for statistics and whole rows are left out, those have none either. Programs add to cells of 64
+    bits in the workspace, in units of 2^-36: integers have one sum in whatever order programs come. One function makes
+    the cells 0 before, and one writes what they hold behind. Sequences are not split in these walks, and heads of a group
+    not packed. All of them come before the function of the output, which may lie over the queries.
+
     An `attn.merge` is an instance of that text as well. Its parts are (output, lse, 1); where lse is minus infinity, what
     the output holds is not looked at. An `attn.append` is a function of its own, an instance of `append.mlir`, in front of
     the attention or behind it as the kernel says; the functions of a launch are numbered by `attn.step`, and the first

@@ -23,10 +23,11 @@ public:
   FailureOr<KernelContent> find() {
     for (Operation &op : kernel.getBody().front())
       visit(&op);
-    bool begun = attention.scores || attention.softmax || attention.output;
-    if (begun && !(attention.scores && attention.softmax && attention.output))
-      fail(kernel) << "attn.scores, attn.softmax and attn.output together: none of them is lowered alone";
-    if (attention.scores && attention.output)
+    bool ends = attention.output || !attention.sums.empty();
+    bool begun = attention.scores || attention.softmax || ends;
+    if (begun && !(attention.scores && attention.softmax && ends))
+      fail(kernel) << "attn.scores, attn.softmax and attn.output or attn.sums together: none of them is lowered alone";
+    if (attention.scores && ends)
       checkAttention();
     if (content.merge)
       checkMerge();
@@ -61,7 +62,11 @@ private:
       attention.softmax = softmax;
     } else if (auto output = dyn_cast<OutputOp>(op)) {
       attention.output = output;
-      content.steps.push_back(op);
+      visitEnd(op);
+    } else if (auto sums = dyn_cast<SumsOp>(op)) {
+      attention.sums.push_back(sums);
+      visitEnd(op);
+      visitSums(sums);
     } else if (auto merge = dyn_cast<MergeOp>(op)) {
       content.merge = merge;
       content.steps.push_back(op);
@@ -84,10 +89,28 @@ private:
     }
   }
 
+  /// Attention is one step of the text, where the first of its results is.
+  void visitEnd(Operation *op) {
+    if (!attentionEnd)
+      content.steps.push_back(op);
+    attentionEnd = op;
+  }
+
+  /// A weight of softmax is at most 1: sums of such are exact in integers of 64 bits, of any others they are not.
+  void visitSums(SumsOp op) {
+    if (op.getByAttr())
+      checkFunction(op.getByAttr());
+    if (!op.getProbs().getDefiningOp<SoftmaxOp>())
+      fail(op) << "weights as attn.softmax gives them, which are at most 1: sums of others are not lowered";
+    if (!llvm::is_contained(kernel.getBody().front().getTerminator()->getOperands(), op.getSums()))
+      fail(op) << "to be returned: sums that only another line reads are not lowered";
+  }
+
   void refuse(Operation *op) {
     failedOnce = true;
-    op->emitOpError("has no lowering yet: expects ")
-        << "attn.scores, attn.modify, attn.mask, attn.softmax and attn.output, or attn.merge, or attn.append";
+    op->emitOpError("has no lowering yet: expects ") << "attn.scores, attn.modify, attn.mask, attn.softmax, "
+                                                        "attn.reweight, attn.sums and attn.output, or attn.merge, "
+                                                        "or attn.append";
   }
 
   /// Sequences within sequences, as far as one list or one table can describe where their entries lie.
@@ -141,8 +164,11 @@ private:
   void checkAttention() {
     attention.query = typeOf(attention.scores.getQuery(), false);
     attention.keys = typeOf(attention.scores.getKeys(), false);
-    attention.values = typeOf(attention.output.getValues(), true);
-    attention.result = cast<RankedTensorType>(attention.output.getOutput().getType());
+    attention.values = attention.keys;
+    if (attention.output) {
+      attention.values = typeOf(attention.output.getValues(), true);
+      attention.result = cast<RankedTensorType>(attention.output.getOutput().getType());
+    }
     if (!attention.query || !attention.keys || !attention.values)
       return;
     checkHeadDims();
@@ -159,6 +185,8 @@ private:
 
   void checkHeadDims() {
     checkHeadDim(attention.scores, "query and keys", attention.query.getShape().back());
+    if (!attention.output)
+      return;
     int64_t values = attention.values.getShape().back(), result = attention.result.getShape().back();
     checkHeadDim(attention.output, "values", values);
     if (result != values)
@@ -179,10 +207,11 @@ private:
   }
 
   void checkElementTypes() {
-    Type query = attention.query.getElementType(), result = attention.result.getElementType();
+    Type query = attention.query.getElementType();
+    Type result = attention.result ? attention.result.getElementType() : query;
     SmallVector<Type> others;
     collectElements(attention.scores.getKeys(), false, others);
-    collectElements(attention.output.getValues(), true, others);
+    collectElements(attention.output ? attention.output.getValues() : attention.scores.getKeys(), true, others);
     bool same = llvm::all_of(others, [&](Type type) { return type == query; });
     if (!(query.isF16() || query.isBF16()) || !same)
       fail(attention.scores) << "query, keys and values of one type, f16 or bf16, got " << query << ", "
@@ -233,9 +262,9 @@ private:
         fail(append) << "new entries that lie elsewhere than in the cache, got both in '"
                      << kernel.argName(cast<BlockArgument>(tensor).getArgNumber()) << "'";
     }
-    if (attention.scores && attention.output && attention.scores->isBeforeInBlock(append) &&
-        append->isBeforeInBlock(attention.output))
-      fail(append) << "to stand before attn.scores or behind attn.output: attention is one step";
+    if (attention.scores && attentionEnd && attention.scores->isBeforeInBlock(append) &&
+        append->isBeforeInBlock(attentionEnd))
+      fail(append) << "to stand before attn.scores or behind what is made of its weights: attention is one step";
   }
 
   //===-- the kernel -------------------------------------------------------------===//
@@ -280,6 +309,7 @@ private:
   KernelOp kernel;
   KernelContent content;
   Attention attention;
+  Operation *attentionEnd = nullptr; ///< the last of its attn.output and attn.sums so far
   llvm::SmallPtrSet<Operation *, 8> seen;
   bool failedOnce = false;
 };

@@ -7,7 +7,8 @@
 
 namespace attn {
 
-/// The attention of a kernel: its operations and the tensors that they meet in.
+/// The attention of a kernel: its operations and the tensors that they meet in. Where only sums are asked for, there is
+/// no output, no result, and values are the keys.
 struct Attention {
   ScoresOp scores;
   SoftmaxOp softmax;
@@ -19,14 +20,15 @@ struct Attention {
   /// Whether a function makes of weights what a factor does not: then they must be known before they are changed, so
   /// the keys are walked twice.
   bool changesKnownWeights = false;
+  llvm::SmallVector<SumsOp> sums; ///< of weights as softmax gives them
 };
 
 /// What a kernel does: attention, or a merge of parts that it is given, or neither; and appends in front or behind.
 struct KernelContent {
   std::optional<Attention> attention;
   MergeOp merge;
-  /// The attention's attn.output, the merge, and the appends, in the order of the text: what a launch does one after
-  /// the other.
+  /// The attention's attn.output, or the first of its attn.sums without one before, the merge, and the appends, in the
+  /// order of the text: what a launch does one after the other.
   llvm::SmallVector<mlir::Operation *> steps;
 };
 

@@ -219,6 +219,18 @@ private:
   mlir::Value loadShared(mlir::Value address, bool half);
   void forRange(mlir::Value from, mlir::Value to, mlir::Value step, llvm::function_ref<void(mlir::Value)> body);
 
+  // LowerSums.cpp: sums that many programs add to.
+  mlir::LogicalResult lowerSums(mlir::Operation *op);
+  mlir::LogicalResult lowerClear(ClearOp op);
+  mlir::LogicalResult lowerTally(TallyOp op);
+  mlir::LogicalResult lowerSettle(SettleOp op);
+  std::pair<mlir::Value, mlir::Value> cellsOf(mlir::Value memory, mlir::Value row);
+  void forCells(mlir::Value first, int64_t count, mlir::Value end, llvm::function_ref<void(mlir::Value)> body);
+  void addToCell(mlir::Value weight, mlir::Value cells, mlir::Value number, mlir::Value end);
+  mlir::Value existingRows(TallyOp op, Registers &weights);
+  void tallyColumns(TallyOp op, const Registers &weights);
+  void tallyDistances(TallyOp op, const Registers &weights, mlir::Value firstRow);
+
   // LowerFunctions.cpp: score and mask functions.
   mlir::LogicalResult lowerApply(ApplyOp op);
   mlir::LogicalResult lowerMask(MaskOp op);

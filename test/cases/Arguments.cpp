@@ -449,6 +449,12 @@ struct Maker {
         factors.set(factors.place(index), numbers.normal() + 1.5);
       });
     }
+    if (c.is(Sums, "sampled") || c.is(Sums, "alone_sampled")) {
+      int64_t rows = (c.queries() + 6) / 7;
+      PlacedTensor &sampled = input(PlacedTensor("sampled", DType::I32, {rows}, {1}));
+      for (int64_t i = 0; i != rows; ++i)
+        sampled.set(sampled.place({i}), static_cast<double>(std::min(i * 7 + i % 3, c.queries() - 1)));
+    }
     if (c.on(UserScore)) {
       PlacedTensor &table = input(PlacedTensor("table", DType::F32, {c.heads(), TableSize}, {TableSize, 1}));
       forEachIndex(table.shape,
@@ -510,13 +516,27 @@ struct Maker {
         cache.set(cache.place(at), std::numeric_limits<double>::quiet_NaN());
   }
 
+  /// (batch, heads, cells), with gaps between all of them where layouts have some.
+  PlacedTensor sums() {
+    int64_t cells = c.cells(), gap = c.is(Layout, "padded") ? 8 : c.is(Layout, "odd") ? 3 : 0;
+    if (!c.sumsDistances() && c.is(KeyPlace, "dense"))
+      for (const PlacedTensor &tensor : all.inputs)
+        if (tensor.name == "k")
+          cells = tensor.shape[1];
+    int64_t step = gap ? 2 : 1, row = cells * step + gap;
+    return PlacedTensor("sums", DType::F32, {c.batch(), c.heads(), cells}, {c.heads() * row + gap, row, step});
+  }
+
   void outputs() {
     std::vector<int64_t> output = queryShape, lse = queryShape;
     output.insert(output.end(), {c.heads(), c.valueDim()});
     lse.push_back(c.heads());
-    all.outputs.push_back(makeTensor(c, "o", *typeNamed(c.outputType()), output, -1));
+    if (!c.sumsAlone())
+      all.outputs.push_back(makeTensor(c, "o", *typeNamed(c.outputType()), output, -1));
     if (c.on(Lse))
       all.outputs.push_back(makeTensor(c, "lse", DType::F32, lse, -1));
+    if (c.on(Sums))
+      all.outputs.push_back(sums());
     if (c.is(Step, "append"))
       append();
   }
@@ -535,7 +555,8 @@ Arguments makeArguments(const Case &c) {
 }
 
 bool isPerSequence(const Case &c, const std::string &name) {
-  if (name == "slopes" || name == "table" || name == "factors" || name == "sink" || name.ends_with("_prefix"))
+  if (name == "slopes" || name == "table" || name == "factors" || name == "sink" || name == "sampled" ||
+      name.ends_with("_prefix"))
     return false;
   for (const char *list : {"slashes", "slash_count", "kinds", "block_ends", "blocks"})
     if (name == list)

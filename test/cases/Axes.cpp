@@ -91,6 +91,8 @@ const std::array<AxisRow, AxisCount> table = {{
     {"output", {"same", "out_f32", "out_other"}, Topic::Result, {"", "output in f32", "output in the other 16 bits"}},
     // A cache that the launch appends to and then attends; parts that are merged with what it attends.
     {"step", {"off", "append", "merge"}, Topic::Result, {"", "append, then attend", "merge with another part"}},
+    // `counted` are rows from one on, `sampled` those of a list, `combed` pairs of rows and keys; `near` has few cells.
+    {"sums", {"off", "keys", "counted", "sampled", "combed", "alone", "alone_sampled", "distances", "near"}},
 }};
 
 } // namespace

@@ -41,6 +41,9 @@ enum Axis : unsigned {
   Bias,                  ///< a tensor that is added to scores
   Output,                ///< the type of the result
   Step,                  ///< what a launch does beside attention
+  /// Which weights are added up, beside an output or alone: `counted` are rows from one on, `sampled` those of a list,
+  /// `combed` pairs of rows and keys; `near` has few cells.
+  Sums,
   AxisCount
 };
 
@@ -95,6 +98,11 @@ struct Case {
   /// Depends on the values alone, not on the place in a list.
   uint64_t seed() const;
 
+  /// Whether sums are all that is asked for.
+  bool sumsAlone() const { return value(Sums).starts_with("alone"); }
+  bool sumsDistances() const { return is(Sums, "distances") || is(Sums, "near"); }
+  /// Cells of sums where no tensor of keys says it: some more than there are keys, or few distances.
+  int64_t cells() const { return is(Sums, "near") ? keys() / 3 + 1 : keys() + 7; }
   int64_t queries() const;
   int64_t keys() const;
   int64_t headDim() const;
@@ -147,8 +155,11 @@ std::vector<Case> listed();
 /// them: with what else touches weights, in each place where a program keeps them.
 std::vector<Case> weights();
 
-/// Everything that is run by default: pairwise(), alone(), groups(), places(), decode(), streamed(), listed() and
-/// weights(), every eighth of them in many orders.
+/// Weights that are added up per key or per distance: which of them, in each place, beside an output and alone.
+std::vector<Case> sums();
+
+/// Everything that is run by default: pairwise(), alone(), groups(), places(), decode(), streamed(), listed(),
+/// weights() and sums(), every eighth of them in many orders.
 std::vector<Case> standard();
 
 /// All shapes times no feature, each feature alone, and each two features together.

@@ -77,6 +77,7 @@ bool isPlace(unsigned theAxis) { return theAxis == KeyPlace || theAxis == QueryP
 
 std::vector<Case> pairwise() {
   Coverage of;
+  of.keep(Sums, {"off"}); // has a list of its own
   of.keep(KeyPlace, {"dense"});
   of.keep(QueryPlace, {"dense"});
   of.keep(Step, {"off"});
@@ -90,6 +91,7 @@ std::vector<Case> pairwise() {
 
 std::vector<Case> places() {
   Coverage of;
+  of.keep(Sums, {"off"}); // has a list of its own
   of.wanted = [](unsigned i, unsigned j) { return isPlace(i) || isPlace(j); };
   of.keep(Lengths, {"113x203", "1x1", "1x239", "3x799", "128x217", "239x1", "0x5", "5x0", "16x256", "130x300"});
   of.keep(Step, {"off", "append"});
@@ -391,6 +393,8 @@ std::vector<Case> standard() {
   for (Case &c : listed())
     cases.push_back(std::move(c));
   for (Case &c : weights())
+    cases.push_back(std::move(c));
+  for (Case &c : sums())
     cases.push_back(std::move(c));
   // One in eight; by position, so that every list and every axis has its share.
   for (size_t i = 0; i < cases.size(); i += 8)

@@ -98,6 +98,35 @@ func.func @lifted(%weight: f32, %b: index, %h: index, %q: index, %kv: index, %fa
 }}
 )";
 
+/// Which weights are added up. Of a row the first two say all.
+constexpr const char *CountedText = R"(
+func.func @counted(%b: index, %h: index, %q: index, %kv: index, %first: index) -> i1 {
+  %row = attn.row
+  %counts = arith.cmpi sge, %row, %first : index
+  return %counts : i1
+}
+)";
+constexpr const char *SampledText = R"(
+func.func @sampled(%b: index, %h: index, %q: index, %kv: index, %rows: tensor<?xi32>) -> i1 {
+  %row = attn.row
+  %counts = attn.member %row of %rows : tensor<?xi32>
+  return %counts : i1
+}
+)";
+constexpr const char *CombedText = R"(
+func.func @combed(%b: index, %h: index, %q: index, %kv: index) -> i1 {
+  %three = arith.constant 3 : index
+  %zero = arith.constant 0 : index
+  %row = attn.row
+  %column = attn.column
+  %moved = arith.addi %column, %row : index
+  %turned = arith.addi %moved, %h : index
+  %rest = arith.remui %turned, %three : index
+  %counts = arith.cmpi ne, %rest, %zero : index
+  return %counts : i1
+}
+)";
+
 struct Writer {
   const Case &c;
   const std::string &schedule;
@@ -162,6 +191,7 @@ struct Writer {
       keys("_added", "?x?", "batch, seq_added");
     line(fmt::format("!lens = tensor<?xi32{}>", other ? ", #attn.dims<groups>" : ""));
     line("!each = tensor<?xi32>");
+    line("!sampled = tensor<?xi32, #attn.dims<rows>>");
     line("!ends = tensor<?xi64>");
     line("!table_of = tensor<?x?xi32>");
     line("!of_groups = tensor<?x?xi32, #attn.dims<groups, seq_kv>>");
@@ -171,6 +201,9 @@ struct Writer {
     line(fmt::format("!per_head = tensor<{}xf32>", c.heads()));
     line(fmt::format("!table = tensor<{}x{}xf32>", c.heads(), TableSize));
     line(fmt::format("!lse = tensor<{}x{}xf32>", rows, c.heads()));
+    bool known = !c.sumsDistances() && place == "dense";
+    line(fmt::format("!sums = tensor<?x{}x{}>", c.heads(),
+                     known ? "?xf32" : fmt::format("{}xf32, #attn.dims<batch, heads, cells>", c.cells())));
   }
 
   bool runTimeScale() const { return c.on(Scale) && !c.is(Scale, "static"); }
@@ -204,6 +237,8 @@ struct Writer {
       all += ", %sink: !per_head";
     if (c.on(Listed))
       all += listMaskOf(c).parameters;
+    if (sampled())
+      all += ", %sampled: !sampled";
     if (c.on(MaskKind))
       all += maskUseOf(c).parameters;
     if (c.on(Bias))
@@ -213,6 +248,30 @@ struct Writer {
     if (c.is(Step, "merge"))
       all += ", %other: !o, %other_lse: !lse";
     return all;
+  }
+
+  bool sampled() const { return oneOf(c.value(Sums), {"sampled", "alone_sampled"}); }
+
+  /// The names of all results in a pattern each, with commas between.
+  std::string results(const char *pattern) const {
+    std::string all;
+    for (auto [is, name] : {std::pair(!c.sumsAlone(), "o"), std::pair(c.on(Lse), "lse"), std::pair(c.on(Sums), "sums")})
+      if (is)
+        all += (all.empty() ? "" : ", ") + fmt::format(fmt::runtime(pattern), name);
+    return all;
+  }
+
+  void sums() {
+    std::string by;
+    if (sampled())
+      by = " by @sampled (%sampled : !sampled)";
+    else if (oneOf(c.value(Sums), {"counted", "alone", "near"}))
+      by = " by @counted (%counted : index)";
+    else if (c.is(Sums, "combed"))
+      by = " by @combed";
+    if (by.find("counted") != by.npos)
+      line("  %counted = arith.constant 40 : index");
+    line(fmt::format("  %sums = attn.sums %p per {}{} -> !sums", c.sumsDistances() ? "distance" : "key", by));
   }
 
   void signature() {
@@ -245,7 +304,7 @@ struct Writer {
     Arguments += parameters();
     std::string given = scheduleText();
     std::string with = given.empty() ? "" : fmt::format(" schedule<{}>", given);
-    line(fmt::format("attn.kernel @case({}) -> (o: !o{}){} {{", Arguments, c.on(Lse) ? ", lse: !lse" : "", with));
+    line(fmt::format("attn.kernel @case({}) -> ({}){} {{", Arguments, results("{0}: !{0}"), with));
   }
 
   void scores() {
@@ -291,7 +350,7 @@ struct Writer {
                                       : "!table_of";
   }
 
-  bool isSequence() const { return c.on(KeyPlace) || hasLens() || c.is(Step, "append"); }
+  bool isSequence() const { return c.on(KeyPlace) || hasLens() || c.sumsAlone() || c.is(Step, "append"); }
 
   /// Defines %kv.
   void placeKeys() {
@@ -370,12 +429,20 @@ struct Writer {
       line(fmt::format("  %w = attn.reweight %p by @{}(%factors) : !table",
                        c.is(Reweight, "reweight") ? "thinned" : c.value(Reweight)));
     bool sequence = isSequence();
-    line(fmt::format("  %o = attn.output {}, {} : {} -> !o", c.on(Reweight) ? "%w" : "%p", sequence ? "%kv" : "%v",
-                     sequence ? "!attn.seq" : "!v"));
+    if (c.on(Sums))
+      sums();
+    if (!c.sumsAlone())
+      line(fmt::format("  %o = attn.output {}, {} : {} -> !o", c.on(Reweight) ? "%w" : "%p", sequence ? "%kv" : "%v",
+                       sequence ? "!attn.seq" : "!v"));
     if (merges)
       line("  %merged = attn.merge %o, %other lse %lse, %other_lse : (!o, !o, !lse, !lse) -> !o");
-    line(fmt::format("  attn.return {}{}", merges ? "%merged" : "%o", c.on(Lse) ? ", %lse : !o, !lse" : " : !o"));
+    std::string values = results("%{}");
+    if (merges)
+      values.replace(0, 2, "%merged");
+    line(fmt::format("  attn.return {} : {}", values, results("!{}")));
     line("}");
+    if (c.on(Sums))
+      text += std::string(CountedText) + SampledText + CombedText;
     if (c.on(UserMask))
       text += UserMaskText;
     if (c.on(Listed))

@@ -297,7 +297,7 @@ attn.kernel @append_itself(%cache: !kv, %lens: !n, %kv_lens: !n) {
 attn.kernel @append_between(%q: !q, %new: tensor<?x?x8x64xf16, #attn.dims<batch, seq_new, kv_heads, head_dim>>, %k: !kv, %lens: !n) -> (o: !q) {
   %keys = attn.dense %k[%lens] : !kv [!n]
   %s = attn.scores %q, %keys : !q, !attn.seq
-  // expected-error @below {{'attn.append' op expects to stand before attn.scores or behind attn.output: attention is one step}}
+  // expected-error @below {{'attn.append' op expects to stand before attn.scores or behind what is made of its weights: attention is one step}}
   attn.append %new to %keys : tensor<?x?x8x64xf16, #attn.dims<batch, seq_new, kv_heads, head_dim>>
   %p = attn.softmax %s
   %o = attn.output %p, %keys : !attn.seq -> !q
@@ -327,10 +327,34 @@ module attributes {attn.target = {chip = "sm_80"}} {
 attn.kernel @summed(%q: !x, %k: !x, %v: !x) -> (o: !x, sums: !sums) {
   %s = attn.scores %q, %k : !x, !x
   %p = attn.softmax %s
-  // expected-error @below {{'attn.sums' op has no lowering yet: expects attn.scores, attn.modify, attn.mask, attn.softmax and attn.output, or attn.merge, or attn.append}}
-  %sums = attn.sums %p per key -> !sums
-  %o = attn.output %p, %v : !x -> !x
+  %r = attn.reweight %p by @halve
+  // expected-error @below {{'attn.sums' op expects weights as attn.softmax gives them, which are at most 1: sums of others are not lowered}}
+  %sums = attn.sums %r per key -> !sums
+  %o = attn.output %r, %v : !x -> !x
   attn.return %o, %sums : !x, !sums
+}
+func.func @halve(%w: f32, %b: index, %h: index, %q: index, %kv: index) -> f32 {
+  %half = arith.constant 0.5 : f32
+  %y = arith.mulf %w, %half : f32
+  return %y : f32
+}
+}
+
+// -----
+
+!x     = tensor<?x?x8x128xbf16, #attn.dims<batch, seq, heads, head_dim>>
+!sums  = tensor<?x8x?xf32, #attn.dims<batch, heads, seq>>
+!list  = tensor<?x8x?xi32, #attn.dims<batch, heads, most>>
+!count = tensor<?x8xi32, #attn.dims<batch, heads>>
+module attributes {attn.target = {chip = "sm_80"}} {
+attn.kernel @summed_for_a_line(%q: !x, %k: !x, %n: index) -> (list: !list, count: !count) {
+  %s = attn.scores %q, %k : !x, !x
+  %p = attn.softmax %s
+  // expected-error @below {{'attn.sums' op expects to be returned: sums that only another line reads are not lowered}}
+  %sums = attn.sums %p per key -> !sums
+  // expected-error @below {{'attn.select' op has no lowering yet: expects attn.scores, attn.modify, attn.mask, attn.softmax, attn.reweight, attn.sums and attn.output, or attn.merge, or attn.append}}
+  %list, %count = attn.select %sums top %n : (!sums, index) -> (!list, !count)
+  attn.return %list, %count : !list, !count
 }
 }
 
@@ -341,7 +365,7 @@ attn.kernel @summed(%q: !x, %k: !x, %v: !x) -> (o: !x, sums: !sums) {
 !count = tensor<?x8xi32>
 module attributes {attn.target = {chip = "sm_80"}} {
 attn.kernel @selected(%sums: !sums, %k: index) -> (list: !list, count: !count) {
-  // expected-error @below {{'attn.select' op has no lowering yet: expects attn.scores, attn.modify, attn.mask, attn.softmax and attn.output, or attn.merge, or attn.append}}
+  // expected-error @below {{'attn.select' op has no lowering yet: expects attn.scores, attn.modify, attn.mask, attn.softmax, attn.reweight, attn.sums and attn.output, or attn.merge, or attn.append}}
   %list, %count = attn.select %sums top %k : (!sums, index) -> (!list, !count)
   attn.return %list, %count : !list, !count
 }
@@ -380,7 +404,7 @@ attn.kernel @rows(%q: !x, %k: !x, %v: !x) -> (o: !x)
 // Scores and their lse, and no output.
 !x = tensor<?x?x8x128xbf16>
 module attributes {attn.target = {chip = "sm_80"}} {
-// expected-error @below {{'attn.kernel' op expects attn.scores, attn.softmax and attn.output together: none of them is lowered alone}}
+// expected-error @below {{'attn.kernel' op expects attn.scores, attn.softmax and attn.output or attn.sums together: none of them is lowered alone}}
 attn.kernel @lse_alone(%q: !x, %k: !x) -> (lse: tensor<?x?x8xf32>) {
   %s = attn.scores %q, %k : !x, !x
   %p, %lse = attn.softmax %s -> tensor<?x?x8xf32>

@@ -192,3 +192,17 @@ func.func @columns_of_columns(%q: !mem {attn.name = "q", attn.dims = ["b", "s", 
   %u = tile.columns %w[%c0] : !tile.view<16 x f16> -> !tile.view<8 x f16>
   return
 }
+
+// -----
+
+!mem = memref<?x?x4x16xf16, strided<[?, ?, ?, 1]>>
+func.func @tallied(%q: !mem {attn.name = "q", attn.dims = ["b", "s", "h", "d"]}) attributes {tile.warps = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %cells = tile.workspace[%c0] sizes %c1, %c1 : memref<?x?xi64>
+  %v = tile.view %q[%c0, %c0] length %c0 : !mem -> !tile.view<16 x f16>
+  %x = arith.constant dense<1.0> : tensor<16xf32, #tile.slice<1 of #tile.acc<mma_m16n8k16, warps = 1>>>
+  // expected-error @below {{'tile.tally' op expects a tile of f32 in the layout of an accumulator, got 'tensor<16xf32}}
+  tile.tally %x to %cells[%c0] per key rows %v[%c0] cols %v[%c0] : tensor<16xf32, #tile.slice<1 of #tile.acc<mma_m16n8k16, warps = 1>>>, memref<?x?xi64>, !tile.view<16 x f16>, !tile.view<16 x f16>
+  return
+}
