@@ -214,12 +214,13 @@ private:
   Real weightOf(size_t n, const Softmax &row) const { return row.empty ? 0 : weights[n] * row.share / row.total; }
 
   /// Weights as functions make them of what softmax gives, still to be divided by the total like all others: so they
-  /// are rounded to 16 bits at the size that a kernel has them in. Hidden keys are asked about too. Where the sink is so
-  /// large that nothing is left of the others, there is no such size: then they stay what functions made of them.
+  /// are rounded to 16 bits at the size that a kernel has them in. Hidden keys are asked about too. Where the sink is
+  /// so large that next to nothing is left of the others, what a function adds to them has no number at that size: then
+  /// they stay what functions made of them.
   bool reweigh(int64_t b, int64_t h, int64_t i, Softmax &row) {
     if (reweights.empty())
       return true;
-    bool vanished = row.share == 0;
+    bool vanished = row.share < Real(0x1p-10);
     size_t n = 0;
     for (int64_t j = 0; j < count; ++j) {
       bool seen = n < visible.size() && visible[n] == j;
