@@ -70,12 +70,14 @@ private:
 
   void printSteps(const KernelContent &content) {
     out << "steps      "
-        << llvm::join(
-               llvm::map_range(content.steps,
-                               [](Operation *step) -> std::string {
-                                 return isa<AppendOp>(step) ? "append" : isa<MergeOp>(step) ? "merge" : "attention";
-                               }),
-               ", then ")
+        << llvm::join(llvm::map_range(content.steps,
+                                      [](Operation *step) -> std::string {
+                                        return isa<AppendOp>(step)   ? "append"
+                                               : isa<SelectOp>(step) ? "select"
+                                               : isa<MergeOp>(step)  ? "merge"
+                                                                     : "attention";
+                                      }),
+                      ", then ")
         << "\n";
   }
 

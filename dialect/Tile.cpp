@@ -272,6 +272,21 @@ LogicalResult GatherOp::verify() {
   return verifyNumbers(getOperation(), getList(), getRow().size());
 }
 
+LogicalResult SelectOp::verify() {
+  if (!getTop() == !getCover())
+    return emitOpError("expects either top or cover, got ") << (getTop() ? "both" : "neither");
+  auto sums = cast<MemRefType>(getSums().getType());
+  int64_t indices = getRow().size();
+  if (!sums.getElementType().isF32() || sums.getRank() != indices + 1)
+    return emitOpError("expects f32 sums with one dimension behind ") << indices << " indices, got " << sums;
+  auto list = cast<MemRefType>(getList().getType()), count = cast<MemRefType>(getCount().getType());
+  if (!list.getElementType().isSignlessInteger() || list.getRank() != sums.getRank())
+    return emitOpError("expects a list of integers of rank ") << sums.getRank() << ", got " << list;
+  if (!count.getElementType().isSignlessInteger() || count.getRank() != indices)
+    return emitOpError("expects counts that are integers of rank ") << indices << ", got " << count;
+  return success();
+}
+
 LogicalResult CollectOp::verify() {
   if (int64_t most = getMost(); most < 1 || most > mostPlaces)
     return emitOpError("expects a list of 1 to ") << mostPlaces << " places, got " << most;

@@ -58,6 +58,47 @@ def Tile_PlaceOp : Tile_Op<"place", [MemoryEffects<[MemRead]>]> {
   let hasVerifier = 1;
 }
 
+//===-- selecting -----------------------------------------------------------===//
+
+def Tile_SelectOp : Tile_Op<"select", [AttrSizedOperandSegments, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Write the list of the largest of a row of sums";
+  let description = [{
+    Of entries 0 up to `to` of a row: with `top k` the k largest, with `cover a` the fewest, largest first, whose sum
+    reaches the share a of the sum of all. Of equal ones the smaller index comes first; NaN stands for minus infinity.
+    The indices are written in increasing order, -1 behind them, and their number to `count`. A list that has no room
+    for all of them holds the largest. All threads of the program take part; the row of sums, of the list and of the
+    count has the same indices.
+
+    For `cover`, sums are added as whole multiples of a unit, so that no order of adding changes the choice. The unit is
+    2^(c - 62) of a power of two above the largest magnitude of the row, with c = ceil(log2(number of entries)), and
+    every entry is cut off to it. Where all entries are multiples of it and their sum is below 2^53 units, the choice is
+    that of exact arithmetic, up to one rounding of a * total in f64. Else the sums that are compared are wrong by less
+    than one unit for each entry: of 4096 entries by 2^-37 of the largest, of a million by 2^-21. Entries below one unit
+    count as nothing.
+
+    Errors: f32 sums; integers in list and count; a row of the list, and a count, for each row of sums; one of `top` and
+    `cover`.
+
+    ```mlir
+    func.func @heavy(%b: index, %h: index, %n: index, %k: index, %sums: memref<?x?x?xf32>, %list: memref<?x?x?xi32>, %count: memref<?x?xi32>) {
+      tile.select %sums[%b, %h] to %n top %k into %list count %count : memref<?x?x?xf32> into memref<?x?x?xi32> count memref<?x?xi32>
+      return
+    }
+    func.func @enough(%b: index, %h: index, %n: index, %a: f32, %sums: memref<?x?x?xf32>, %list: memref<?x?x?xi32>, %count: memref<?x?xi32>) {
+      tile.select %sums[%b, %h] to %n cover %a into %list count %count : memref<?x?x?xf32> into memref<?x?x?xi32> count memref<?x?xi32>
+      return
+    }
+    ```
+  }];
+  let arguments = (ins AnyMemRef:$sums, Variadic<Index>:$row, Index:$to, Optional<Index>:$top, Optional<F32>:$cover,
+                       AnyMemRef:$list, AnyMemRef:$count);
+  let assemblyFormat = [{
+    $sums (`[` $row^ `]`)? `to` $to (`top` $top^)? (`cover` $cover^)? `into` $list `count` $count attr-dict
+    `:` type($sums) `into` type($list) `count` type($count)
+  }];
+  let hasVerifier = 1;
+}
+
 //===-- lists of tiles -----------------------------------------------------===//
 
 def Tile_List : Tile_Type<"List", "list"> {

@@ -10,6 +10,7 @@
 #include "passes/ForwardWrapper.h"
 #include "passes/KeyShares.h"
 #include "passes/MergeWrapper.h"
+#include "passes/SelectWrapper.h"
 #include "passes/StreamShares.h"
 #include "passes/SumsWrapper.h"
 #include "passes/Supported.h"
@@ -57,6 +58,10 @@ void writeSteps(KernelOp kernel, const KernelContent &content) {
   for (Operation *step : content.steps) {
     if (auto append = dyn_cast<AppendOp>(step)) {
       steps.push_back(writeAppend(kernel, append, symbols));
+      continue;
+    }
+    if (auto select = dyn_cast<SelectOp>(step)) {
+      steps.push_back(writeSelect(kernel, select, symbols));
       continue;
     }
     main = steps.size();

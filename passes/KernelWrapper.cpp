@@ -95,6 +95,7 @@ void KernelWrapper::createFunction(StringRef suffix, SymbolTable &symbols) {
   while (symbols.lookup(name)) // the user may have a kernel of that name
     name += "_";
   function = func::FuncOp::create(builder, name, builder.getFunctionType(types, {}));
+  symbols.insert(function); // the next step's name is new as well
   for (auto [i, value] : llvm::enumerate(values)) {
     describeArgument(i, value);
     if (i >= inputs)

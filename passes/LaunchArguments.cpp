@@ -29,7 +29,7 @@ bool TileLowering::onlyCopiedByBoxes(Value memory) {
          });
 }
 
-/// Tensors of which an operation reads elements by address, as function parameters or lists.
+/// Tensors of which an operation reads or writes elements by address, as function parameters or lists.
 static SmallVector<Value> elementsReadBy(Operation *op) {
   auto read = llvm::TypeSwitch<Operation *, SmallVector<Value>>(op)
                   .Case([](ViewOp op) -> SmallVector<Value> {
@@ -40,6 +40,9 @@ static SmallVector<Value> elementsReadBy(Operation *op) {
                   .Case<PlaceOp, GatherOp>([](auto op) -> SmallVector<Value> { return {op.getList()}; })
                   .Case([](memref::LoadOp op) -> SmallVector<Value> { return {op.getMemref()}; })
                   .Case([](SettleOp op) -> SmallVector<Value> { return {op.getSums()}; })
+                  .Case([](SelectOp op) -> SmallVector<Value> {
+                    return {op.getSums(), op.getList(), op.getCount()};
+                  })
                   .Case<ApplyOp, MaskOp>([](auto op) { return llvm::to_vector(op.getParams()); })
                   .Default([](Operation *) { return SmallVector<Value>(); });
   llvm::erase_if(read, [](Value value) { return !value || !isa<MemRefType>(value.getType()); });
@@ -75,6 +78,8 @@ static Sizes sizesReadBy(Operation *op) {
     return {{locate.getStarts(), 0}};
   if (auto held = dyn_cast<HeldOp>(op))
     return {{held.getRuns(), 1}};
+  if (auto select = dyn_cast<SelectOp>(op)) // how much a row has room for
+    return {{select.getList(), cast<MemRefType>(select.getList().getType()).getRank() - 1}};
   return {};
 }
 

@@ -75,6 +75,14 @@ static std::string aliases(const AppendTypes &types) {
   return text;
 }
 
+/// The paragraph of aliases, as select.mlir begins with.
+static std::string aliases(const SelectTypes &types) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "!sums = " << types.sums << "\n!list = " << types.list << "\n!count = " << types.count << "\n";
+  return text;
+}
+
 /// The text of that name, with another first paragraph.
 static OwningOpRef<ModuleOp> parse(StringRef name, const std::string &paragraph, MLIRContext *context) {
   StringRef text = templateText(name);
@@ -92,6 +100,10 @@ OwningOpRef<ModuleOp> parseMergeSchedule(const MergeTypes &types, MLIRContext *c
 
 OwningOpRef<ModuleOp> parseAppendSchedule(const AppendTypes &types, MLIRContext *context) {
   return parse("schedules/append", aliases(types), context);
+}
+
+OwningOpRef<ModuleOp> parseSelectSchedule(const SelectTypes &types, MLIRContext *context) {
+  return parse("schedules/select", aliases(types), context);
 }
 
 } // namespace attn

@@ -28,6 +28,11 @@ struct AppendTypes {
   mlir::Type element;
 };
 
+/// What the first paragraph of the select schedule says.
+struct SelectTypes {
+  mlir::MemRefType sums, list, count;
+};
+
 /// Columns of a tile that holds rows of that many elements: matrix instructions take 16 at a time.
 int64_t paddedColumns(int64_t elements);
 
@@ -41,5 +46,8 @@ mlir::OwningOpRef<mlir::ModuleOp> parseMergeSchedule(const MergeTypes &types, ml
 
 /// The append schedule for these types; null, with diagnostics, if its text is broken.
 mlir::OwningOpRef<mlir::ModuleOp> parseAppendSchedule(const AppendTypes &types, mlir::MLIRContext *context);
+
+/// The select schedule for these types; null, with diagnostics, if its text is broken.
+mlir::OwningOpRef<mlir::ModuleOp> parseSelectSchedule(const SelectTypes &types, mlir::MLIRContext *context);
 
 } // namespace attn

@@ -61,6 +61,9 @@ public:
   /// Rows of a tensor of results that lie as those of a query do; without the last dimension, one column.
   mlir::Value viewOfResult(mlir::Value memory, const SequencePart &query, mlir::Value head, int64_t packed);
 
+  /// An integer of a list of the kernel's (index), with `most` clamped to [0, most].
+  mlir::Value load(mlir::Value list, mlir::ValueRange place, mlir::Value most = {});
+
   /// Size of a dimension of memory: a constant where it is static.
   mlir::Value sizeOf(mlir::Value memory, int64_t dimension);
   mlir::Value index(int64_t value);
@@ -73,7 +76,6 @@ private:
   Parts partsOfPages(PagesOp op, mlir::Value batch);
   Parts partsOfShare(ShareOp op, mlir::Value batch, mlir::Value batches);
   Parts partsOfAt(AtOp op, mlir::Value batch, mlir::Value batches);
-  mlir::Value load(mlir::Value memory, mlir::ValueRange place, mlir::Value most = {});
   mlir::Value view(mlir::Value memory, const SequencePart &part, mlir::Value head, mlir::Value index, int64_t packed);
 
   mlir::ImplicitLocOpBuilder &builder;

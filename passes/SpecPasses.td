@@ -157,8 +157,9 @@ def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
 
     An `attn.merge` is an instance of that text as well. Its parts are (output, lse, 1); where lse is minus infinity, what
     the output holds is not looked at. An `attn.append` is a function of its own, an instance of `append.mlir`, in front of
-    the attention or behind it as the kernel says; the functions of a launch are numbered by `attn.step`, and the first
-    names the kernel by `attn.kernel` if its own name is another.
+    the attention or behind it as the kernel says; so is an `attn.select`, of `select.mlir`, with a program for each row of
+    sums. The functions of a launch are numbered by `attn.step`, and the first names the kernel by `attn.kernel` if its own
+    name is another.
 
     A static positive scale is folded into the factor that turns scores into exponents of two, when no function sees
     the scores; otherwise, and for a scale that is an argument, it is a factor of its own, because for a scale of zero

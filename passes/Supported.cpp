@@ -34,6 +34,8 @@ public:
     for (Operation *step : content.steps)
       if (auto append = dyn_cast<AppendOp>(step))
         checkAppend(append);
+      else if (auto select = dyn_cast<SelectOp>(step))
+        checkSelect(select);
     checkName();
     checkArguments();
     checkResultsInPlace();
@@ -70,7 +72,7 @@ private:
     } else if (auto merge = dyn_cast<MergeOp>(op)) {
       content.merge = merge;
       content.steps.push_back(op);
-    } else if (isa<AppendOp>(op)) {
+    } else if (isa<AppendOp, SelectOp>(op)) {
       content.steps.push_back(op);
     } else if (auto modify = dyn_cast<ModifyOp>(op)) {
       attention.modifies.push_back(modify);
@@ -84,8 +86,6 @@ private:
       attention.changesKnownWeights |= !isFactor(reweight);
     } else if (isa<DenseOp, RaggedOp, PagesOp, ShareOp, AtOp, ConcatOp>(op)) {
       checkSequence(op);
-    } else if (!isa<ReturnOp>(op) && op->getName().getDialectNamespace() != "arith") {
-      refuse(op);
     }
   }
 
@@ -104,13 +104,6 @@ private:
       fail(op) << "weights as attn.softmax gives them, which are at most 1: sums of others are not lowered";
     if (!llvm::is_contained(kernel.getBody().front().getTerminator()->getOperands(), op.getSums()))
       fail(op) << "to be returned: sums that only another line reads are not lowered";
-  }
-
-  void refuse(Operation *op) {
-    failedOnce = true;
-    op->emitOpError("has no lowering yet: expects ") << "attn.scores, attn.modify, attn.mask, attn.softmax, "
-                                                        "attn.reweight, attn.sums and attn.output, or attn.merge, "
-                                                        "or attn.append";
   }
 
   /// Sequences within sequences, as far as one list or one table can describe where their entries lie.
@@ -265,6 +258,15 @@ private:
     if (attention.scores && attentionEnd && attention.scores->isBeforeInBlock(append) &&
         append->isBeforeInBlock(attentionEnd))
       fail(append) << "to stand before attn.scores or behind what is made of its weights: attention is one step";
+  }
+
+  /// Steps of one launch hand nothing on to each other but caches.
+  void checkSelect(SelectOp select) {
+    if (!isa<BlockArgument>(select.getSums()) || (select.getBelow() && !isa<BlockArgument>(select.getBelow())))
+      fail(select) << "sums in an argument of the kernel: sums of the kernel itself are not lowered yet";
+    for (Value result : select->getResults())
+      if (result.use_empty() || !llvm::all_of(result.getUsers(), llvm::IsaPred<ReturnOp>))
+        fail(select) << "its list and its count to be results of the kernel, and nothing else: no step reads them yet";
   }
 
   //===-- the kernel -------------------------------------------------------------===//

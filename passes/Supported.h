@@ -23,12 +23,13 @@ struct Attention {
   llvm::SmallVector<SumsOp> sums; ///< of weights as softmax gives them
 };
 
-/// What a kernel does: attention, or a merge of parts that it is given, or neither; and appends in front or behind.
+/// What a kernel does: attention, or a merge of parts that it is given, or neither; and appends and selections in front
+/// or behind.
 struct KernelContent {
   std::optional<Attention> attention;
   MergeOp merge;
-  /// The attention's attn.output, or the first of its attn.sums without one before, the merge, and the appends, in the
-  /// order of the text: what a launch does one after the other.
+  /// The attention's attn.output, or the first of its attn.sums without one before, the merge, the appends and the
+  /// selections, in the order of the text: what a launch does one after the other.
   llvm::SmallVector<mlir::Operation *> steps;
 };
 

@@ -231,6 +231,10 @@ private:
   void tallyColumns(TallyOp op, const Registers &weights);
   void tallyDistances(TallyOp op, const Registers &weights, mlir::Value firstRow);
 
+  // LowerSelect.cpp: lists of the largest sums.
+  mlir::LogicalResult lowerSelect(SelectOp op);
+  friend class RowSelection;
+
   // LowerFunctions.cpp: score and mask functions.
   mlir::LogicalResult lowerApply(ApplyOp op);
   mlir::LogicalResult lowerMask(MaskOp op);

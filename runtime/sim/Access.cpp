@@ -205,7 +205,9 @@ void store(Warp &w, const Op &op, Mask lanes) {
     uint8_t data[32];
     ByteMask poison = 0;
     for (uint32_t i = 0; i < count; ++i) {
-      uint64_t value = w.registers.value(rows[i], wide >> i & 1, lane);
+      // A constant of 64 bits is none of the registers that `wide` tells of.
+      const bool isConstant = rows[i] < kNoRow;
+      uint64_t value = w.registers.value(rows[i], (wide >> i & 1) || (isConstant && size == 8), lane);
       std::memcpy(data + size * i, &value, size);
       if (any) [[unlikely]]
         poison |= (poisoned[i] >> lane & 1 ? (1u << size) - 1 : 0) << size * i;

@@ -7,7 +7,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace attn::cases {
@@ -57,6 +59,7 @@ struct Arguments {
   std::vector<PlacedTensor> outputs; ///< o, then lse where the case has it; what they hold before the launch
   bool hasScale = false;             ///< the scale is an argument
   float scaleValue = 0;
+  std::map<std::string, std::variant<double, int64_t>> scalars; ///< other arguments that are no tensors
 };
 
 /// The same case gives the same arguments, in any list.

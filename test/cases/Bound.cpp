@@ -36,6 +36,8 @@ Bound::Bound(Kernel &kernel, const Arguments &given) : kernel(kernel), results(g
     }
   if (given.hasScale)
     byName.emplace("scale", Value(given.scaleValue));
+  for (const auto &[name, number] : given.scalars)
+    byName.emplace(name, std::visit([](auto held) { return Value(held); }, number));
   for (const KernelArgument &argument : kernel.section().arguments)
     values.push_back(byName.at(argument.name));
   scratch = std::make_unique<Memory>(device(), kernel.workspaceBytes(values), "workspace");

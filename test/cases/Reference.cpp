@@ -29,7 +29,7 @@ Expected interpret(const std::string &spec, const Arguments &given) {
     if (tensor.updated)
       tensors.emplace(tensor.name, viewOf(tensor));
   // The interpreter reads the sizes of results from those of the arguments.
-  std::map<std::string, HostScalar> scalars;
+  std::map<std::string, HostScalar> scalars = given.scalars;
   if (given.hasScale)
     scalars.emplace("scale", static_cast<double>(given.scaleValue));
 

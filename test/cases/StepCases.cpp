@@ -11,9 +11,6 @@
 
 namespace attn::cases {
 
-namespace {
-
-/// Values of axes such that any two of two axes meet, found greedily from a fixed seed.
 std::vector<std::vector<size_t>> covering(const std::vector<size_t> &sizes) {
   std::mt19937_64 random(4);
   std::vector<std::vector<size_t>> cases;
@@ -52,6 +49,8 @@ std::vector<std::vector<size_t>> covering(const std::vector<size_t> &sizes) {
   }
   return cases;
 }
+
+namespace {
 
 enum class Gaps : uint8_t { None, Padded, Odd };
 constexpr std::string_view gapNames[] = {"plain", "padded", "odd"};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cases of kernels that merge given parts, or append to caches, alone or in front of attention.
+// Cases of kernels that merge given parts, select from given sums, or append to caches, alone or in front of attention.
 #pragma once
 
 #include "test/cases/Arguments.h"
@@ -20,5 +20,11 @@ std::vector<StepCase> mergeCases();
 
 /// New entries behind those of dense and paged caches, by length around a page, with and without attention over them.
 std::vector<StepCase> appendCases();
+
+/// The largest of rows of sums, by number and by share, with ties, infinities, NaN, and lists without room.
+std::vector<StepCase> selectCases();
+
+/// Values of axes, as many as `sizes` says, such that any two of two axes meet: found greedily from a fixed seed.
+std::vector<std::vector<size_t>> covering(const std::vector<size_t> &sizes);
 
 } // namespace attn::cases

@@ -145,12 +145,12 @@ std::vector<Case> chosen(const Settings &s) {
   return share;
 }
 
-/// The merges and appends of this share: every so many of them.
+/// The merges, appends and selections of this share: every so many of them.
 std::vector<StepCase> chosenSteps(const Settings &s) {
   std::vector<StepCase> share;
   std::regex pattern(s.filter);
   size_t number = 0;
-  for (std::vector<StepCase> cases : {mergeCases(), appendCases()})
+  for (std::vector<StepCase> cases : {mergeCases(), appendCases(), selectCases()})
     for (StepCase &c : cases)
       if (std::regex_search(c.name, pattern) && number++ % s.shares == s.share)
         share.push_back(std::move(c));

@@ -532,6 +532,61 @@ func.func @gather_positions(%k: memref<?x?x2x64xf32, strided<[?, ?, ?, 1]>>, %x:
 
 // -----
 
+!sums = memref<?x?xf32>
+!list = memref<?x?xi32>
+!count = memref<?xi32>
+func.func @select_neither(%x: index, %sums: !sums, %list: !list, %count: !count) {
+  // expected-error @below {{'tile.select' op expects either top or cover, got neither}}
+  tile.select %sums[%x] to %x into %list count %count : !sums into !list count !count
+  return
+}
+
+// -----
+
+!sums = memref<?x?xf32>
+!list = memref<?x?xi32>
+!count = memref<?xi32>
+func.func @select_both(%x: index, %a: f32, %sums: !sums, %list: !list, %count: !count) {
+  // expected-error @below {{'tile.select' op expects either top or cover, got both}}
+  tile.select %sums[%x] to %x top %x cover %a into %list count %count : !sums into !list count !count
+  return
+}
+
+// -----
+
+!sums = memref<?x?x?xf32>
+!list = memref<?x?xi32>
+!count = memref<?xi32>
+func.func @select_sums(%x: index, %sums: !sums, %list: !list, %count: !count) {
+  // expected-error @below {{'tile.select' op expects f32 sums with one dimension behind 1 indices, got 'memref<?x?x?xf32>'}}
+  tile.select %sums[%x] to %x top %x into %list count %count : !sums into !list count !count
+  return
+}
+
+// -----
+
+!sums = memref<?x?xf32>
+!list = memref<?x?xf32>
+!count = memref<?xi32>
+func.func @select_list(%x: index, %sums: !sums, %list: !list, %count: !count) {
+  // expected-error @below {{'tile.select' op expects a list of integers of rank 2, got 'memref<?x?xf32>'}}
+  tile.select %sums[%x] to %x top %x into %list count %count : !sums into !list count !count
+  return
+}
+
+// -----
+
+!sums = memref<?x?xf32>
+!list = memref<?x?xi32>
+!count = memref<?x?xi32>
+func.func @select_count(%x: index, %sums: !sums, %list: !list, %count: !count) {
+  // expected-error @below {{'tile.select' op expects counts that are integers of rank 1, got 'memref<?x?xi32>'}}
+  tile.select %sums[%x] to %x top %x into %list count %count : !sums into !list count !count
+  return
+}
+
+// -----
+
 func.func @collect_most(%a: index) {
   // expected-error @below {{'tile.collect' op expects a list of 1 to 32768 places, got 0}}
   %l = tile.collect %a to %a most 0 {

@@ -523,3 +523,37 @@ attn.kernel @step(%q: !q, %k_new: !new, %v_new: !new, %k_pool: !pool, %v_pool: !
   %o = attn.output %p, %kv : !attn.seq -> !q
   attn.return %o : !q
 }
+
+// -----
+
+// A selection: a program for each row of sums; constants of the kernel go with it. The second has a function of its own.
+!sums  = tensor<?x4x?xf32, #attn.dims<batch, heads, entries>>
+!list  = tensor<?x4x64xi64, #attn.dims<batch, heads, room>>
+!count = tensor<?x4xi32, #attn.dims<batch, heads>>
+!below = tensor<?xi64, #attn.dims<batch>>
+
+// CHECK-LABEL: func.func @heavy(
+// CHECK-SAME: %[[SUMS:[^:]*]]: memref<?x4x?xf32, strided<[?, ?, ?]>>
+// CHECK-SAME: %[[BELOW:[^:]*]]: memref<?xi64
+// CHECK-SAME: %[[LIST:[^:]*]]: memref<?x4x64xi64, strided<[?, ?, ?]>> {{[^%]*}}attn.result
+// CHECK-SAME: %[[COUNT:[^:]*]]: memref<?x4xi32
+// CHECK-DAG: %[[K:.*]] = arith.constant 16 : index
+// CHECK: %[[P:.*]]:2 = tile.program %{{.*}}, %{{.*}}
+// CHECK: %[[ALL:.*]] = memref.dim %[[SUMS]], %c2
+// CHECK: %[[LOADED:.*]] = memref.load %[[BELOW]][%[[P]]#1]
+// CHECK: %[[MOST:.*]] = arith.index_cast %[[ALL]] : index to i64
+// CHECK: %[[CUT:.*]] = arith.minsi %[[LOADED]], %[[MOST]] : i64
+// CHECK: %[[N:.*]] = arith.maxsi %[[CUT]]
+// CHECK: %[[INDEX:.*]] = arith.index_cast %[[N]] : i64 to index
+// CHECK: tile.select %[[SUMS]][%[[P]]#1, %[[P]]#0] to %[[INDEX]] top %[[K]] into %[[LIST]] count %[[COUNT]]
+// CHECK: func.func @heavy_select_(
+// CHECK-SAME: %[[SHARE:[^:]*]]: f32
+// CHECK-SAME: attn.step = 1 : i64
+// CHECK: tile.select %{{.*}} cover %[[SHARE]] into
+attn.kernel @heavy(%sums: !sums, %below: !below, %share: f32)
+    -> (list: !list, count: !count, wide: !list, number: !count) {
+  %k = arith.constant 16 : index
+  %list, %count = attn.select %sums top %k below %below : (!sums, index, !below) -> (!list, !count)
+  %wide, %number = attn.select %sums cover %share : (!sums, f32) -> (!list, !count)
+  attn.return %list, %count, %wide, %number : !list, !count, !list, !count
+}
