@@ -2,6 +2,7 @@
 // attnc --explain: the chosen schedule, the tiles it visits and what they cost, in words and numbers.
 #include "compiler/Explain.h"
 #include "compiler/Compiler.h"
+#include "compiler/ExplainInputs.h"
 #include "compiler/ExplainText.h"
 #include "compiler/Sizes.h"
 #include "compiler/TileSurvey.h"
@@ -27,8 +28,8 @@ struct Stages {
 class KernelExplanation {
 public:
   KernelExplanation(const Stages &stages, const Target &target, const llvm::StringMap<int64_t> &sizes,
-                    StringRef kernelFile, llvm::raw_ostream &out)
-      : stages(stages), target(target), sizes(sizes), kernelFile(kernelFile), out(out) {}
+                    const ExplainInputs &inputs, StringRef kernelFile, llvm::raw_ostream &out)
+      : stages(stages), target(target), sizes(sizes), inputs(inputs), kernelFile(kernelFile), out(out) {}
 
   /// The kernel compiles, so nothing can fail here.
   void print() {
@@ -162,15 +163,15 @@ private:
     // The list of tile.mask has the kernel's masks in their order, then what sums leave out, then @in_bounds.
     for (auto [i, by] : llvm::enumerate(walking.getBy().getAsRange<FlatSymbolRefAttr>())) {
       bool left = evaluated.contains(by);
-      out << "mask       ";
-      if (i < attention.masks.size())
-        out << describeFunction(stages.spec, attention.masks[i].getByAttr()) << ": "
-            << describeMask(stages.walking, by, attention.masks[i]);
-      else if (by.getValue() == tile::kInBounds)
-        out << "@" << by.getValue() << ": the key exists";
-      else
-        out << "@" << by.getValue() << ": the weight is summed";
-      out << (left ? "" : "; never evaluated, as the rest implies it or no tile needs it") << "\n";
+      std::string text = i < attention.masks.size()         ? describeMask(stages.walking, by, attention.masks[i])
+                         : by.getValue() == tile::kInBounds ? std::string("the key exists")
+                                                            : std::string("the weight is summed");
+      std::string name = i < attention.masks.size() ? describeFunction(stages.spec, attention.masks[i].getByAttr())
+                                                    : ("@" + by.getValue()).str();
+      auto [whole, terms] = StringRef(text).split('\n');
+      out << "mask       " << name << ": " << whole
+          << (left ? "" : "; never evaluated, as the rest implies it or no tile needs it") << "\n"
+          << terms << (terms.empty() ? "" : "\n");
     }
   }
 
@@ -192,13 +193,15 @@ private:
       }
     }
     // An integer tensor has one value everywhere if --sizes gives it one; lengths that are not given are full.
-    evaluator.setReader([this, lengths = std::move(lengths), function](memref::LoadOp load,
-                                                                       ArrayRef<int64_t>) -> std::optional<int64_t> {
-      auto argument = dyn_cast<BlockArgument>(load.getMemRef());
+    evaluator.setReader([this, lengths = std::move(lengths),
+                         function](Value memref, ArrayRef<int64_t> indices) -> std::optional<int64_t> {
+      auto argument = dyn_cast<BlockArgument>(memref);
       if (!argument || argument.getOwner() != &function->getRegion(0).front())
         return std::nullopt;
       auto name = function->getAttrOfType<ArrayAttr>("arg_attrs")[argument.getArgNumber()];
       StringRef text = cast<StringAttr>(cast<DictionaryAttr>(name).get("attn.name")).getValue();
+      if (inputs.arrays.count(text.str()))
+        return inputs.read(text, indices);
       if (sizes.contains(text))
         return sizes.lookup(text);
       return lengths.contains(text) ? std::optional<int64_t>(std::numeric_limits<int32_t>::max()) : std::nullopt;
@@ -222,7 +225,7 @@ private:
 
   void printAssumptions() {
     for (const auto &entry : lengthTensors())
-      if (!sizes.contains(entry.getKey()))
+      if (!sizes.contains(entry.getKey()) && !inputs.arrays.count(entry.getKey().str()))
         out << "lengths    '" << entry.getKey() << "' taken to be all that the tensors hold\n";
   }
 
@@ -338,6 +341,7 @@ private:
   Stages stages;
   const Target &target;
   const llvm::StringMap<int64_t> &sizes;
+  const ExplainInputs &inputs;
   StringRef kernelFile;
   llvm::raw_ostream &out;
   Attention attention;
@@ -367,14 +371,16 @@ llvm::Error errorOf(ArrayRef<std::string> faults) {
 
 } // namespace
 
-llvm::Expected<std::string> explainSpec(StringRef text, StringRef fileName, StringRef targetName, StringRef sizesText) {
+llvm::Expected<std::string> explainSpec(StringRef text, StringRef fileName, StringRef targetName, StringRef sizesText,
+                                        const std::map<std::string, std::string> &files) {
   MLIRContext context(compilerDialects(), MLIRContext::Threading::DISABLED);
   auto spec = parseSpec(text, fileName, context);
   if (!spec)
     return spec.takeError();
   SmallVector<KernelOp> kernels((*spec)->getOps<KernelOp>());
   SmallVector<std::string> faults;
-  llvm::StringMap<int64_t> sizes = parseSizes(sizesText, kernels, faults);
+  ExplainInputs inputs = readExplainInputs(files, kernels, faults);
+  llvm::StringMap<int64_t> sizes = parseSizes(sizesText, kernels, inputs.sizes, faults);
   if (!faults.empty())
     return errorOf(faults);
   auto walking = irAfter("convert-attn-to-tile", text, fileName, targetName, context);
@@ -394,7 +400,7 @@ llvm::Expected<std::string> explainSpec(StringRef text, StringRef fileName, Stri
   for (KernelOp kernel : kernels) {
     StringRef name = kernel.getSymName();
     Stages stages{kernel, (*walking)->lookupSymbol<func::FuncOp>(name), (*trimmed)->lookupSymbol<func::FuncOp>(name)};
-    KernelExplanation(stages, *lookupTarget(targetName), sizes, *ptx, out).print();
+    KernelExplanation(stages, *lookupTarget(targetName), sizes, inputs, *ptx, out).print();
     if (kernel != kernels.back())
       out << "\n";
   }

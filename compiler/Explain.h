@@ -4,6 +4,7 @@
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <map>
 #include <string>
 
 namespace attn {
@@ -12,7 +13,8 @@ namespace attn {
 /// what the passes really emit for these sizes: NAME=NUMBER, separated by commas, one for each dynamic dimension; an
 /// integer argument or all of an integer tensor may be given a value as well. Lengths that are not given are those of
 /// the tensors. Errors as in compileSpec: one sentence a line, all that is wrong at once.
+/// Tensors of integers may be given whole, as .npy files, a path for each argument.
 llvm::Expected<std::string> explainSpec(llvm::StringRef text, llvm::StringRef fileName, llvm::StringRef target,
-                                        llvm::StringRef sizes);
+                                        llvm::StringRef sizes, const std::map<std::string, std::string> &inputs = {});
 
 } // namespace attn

@@ -2,6 +2,7 @@
 // The words and pictures of --explain.
 #include "compiler/ExplainText.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 #include "passes/MaskAnalysis.h"
@@ -15,20 +16,95 @@ using namespace mlir;
 namespace attn {
 namespace {
 
-/// What the terms of a mask are, as far as tiles are concerned.
-struct Terms {
-  bool affine = false;  ///< comparisons of positions: they give intervals
-  bool uniform = false; ///< the same for all pairs of a program
-  bool opaque = false;  ///< anything else
+/// A term of a mask, in words, and what it is as far as tiles are concerned.
+struct Term {
+  std::string text, kind;
 };
 
-void collectTerms(const MaskTree &tree, const MaskAnalysis &analysis, Terms &terms) {
-  if (tree.kind == MaskTree::Kind::Affine)
-    terms.affine = true;
-  if (tree.kind == MaskTree::Kind::Opaque || tree.kind == MaskTree::Kind::Member)
-    (analysis.dependence(tree.condition) == kUniform ? terms.uniform : terms.opaque) = true;
+constexpr StringLiteral kIntervals = "intervals of tiles", kOnce = "once per program";
+
+std::string textOf(const MaskTree &tree) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  tree.print(stream);
+  return text;
+}
+
+/// Whether some value that this one is computed from is made by such an operation.
+template <typename Op> bool isMadeBy(Value value) {
+  Operation *op = value.getDefiningOp();
+  return op && (isa<Op>(op) || llvm::any_of(op->getOperands(), [](Value operand) { return isMadeBy<Op>(operand); }));
+}
+
+/// What would make more of a condition that only elements can be asked.
+StringRef adviceFor(Value condition, const MaskAnalysis &analysis) {
+  auto isLoadByColumn = [&](Value value) {
+    auto load = value.getDefiningOp<memref::LoadOp>();
+    return load && (analysis.dependence(load.getResult()) & kOnColumn);
+  };
+  Operation *op = condition.getDefiningOp();
+  if (isLoadByColumn(condition))
+    return "the indices of its tiles in a list, for attn.member, would leave out the others";
+  if (op && isMadeBy<memref::LoadOp>(condition))
+    return "values along the keys that do not fall can be promised by {attn.sorted}, and then are searched";
+  if (isMadeBy<arith::RemSIOp>(condition) || isMadeBy<arith::RemUIOp>(condition))
+    return "a remainder counts for tiles if it is one of an affine number, compared with what all pairs share";
+  if (isMadeBy<arith::FloorDivSIOp>(condition) || isMadeBy<arith::DivSIOp>(condition))
+    return "with one divisor for all keys, by arith.floordivsi, it would be decided once for each block";
+  return "comparisons of sums of positions, blocks by arith.floordivsi or lists by attn.member would tell tiles apart";
+}
+
+std::string kindOf(const MaskTree &leaf, const MaskAnalysis &analysis) {
+  auto isByRow = [&](const AffineForm::Term &term) { return analysis.dependence(term.symbol) != kUniform; };
+  switch (leaf.kind) {
+  case MaskTree::Kind::Affine:
+    if (analysis.dependence(leaf.form) == kUniform)
+      return kOnce.str();
+    return llvm::any_of(leaf.form.symbols, isByRow)
+               ? "intervals of tiles, by the least and the greatest value that the rows of a tile load"
+               : kIntervals.str();
+  case MaskTree::Kind::Residue:
+    return "once per tile, where a tile is too narrow to have all residues";
+  case MaskTree::Kind::Ordered:
+    return "intervals of tiles, searched once per program";
+  case MaskTree::Kind::Member:
+    if (leaf.form.key + leaf.form.column != 0)
+      return "a list, whose entries say which tiles are visited";
+    [[fallthrough]];
+  default:
+    if (analysis.dependence(leaf.condition) == kUniform)
+      return kOnce.str();
+    if (analysis.blockNumbersOf(leaf.condition, kOnColumn))
+      return "once per block of keys";
+    return ("every element of every visited tile (no comparison of positions): " + adviceFor(leaf.condition, analysis))
+        .str();
+  }
+}
+
+/// With what opaque conditions mean for tiles in their place.
+MaskTree refine(const MaskTree &tree, const MaskAnalysis &analysis) {
+  if (tree.kind == MaskTree::Kind::Opaque)
+    if (std::optional<MaskTree> refined = analysis.refined(tree.condition))
+      return tree.negated ? refined->negate() : *refined;
+  if (tree.kind != MaskTree::Kind::And && tree.kind != MaskTree::Kind::Or)
+    return tree;
+  std::vector<MaskTree> children;
   for (const MaskTree &child : tree.children)
-    collectTerms(child, analysis, terms);
+    children.push_back(refine(child, analysis));
+  return tree.kind == MaskTree::Kind::And ? MaskTree::all(std::move(children)) : MaskTree::any(std::move(children));
+}
+
+void collectTerms(const MaskTree &tree, const MaskAnalysis &analysis, std::vector<Term> &terms) {
+  if (tree.kind == MaskTree::Kind::True || tree.kind == MaskTree::Kind::False)
+    return;
+  if (tree.kind == MaskTree::Kind::And || tree.kind == MaskTree::Kind::Or) {
+    for (const MaskTree &child : tree.children)
+      collectTerms(child, analysis, terms);
+    return;
+  }
+  Term term{textOf(tree), kindOf(tree, analysis)};
+  if (llvm::none_of(terms, [&](const Term &known) { return known.text == term.text; }))
+    terms.push_back(std::move(term));
 }
 
 /// Names of a function's parameters where the kernel calls it: an argument's name, or a constant's value.
@@ -122,19 +198,16 @@ std::string describeMask(func::FuncOp function, FlatSymbolRefAttr by, MaskOp mas
   if (!body || body.isExternal())
     return "unknown";
   MaskAnalysis analysis(body);
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  analysis.tree().print(stream);
-  Terms terms;
-  collectTerms(analysis.tree(), analysis, terms);
-  text = withWords(text, wordsOf(body, mask));
-  if (terms.affine)
-    text += ", intervals of tiles";
-  if (terms.uniform)
-    text += ", once per program";
-  if (terms.opaque)
-    text += terms.affine ? ", in part every element of every visited tile (no comparison of positions)"
-                         : ", every element of every visited tile (no comparison of positions)";
+  std::vector<Term> terms;
+  MaskTree tree = refine(analysis.tree(), analysis);
+  collectTerms(tree, analysis, terms);
+  auto words = wordsOf(body, mask);
+  std::string text = withWords(textOf(tree), words);
+  bool alike = llvm::all_of(terms, [&](const Term &term) { return term.kind == terms.front().kind; });
+  if (alike)
+    return terms.empty() ? text : text + ", " + terms.front().kind;
+  for (const Term &term : terms)
+    text += "\n           " + withWords(term.text, words) + ": " + term.kind;
   return text;
 }
 

@@ -45,16 +45,88 @@ std::optional<int64_t> ScalarEvaluator::compute(Value value) {
       return known->second[*index];
   }
   if (auto load = dyn_cast<memref::LoadOp>(op)) {
-    SmallVector<int64_t> indices;
-    for (Value index : load.getIndices()) {
-      std::optional<int64_t> number = valueOf(index);
-      if (!number)
-        return std::nullopt;
-      indices.push_back(*number);
-    }
-    return read ? read(load, indices) : std::nullopt;
+    auto indices = numbersOf(load.getIndices());
+    return read && indices ? read(load.getMemRef(), *indices) : std::nullopt;
   }
+  if (auto above = dyn_cast<tile::FirstAboveOp>(op))
+    return computeFirstAbove(above);
+  if (auto extremes = dyn_cast<tile::ExtremesOp>(op))
+    return computeExtreme(extremes, value == extremes.getGreatest());
+  if (auto member = dyn_cast<tile::MemberOp>(op))
+    return computeMember(member);
   return fold(result);
+}
+
+bool ScalarEvaluator::reads(Value memref) const {
+  SmallVector<int64_t> first(cast<MemRefType>(memref.getType()).getRank(), 0);
+  return read && read(memref, first);
+}
+
+std::optional<SmallVector<int64_t>> ScalarEvaluator::numbersOf(ValueRange values) {
+  SmallVector<int64_t> numbers;
+  for (Value value : values) {
+    std::optional<int64_t> number = valueOf(value);
+    if (!number)
+      return std::nullopt;
+    numbers.push_back(*number);
+  }
+  return numbers;
+}
+
+std::optional<int64_t> ScalarEvaluator::computeFirstAbove(tile::FirstAboveOp op) {
+  auto at = numbersOf(op.getAt());
+  std::optional<int64_t> number = valueOf(op.getNumber()), to = valueOf(op.getTo());
+  if (!read || !at || !number || !to)
+    return std::nullopt;
+  int64_t &place = (*at)[op.getAlong()];
+  for (; place < *to; ++place) {
+    std::optional<int64_t> element = read(op.getValues(), *at);
+    if (!element || *element > *number)
+      return element ? std::optional(place) : std::nullopt;
+  }
+  return place;
+}
+
+std::optional<int64_t> ScalarEvaluator::computeExtreme(tile::ExtremesOp op, bool greatest) {
+  auto at = numbersOf(op.getAt());
+  std::optional<int64_t> to = valueOf(op.getTo()), found;
+  if (!read || !at || !to)
+    return std::nullopt;
+  for (int64_t &place = (*at)[op.getAlong()]; place < *to; ++place) {
+    std::optional<int64_t> element = read(op.getValues(), *at);
+    if (!element)
+      return std::nullopt;
+    if (!found || (greatest ? *element > *found : *element < *found))
+      found = element;
+  }
+  return found.value_or(0);
+}
+
+std::optional<int64_t> ScalarEvaluator::computeMember(tile::MemberOp op) {
+  auto at = numbersOf(op.getRow());
+  std::optional<int64_t> number = valueOf(op.getValue()), from = valueOf(op.getFrom()), to = valueOf(op.getTo());
+  auto known = sizes.find(op.getList());
+  if (!read || !at || !number || !from || !to || known == sizes.end())
+    return std::nullopt;
+  int64_t end = std::min(*to, known->second[at->size()]);
+  for (int64_t place = std::max<int64_t>(*from, 0); place < end; ++place) {
+    SmallVector<int64_t> entry(*at);
+    entry.push_back(place);
+    if (op.hasRanges())
+      entry.push_back(0);
+    std::optional<int64_t> first = read(op.getList(), entry), last = first;
+    if (op.hasRanges() && first) {
+      entry.back() = 1;
+      last = read(op.getList(), entry);
+      if (last)
+        --*last;
+    }
+    if (!first || !last)
+      return std::nullopt;
+    if (*first <= *number && *number <= *last)
+      return -1; // a true i1, with its sign
+  }
+  return 0;
 }
 
 std::optional<int64_t> ScalarEvaluator::fold(OpResult result) {

@@ -2,6 +2,7 @@
 // Evaluates the scalar index arithmetic of one function with numbers: what a program computes before its loop.
 #pragma once
 
+#include "dialect/Tile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/ADT/DenseMap.h"
@@ -20,12 +21,20 @@ public:
   /// The value of an integer or index: an argument, a coordinate of the program, a loop's tile number.
   void set(mlir::Value value, int64_t number);
 
-  /// What a load of an integer reads; nothing if that is unknown. Without a reader all loads are unknown.
-  using Reader = std::function<std::optional<int64_t>(mlir::memref::LoadOp load, llvm::ArrayRef<int64_t> indices)>;
+  /// The integer in a place of a memref; nothing if that is unknown. Without a reader all memory is unknown.
+  using Reader = std::function<std::optional<int64_t>(mlir::Value memref, llvm::ArrayRef<int64_t> indices)>;
   void setReader(Reader reader) { read = std::move(reader); }
+  /// Whether the first element of a memref can be read.
+  bool reads(mlir::Value memref) const;
 
   /// The value, sign-extended from its width; unknown if it is not set and cannot be computed.
   std::optional<int64_t> valueOf(mlir::Value value);
+
+  /// For steps of a loop, in their order: gives the loop's number, or computes a value from what its operands are now.
+  /// Nothing else is forgotten.
+  void assign(mlir::Value value, int64_t number) { computed[value] = number; }
+  void assignSizes(mlir::Value memref, llvm::ArrayRef<int64_t> all) { sizes[memref].assign(all.begin(), all.end()); }
+  void evaluateAgain(mlir::Value value) { computed[value] = compute(value); }
 
   /// Forgets what was computed and keeps what was set.
   void forget() { computed.clear(); }
@@ -33,6 +42,10 @@ public:
 private:
   std::optional<int64_t> compute(mlir::Value value);
   std::optional<int64_t> fold(mlir::OpResult result);
+  std::optional<llvm::SmallVector<int64_t>> numbersOf(mlir::ValueRange values);
+  std::optional<int64_t> computeFirstAbove(tile::FirstAboveOp op);
+  std::optional<int64_t> computeExtreme(tile::ExtremesOp op, bool greatest);
+  std::optional<int64_t> computeMember(tile::MemberOp op);
   mlir::Attribute constantOf(mlir::Value value);
 
   llvm::DenseMap<mlir::Value, int64_t> given;

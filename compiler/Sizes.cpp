@@ -45,7 +45,8 @@ struct Names {
 
 } // namespace
 
-llvm::StringMap<int64_t> parseSizes(StringRef text, ArrayRef<KernelOp> kernels, SmallVectorImpl<std::string> &faults) {
+llvm::StringMap<int64_t> parseSizes(StringRef text, ArrayRef<KernelOp> kernels, const llvm::StringMap<int64_t> &known,
+                                    SmallVectorImpl<std::string> &faults) {
   Names names(kernels);
   llvm::StringMap<int64_t> sizes;
   SmallVector<StringRef> entries;
@@ -71,6 +72,11 @@ llvm::StringMap<int64_t> parseSizes(StringRef text, ArrayRef<KernelOp> kernels, 
     if (!sizes.try_emplace(name, number).second)
       faults.push_back(("expects '" + name + "' in --sizes once, got it twice").str());
   }
+  for (const auto &entry : known)
+    if (int64_t size = sizes.try_emplace(entry.getKey(), entry.getValue()).first->second; size != entry.getValue())
+      faults.push_back(("expects '" + entry.getKey() + "' in --sizes to be " + llvm::Twine(entry.getValue()) +
+                        " as in --input, got " + llvm::Twine(size))
+                           .str());
   for (StringRef name : names.dimensions)
     if (!sizes.contains(name))
       faults.push_back(("expects '" + name + "' in --sizes, which is bound at launch").str());

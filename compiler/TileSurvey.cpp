@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Evaluates the bounds of a kernel's loop for every program that differs from the others.
 #include "compiler/TileSurvey.h"
+#include "compiler/ListRun.h"
 #include "dialect/Tile.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
@@ -20,8 +21,6 @@ public:
       return std::string("the kernel has no loop over tiles of keys");
     if (loop->getParentOfType<scf::WhileOp>())
       return std::string("programs take equal shares of all tiles; which, their lengths say at launch");
-    if (mask && mask.getList())
-      return std::string("which tiles are visited is in lists that a launch is given");
     if (!measureGrid())
       return std::string("the number of programs is not known");
     visitCoordinate(relevant.size());
@@ -48,6 +47,8 @@ private:
         keyLoad = load;
     for (auto op : loop.getOps<tile::MaskOp>())
       mask = op;
+    if (auto count = loop.getUpperBound().getDefiningOp<tile::CountOp>())
+      list = count.getList().getDefiningOp<tile::CollectOp>();
     function.walk([&](tile::LoadOp load) {
       if (load->getBlock() == loop->getBlock())
         queryLoad = load;
@@ -76,8 +77,10 @@ private:
       return view ? view.getLength() : Value();
     };
     wanted = {loop.getLowerBound(), loop.getUpperBound(), queryLoad.getAt(), lengthOf(queryLoad), lengthOf(keyLoad)};
-    if (mask && mask.getNumber())
+    if (mask && mask.getNumber() && !list)
       wanted.append({mask.getFreeFrom(), mask.getFreeTo()});
+    if (list)
+      wanted.push_back(list.getList());
     llvm::SmallVector<Value> ids(program.getIds());
     for (auto [id, size] : llvm::zip(ids, survey.grid)) {
       bool used = llvm::any_of(wanted, [&](Value value) { return value && !dependsOn(value, {id}).empty(); });
@@ -123,22 +126,43 @@ private:
       if (name && isMissing(argument))
         names += (names.empty() ? "'" : ", '") + name.getValue().str() + "'";
     }
-    return names.empty() ? "values that are known at launch only" : names + ", which --sizes can give a value";
+    return names.empty() ? "values that are known at launch only"
+                         : names + ", which --sizes or --input can give a value";
   }
 
   bool isMissing(Value argument) {
     if (argument.getType().isIntOrIndex())
       return !evaluator.valueOf(argument);
-    return llvm::any_of(argument.getUsers(), [&](Operation *user) {
-      auto load = dyn_cast<memref::LoadOp>(user);
-      return load && load.getType().isIntOrIndex() && !evaluator.valueOf(load);
-    });
+    return cast<MemRefType>(argument.getType()).getElementType().isInteger() && !evaluator.reads(argument);
+  }
+
+  /// The tiles of a list, or else of a range of tile numbers.
+  void classify(RowTiles &tiles) {
+    if (!list)
+      return classifyRange(tiles);
+    Value missing;
+    auto listed = runCollect(list, evaluator, missing);
+    if (!listed)
+      unknown = "which tiles are visited depends on " + whatIsMissing(list.getList());
+    else
+      for (auto [number, full] : *listed)
+        if (number >= 0 && number < int64_t(tiles.tiles.size()))
+          tiles.tiles[number] = full || !mask ? TileClass::Full : TileClass::Masked;
   }
 
   void visitProgram() {
-    auto begin = number(wanted[0], "the first tile"), end = number(wanted[1], "the last tile");
     auto row = number(wanted[2], "the first row"), length = number(wanted[3], "the number of rows");
     auto keys = number(wanted[4], "the number of keys");
+    if (!unknown.empty())
+      return;
+    RowTiles tiles{sequence, *row, std::clamp<int64_t>(*length - *row, 0, survey.blockQ), *keys, {}};
+    tiles.tiles.assign(llvm::divideCeil(*keys, survey.blockKv), TileClass::Skipped);
+    classify(tiles);
+    survey.rows.push_back(std::move(tiles));
+  }
+
+  void classifyRange(RowTiles &tiles) {
+    auto begin = number(wanted[0], "the first tile"), end = number(wanted[1], "the last tile");
     int64_t freeFrom = 0, freeTo = 0;
     if (mask && mask.getNumber()) {
       freeFrom = number(mask.getFreeFrom(), "the first tile without a mask").value_or(0);
@@ -149,12 +173,9 @@ private:
     }
     if (!unknown.empty())
       return;
-    RowTiles tiles{sequence, *row, std::clamp<int64_t>(*length - *row, 0, survey.blockQ), *keys, {}};
-    tiles.tiles.assign(llvm::divideCeil(*keys, survey.blockKv), TileClass::Skipped);
     for (int64_t t = *begin; t < *end; ++t)
       if (std::optional<int64_t> place = placeOf(t); place && *place < int64_t(tiles.tiles.size()))
         tiles.tiles[*place] = t >= freeFrom && t < freeTo ? TileClass::Full : TileClass::Masked;
-    survey.rows.push_back(std::move(tiles));
   }
 
   /// Which tile of keys tile number t is.
@@ -185,6 +206,7 @@ private:
   tile::ProgramOp program;
   tile::LoadOp keyLoad, queryLoad;
   tile::MaskOp mask;
+  tile::CollectOp list; ///< of the tiles that are visited; null where a range says them
   SmallVector<Value> wanted;
   SmallVector<Coordinate> relevant;
   int64_t sequence = 0;

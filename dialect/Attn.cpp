@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The attn dialect: its attributes, and the text of a kernel, which keeps the names of arguments and results.
 #include "dialect/Attn.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/StringSet.h"
@@ -54,6 +55,17 @@ void AttnDialect::initialize() {
 #define GET_OP_LIST
 #include "dialect/AttnOps.cpp.inc"
       >();
+}
+
+LogicalResult AttnDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  if (attribute.getName() != sortedAttrName)
+    return success();
+  auto extract = dyn_cast<tensor::ExtractOp>(op);
+  if (!extract || !extract.getTensor().getType().getElementType().isSignlessInteger() || extract.getIndices().empty())
+    return op->emitOpError("expects 'attn.sorted' on a tensor.extract from integers only");
+  if (!isa<UnitAttr>(attribute.getValue()))
+    return op->emitOpError("expects 'attn.sorted' without a value, got ") << attribute.getValue();
+  return success();
 }
 
 //===-- dims ---------------------------------------------------------------===//

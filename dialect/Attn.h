@@ -20,5 +20,9 @@
 #include "dialect/AttnTypes.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialect/AttnAttrs.h.inc"
+namespace attn {
+/// The attribute of a tensor.extract from values that do not fall along the last dimension of the tensor.
+inline constexpr llvm::StringLiteral sortedAttrName = "attn.sorted";
+} // namespace attn
 #define GET_OP_CLASSES
 #include "dialect/AttnOps.h.inc"

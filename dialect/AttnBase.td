@@ -25,10 +25,16 @@ def Attn_Dialect : Dialect {
     `head_dim`), and `#attn.dims` names them otherwise. A number in a type is part of the kernel; a `?` is bound at
     launch, and dimensions of one name must agree then. Layout is no part of a spec: tensors have strides at launch.
 
+    Values that do not fall along the last dimension of a tensor, such as the numbers of documents that lie one behind
+    the other, are promised where they are read: `tensor.extract %document[%b, %kv] {attn.sorted} : tensor<?x?xi32>`. A
+    kernel may then search in them: where they do fall, it may hide keys that a mask shows, but reads nothing outside
+    of the tensor.
+
     All rules of a kernel are checked together, so that one run reports everything that is wrong with it.
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
 }
 
 //===-- types --------------------------------------------------------------===//

@@ -287,6 +287,23 @@ LogicalResult SelectOp::verify() {
   return success();
 }
 
+/// Values that stand in a line of a tensor.
+template <typename Op> static LogicalResult verifyLine(Op op) {
+  auto values = cast<MemRefType>(op.getValues().getType());
+  int64_t rank = values.getRank(), indices = op.getAt().size(), along = op.getAlong();
+  if (!values.getElementType().isSignlessInteger() || values.getElementTypeBitWidth() > 32)
+    return op.emitOpError("expects integers of at most 32 bits, got ") << values;
+  if (indices != rank)
+    return op.emitOpError("expects ") << rank << " indices, got " << indices;
+  if (along < 0 || along >= rank)
+    return op.emitOpError("expects a line along a dimension below ") << rank << ", got " << along;
+  return success();
+}
+
+LogicalResult FirstAboveOp::verify() { return verifyLine(*this); }
+
+LogicalResult ExtremesOp::verify() { return verifyLine(*this); }
+
 LogicalResult CollectOp::verify() {
   if (int64_t most = getMost(); most < 1 || most > mostPlaces)
     return emitOpError("expects a list of 1 to ") << mostPlaces << " places, got " << most;

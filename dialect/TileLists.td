@@ -99,6 +99,52 @@ def Tile_SelectOp : Tile_Op<"select", [AttrSizedOperandSegments, MemoryEffects<[
   let hasVerifier = 1;
 }
 
+//===-- values of rows ---------------------------------------------------===//
+
+def Tile_FirstAboveOp : Tile_Op<"first_above", [MemoryEffects<[MemRead]>]> {
+  let summary = "Where values of a tensor that do not fall first exceed a number";
+  let description = [{
+    Of the elements that begin at `at` and follow one another along dimension `along`, up to index `to` of it: the index
+    of the first that is greater than `number`, or `to` if none is. All of them exist. Where they do fall somewhere, some
+    index from the first up to `to`.
+
+    Errors: integers of at most 32 bits; as many indices as dimensions, `along` one of them.
+
+    ```mlir
+    func.func @documents(%ids: memref<?x?xi32>, %b: index, %id: index, %n: index) -> index {
+      %first = arith.constant 0 : index
+      %end = tile.first_above %id in %ids[%b, %first] along 1 to %n : memref<?x?xi32>
+      return %end : index
+    }
+    ```
+  }];
+  let arguments = (ins Index:$number, AnyMemRef:$values, Variadic<Index>:$at, I64Attr:$along, Index:$to);
+  let results = (outs Index:$place);
+  let assemblyFormat = "$number `in` $values `[` $at `]` `along` $along `to` $to attr-dict `:` type($values)";
+  let hasVerifier = 1;
+}
+
+def Tile_ExtremesOp : Tile_Op<"extremes", [MemoryEffects<[MemRead]>]> {
+  let summary = "The least and the greatest of some values of a tensor";
+  let description = [{
+    Of the elements that begin at `at` and follow one another along dimension `along`, up to index `to` of it, all of
+    which exist. Without an element both are 0.
+
+    Errors: as for `tile.first_above`.
+
+    ```mlir
+    func.func @starts(%starts: memref<?x?xi32>, %b: index, %row: index, %end: index) -> (index, index) {
+      %least, %greatest = tile.extremes %starts[%b, %row] along 1 to %end : memref<?x?xi32>
+      return %least, %greatest : index, index
+    }
+    ```
+  }];
+  let arguments = (ins AnyMemRef:$values, Variadic<Index>:$at, I64Attr:$along, Index:$to);
+  let results = (outs Index:$least, Index:$greatest);
+  let assemblyFormat = "$values `[` $at `]` `along` $along `to` $to attr-dict `:` type($values)";
+  let hasVerifier = 1;
+}
+
 //===-- lists of tiles -----------------------------------------------------===//
 
 def Tile_List : Tile_Type<"List", "list"> {

@@ -26,8 +26,10 @@ static SmallVector<Value> placeOf(const ListTerm &term) {
 
 bool TileCollector::hasTerm(MaskTree::Kind kind) {
   return llvm::any_of(conditions.conjuncts, [&](Conjunct &conjunct) {
-    return llvm::any_of(conditions.clauses(conjunct, /*negated=*/false), [&](const Clause &clause) {
-      return llvm::any_of(clause.terms, [&](const ListTerm &term) { return term.leaf.kind == kind; });
+    return llvm::any_of(ArrayRef{false, true}, [&](bool negated) {
+      return llvm::any_of(conditions.clauses(conjunct, negated), [&](const Clause &clause) {
+        return llvm::any_of(clause.terms, [&](const ListTerm &term) { return term.leaf.kind == kind; });
+      });
     });
   });
 }
@@ -49,6 +51,7 @@ SmallVector<Clause, 4> TileCollector::visible() {
 }
 
 Value TileCollector::collect(Value first, Value end, bool &hidesNothing) {
+  firstTile = first, endTile = end;
   auto list = tile::CollectOp::create(builder, walk.getLoc(), tile::ListType::get(builder.getContext()), first, end,
                                       mostListedTiles);
   OpBuilder::InsertionGuard guard(builder);
@@ -84,11 +87,9 @@ void TileCollector::loop(Value from, Value to, bool inParallel, llvm::function_r
 
 //===-- marks ------------------------------------------------------------------===//
 
-/// Marks the tiles of the columns that the clause leaves some row of the tile. What is emitted here is not known behind
-/// the region that it stands in, so the emitter is a copy.
-void TileCollector::markColumns(tile::Sight sight, const Clause &clause, LinearEmitter emitter) {
+/// The clause with the rows and columns of the walk.
+Clause TileCollector::inWalk(tile::Sight sight, const Clause &clause) {
   Linear c = Linear::variable(conditions.column);
-  int64_t step = walk.getStep();
   Clause all = clause;
   llvm::append_range(all, conditions.rowBounds());
   all.push_back(c.plus(conditions.from, -1));
@@ -98,6 +99,14 @@ void TileCollector::markColumns(tile::Sight sight, const Clause &clause, LinearE
     all.pop_back();
     llvm::append_range(all, conditions.visitedColumns());
   }
+  return all;
+}
+
+/// Marks the tiles of the columns that the clause leaves some row of the tile. What is emitted here is not known behind
+/// the region that it stands in, so the emitter is a copy.
+void TileCollector::markColumns(tile::Sight sight, const Clause &clause, LinearEmitter emitter) {
+  int64_t step = walk.getStep();
+  Clause all = inWalk(sight, clause);
   if (conditions.system.contradict(all))
     return;
   Interval interval = conditions.system.project(all, conditions.column);
@@ -130,6 +139,8 @@ void TileCollector::mark(tile::Sight sight, const Clause &clause) {
 void TileCollector::markListed(tile::Sight sight, const Clause &clause) {
   if (clause.terms.empty() || clause.terms[0].leaf.divisor > kMostDivisor)
     return markColumns(sight, clause, conditions.emitter);
+  if (clause.terms[0].leaf.kind == MaskTree::Kind::Residue)
+    return markResidues(sight, clause);
   const ListTerm &term = clause.terms[0];
   bool ofBlocks = term.leaf.kind == MaskTree::Kind::Opaque;
   IRMapping known;

@@ -16,7 +16,8 @@ public:
   TileCollector(WalkConditions &conditions, tile::WalkOp walk, mlir::OpBuilder &builder)
       : conditions(conditions), walk(walk), builder(builder) {}
 
-  /// Whether some term of the mask is of this kind: Member, or Opaque for one that blocks of columns decide.
+  /// Whether some term of the mask, or of its opposite, is of this kind: Member, Opaque for one that blocks of columns
+  /// decide, or Residue.
   bool hasTerm(MaskTree::Kind kind);
   /// The list, of the tiles number `first` up to `end`. `hidesNothing` tells whether every tile is full.
   mlir::Value collect(mlir::Value first, mlir::Value end, bool &hidesNothing);
@@ -34,6 +35,9 @@ private:
   void mark(tile::Sight sight, const Clause &clause);
   void markListed(tile::Sight sight, const Clause &clause);
   void markBlocks(tile::Sight sight, const Clause &clause, mlir::IRMapping &known);
+  void markResidues(tile::Sight sight, const Clause &clause);
+  mlir::Value meets(const Columns &numbers, mlir::Value modulus, mlir::Value bound);
+  Clause inWalk(tile::Sight sight, const Clause &clause);
   void forEachHead(const ListTerm &term, mlir::IRMapping &known, llvm::function_ref<void()> body);
   void forEachGroup(const Clause &clause, const RowGroups &groups, mlir::IRMapping &known, bool inParallel,
                     llvm::function_ref<void(const Clause &)> body);
@@ -44,6 +48,7 @@ private:
   std::optional<RowGroups> groupsOf(const ListTerm &term);
   void loop(mlir::Value from, mlir::Value to, bool inParallel, llvm::function_ref<void(mlir::Value)> body);
 
+  mlir::Value firstTile, endTile;
   WalkConditions &conditions;
   tile::WalkOp walk;
   mlir::OpBuilder &builder;

@@ -242,7 +242,7 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
       .Case<ConvertOp>([&](auto op) { return lowerConvert(op); })
       .Case<ApplyOp>([&](auto op) { return lowerApply(op); })
       .Case<MaskOp>([&](auto op) { return lowerMask(op); })
-      .Case<CollectOp, EachOp, MarkOp, CommonOp, CountOp, EntryOp, RunOp, MemberOp, PlaceOp>(
+      .Case<CollectOp, EachOp, MarkOp, CommonOp, CountOp, EntryOp, RunOp, MemberOp, PlaceOp, FirstAboveOp, ExtremesOp>(
           [&](Operation *op) { return lowerListOp(op); })
       .Case<ClearOp, TallyOp, SettleOp>([&](Operation *op) { return lowerSums(op); })
       .Case<SelectOp>([&](auto op) { return lowerSelect(op); })

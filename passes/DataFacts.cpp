@@ -23,6 +23,8 @@ public:
       TypeSwitch<Operation *>(&op).Case<DenseOp, RaggedOp, PagesOp, ShareOp, AtOp>([&](auto op) { add(op); });
     for (const ListUse &use : listUsesOf(kernel))
       add(use);
+    for (Value tensor : sortedTensorsOf(kernel))
+      fact({"sorted", nameOf(tensor)});
     return builder.getArrayAttr(facts);
   }
 

@@ -165,6 +165,9 @@ FailureOr<Value> FunctionEmitter::holds(const MaskTree &tree, ElementPlace at) {
     Value yes = arith::ConstantOp::create(builder, builder.getBoolAttr(true));
     return arith::XOrIOp::create(builder, *condition, yes).getResult();
   }
+  case MaskTree::Kind::Residue:
+  case MaskTree::Kind::Ordered:
+    llvm_unreachable("the tree of a function has opaque conditions in their place");
   case MaskTree::Kind::And:
   case MaskTree::Kind::Or: {
     Value all;

@@ -43,6 +43,7 @@ static SmallVector<Value> elementsReadBy(Operation *op) {
                   .Case([](SelectOp op) -> SmallVector<Value> {
                     return {op.getSums(), op.getList(), op.getCount()};
                   })
+                  .Case<FirstAboveOp, ExtremesOp>([](auto op) -> SmallVector<Value> { return {op.getValues()}; })
                   .Case<ApplyOp, MaskOp>([](auto op) { return llvm::to_vector(op.getParams()); })
                   .Default([](Operation *) { return SmallVector<Value>(); });
   llvm::erase_if(read, [](Value value) { return !value || !isa<MemRefType>(value.getType()); });

@@ -4,8 +4,10 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -15,6 +17,12 @@ namespace {
 class UseFinder {
 public:
   explicit UseFinder(KernelOp kernel) : kernel(kernel) {}
+
+  SmallVector<Value> findSorted() {
+    find();
+    sorted.remove_if([&](Value value) { return !isOfKernel(value) || !isa<BlockArgument>(value); });
+    return sorted.takeVector();
+  }
 
   SmallVector<ListUse> find() {
     for (Operation &op : kernel.getBody().front())
@@ -37,6 +45,8 @@ private:
         follow(call);
       else if (auto member = dyn_cast<MemberOp>(op))
         add(member);
+      else if (auto extract = dyn_cast<tensor::ExtractOp>(op); extract && extract->hasAttr(sortedAttrName))
+        sorted.insert(resolve(extract.getTensor()));
     }
   }
 
@@ -82,9 +92,12 @@ private:
   KernelOp kernel;
   llvm::DenseMap<Value, Value> origin; ///< of arguments of functions and results of calls
   SmallVector<ListUse> uses;
+  llvm::SmallSetVector<Value, 2> sorted;
 };
 
 } // namespace
+
+SmallVector<Value> sortedTensorsOf(KernelOp kernel) { return UseFinder(kernel).findSorted(); }
 
 SmallVector<ListUse> listUsesOf(KernelOp kernel) { return UseFinder(kernel).find(); }
 

@@ -13,6 +13,9 @@ struct ListUse {
   int64_t unit = 1; ///< keys, queries or distances that a number stands for: 128 for `kv floordivsi 128`
 };
 
+/// Arguments of the kernel that functions read values from which they say are sorted, each once.
+llvm::SmallVector<mlir::Value> sortedTensorsOf(KernelOp kernel);
+
 /// Those of all functions that lines of the kernel name, calls followed with what they are given, in program order.
 /// What does not come from the kernel, such as a function that is not linked yet, is passed over.
 llvm::SmallVector<ListUse> listUsesOf(KernelOp kernel);

@@ -40,6 +40,8 @@ LogicalResult TileLowering::lowerListOp(Operation *op) {
       .Case([&](EntryOp op) { return lowerEntry(op); })
       .Case([&](RunOp op) { return lowerRun(op); })
       .Case<MemberOp, PlaceOp>([&](auto op) { return lowerSearch(op); })
+      .Case([&](FirstAboveOp op) { return lowerFirstAbove(op); })
+      .Case([&](ExtremesOp op) { return lowerExtremes(op); })
       .Case([&](CountOp op) {
         scalars[op.getCount()] = lists.find(op.getList())->second.count;
         return success();

@@ -72,18 +72,11 @@ private:
 
 unsigned widthOf(Type type) { return type.isIndex() ? 64 : type.getIntOrFloatBitWidth(); }
 
-std::optional<int64_t> constantOf(Value value) {
-  APInt number;
-  if (matchPattern(value, m_ConstantInt(&number)) && number.getSignificantBits() <= 64)
-    return number.getSExtValue();
-  return std::nullopt;
-}
-
 //===-- conditions
 
 MaskTree Reader::structureOf(Value condition, bool negated) {
   Operation *op = condition.getDefiningOp();
-  if (std::optional<int64_t> number = constantOf(condition))
+  if (std::optional<int64_t> number = integerConstantOf(condition))
     return MaskTree::truth((*number != 0) != negated);
   if (isa_and_nonnull<arith::AndIOp, arith::OrIOp>(op)) {
     std::vector<MaskTree> sides = {treeOf(op->getOperand(0), negated), treeOf(op->getOperand(1), negated)};
@@ -285,7 +278,7 @@ std::optional<MaskTree> Reader::expandDivision(const AffineForm &form, unsigned 
 //===-- numbers
 
 AffineForm Reader::formOf(Value value) {
-  if (std::optional<int64_t> number = constantOf(value))
+  if (std::optional<int64_t> number = integerConstantOf(value))
     return AffineForm::number(*number);
   AffineForm form;
   auto argument = dyn_cast<BlockArgument>(value);
@@ -340,7 +333,7 @@ std::optional<AffineForm> Reader::arithmetic(Operation *op) {
     if (a.isConstant())
       return AffineForm().plus(b, a.constant);
   }
-  std::optional<int64_t> shift = isa<arith::ShLIOp>(op) ? constantOf(op->getOperand(1)) : std::nullopt;
+  std::optional<int64_t> shift = isa<arith::ShLIOp>(op) ? integerConstantOf(op->getOperand(1)) : std::nullopt;
   if (shift && *shift >= 0 && *shift < 31)
     return AffineForm().plus(operand(0), int64_t(1) << *shift);
   return std::nullopt;
@@ -394,9 +387,16 @@ bool Reader::fits(const AffineForm &form, unsigned width) {
 
 } // namespace
 
+std::optional<int64_t> integerConstantOf(Value value) {
+  APInt number;
+  if (matchPattern(value, m_ConstantInt(&number)) && number.getSignificantBits() <= 64)
+    return number.getSExtValue();
+  return std::nullopt;
+}
+
 std::optional<ConstantDivision> ConstantDivision::match(Value value) {
   Operation *op = value.getDefiningOp();
-  std::optional<int64_t> number = op && op->getNumOperands() == 2 ? constantOf(op->getOperand(1)) : std::nullopt;
+  std::optional<int64_t> number = op && op->getNumOperands() == 2 ? integerConstantOf(op->getOperand(1)) : std::nullopt;
   int64_t divisor = number.value_or(0);
   bool up = isa_and_nonnull<arith::CeilDivSIOp>(op);
   if (isa_and_nonnull<arith::ShRSIOp>(op) && number && divisor >= 0 && divisor < 31)

@@ -45,13 +45,17 @@ struct AffineForm {
 /// A condition in negation normal form. And and Or have at least two children, no two alike, none of their own kind
 /// and none True or False, in an order that does not depend on how the function was spelt.
 struct MaskTree {
-  enum class Kind { True, False, And, Or, Affine, Member, Opaque };
+  /// Residue and Ordered say of an opaque condition what it means for tiles: `refined` makes them.
+  enum class Kind { True, False, And, Or, Affine, Member, Opaque, Residue, Ordered };
   Kind kind = Kind::True;
   std::vector<MaskTree> children; // And, Or
   AffineForm form;                // Affine: form >= 0. Equal comparisons have equal forms, however they were spelt.
   int64_t divisor = 1;            // Member: floor(form / divisor) is looked for in the list of `condition`
-  mlir::Value condition;          // Member: a tile.member; Opaque: an i1 of the function
-  bool negated = false;           // Member, Opaque: holds where `condition` is false
+  mlir::Value condition;          // Member: a tile.member; Opaque: an i1 of the function; Ordered: a memref.load
+  bool negated = false;           // Member, Opaque, Ordered: holds where it would not
+  AffineForm modulus, bound;      // Residue: form - modulus * floor(form / modulus) <= bound, and if modulus < 1 nobody
+                             // knows; both are uniform. Ordered: what is loaded, along increasing columns in order,
+                             // is <= form
 
   bool operator==(const MaskTree &other) const;
 
@@ -59,6 +63,8 @@ struct MaskTree {
   static MaskTree affine(AffineForm form); // form >= 0, or its truth if it is constant
   static MaskTree opaque(mlir::Value condition, bool negated = false);
   static MaskTree member(mlir::Value condition, AffineForm form, int64_t divisor, bool negated);
+  static MaskTree residue(AffineForm form, AffineForm modulus, AffineForm bound);
+  static MaskTree ordered(mlir::Value load, AffineForm form, bool negated);
   static MaskTree all(std::vector<MaskTree> children); // their And, simplified
   static MaskTree any(std::vector<MaskTree> children); // their Or, simplified
   MaskTree negate() const;
@@ -95,6 +101,10 @@ public:
   /// column.
   AffineForm form(mlir::Value value) const;
 
+  /// What an opaque condition means for tiles, where that is more than its value in each element: a tree of affine
+  /// conditions, residues and comparisons with ordered values; else none.
+  std::optional<MaskTree> refined(mlir::Value condition) const;
+
 private:
   bool findBlockNumbers(mlir::Value value, unsigned of, BlockNumbers &found) const;
 
@@ -109,6 +119,9 @@ struct ConstantDivision {
   int64_t offset, divisor;
   static std::optional<ConstantDivision> match(mlir::Value value);
 };
+
+/// The number of an integer constant that fits 64 bits.
+std::optional<int64_t> integerConstantOf(mlir::Value value);
 
 /// A number for each value of a function that follows its text: arguments first.
 unsigned orderOf(mlir::Value value);

@@ -97,7 +97,7 @@ std::optional<int64_t> distance(const AffineForm &a, const AffineForm &b) {
 
 bool MaskTree::operator==(const MaskTree &other) const {
   return kind == other.kind && children == other.children && form == other.form && condition == other.condition &&
-         negated == other.negated && divisor == other.divisor;
+         negated == other.negated && divisor == other.divisor && modulus == other.modulus && bound == other.bound;
 }
 
 MaskTree MaskTree::truth(bool holds) {
@@ -150,6 +150,12 @@ MaskTree MaskTree::negate() const {
     return member(condition, form, divisor, !negated);
   case Kind::Opaque:
     return opaque(condition, !negated);
+  case Kind::Residue:
+    // What is left of the circle begins behind `bound`; numbers of residues are moderate.
+    return residue(*form.plus(*bound.plus(AffineForm::number(1)), -1), modulus,
+                   *modulus.plus(*bound.plus(AffineForm::number(2)), -1));
+  case Kind::Ordered:
+    return ordered(condition, form, !negated);
   }
   llvm_unreachable("all kinds are handled");
 }
@@ -165,7 +171,8 @@ Relation relate(const MaskTree &a, const MaskTree &b, MaskTree::Kind kind) {
   bool conjunction = kind == Kind::And;
   if (a == b)
     return Relation::SecondImplied;
-  if (a.condition && a.condition == b.condition)
+  bool isPlain = a.kind == Kind::Opaque || a.kind == Kind::Member;
+  if (isPlain && a.condition == b.condition)
     return Relation::Decided;
   if (a.kind == Kind::Affine && b.kind == Kind::Affine) {
     if (std::optional<int64_t> more = distance(a.form, b.form))
@@ -268,7 +275,13 @@ void printTerm(llvm::raw_ostream &stream, bool &first, int64_t coefficient, llvm
   first = false;
 }
 
+void printValue(llvm::raw_ostream &stream, Value value) {
+  stream << (isa<BlockArgument>(value) ? "arg" : "value") << orderOf(value);
+}
+
 void printForm(llvm::raw_ostream &stream, const AffineForm &form) {
+  if (form == AffineForm::number(0))
+    stream << '0';
   bool first = true;
   printTerm(stream, first, form.query, "q");
   printTerm(stream, first, form.key, "kv");
@@ -278,7 +291,6 @@ void printForm(llvm::raw_ostream &stream, const AffineForm &form) {
     printTerm(stream, first, term.coefficient,
               llvm::Twine(isa<BlockArgument>(term.symbol) ? "arg" : "value") + llvm::Twine(orderOf(term.symbol)));
   printTerm(stream, first, form.constant, "");
-  stream << " >= 0";
 }
 
 } // namespace
@@ -293,11 +305,24 @@ void MaskTree::print(llvm::raw_ostream &stream) const {
     stream << (kind == Kind::True ? "true" : "false");
     return;
   case Kind::Affine:
-    return printForm(stream, form);
+    printForm(stream, form);
+    stream << " >= 0";
+    return;
   case Kind::Member:
   case Kind::Opaque:
-    stream << (negated ? "not " : "") << (isa<BlockArgument>(condition) ? "arg" : "value") << orderOf(condition);
-    return;
+    stream << (negated ? "not " : "");
+    return printValue(stream, condition);
+  case Kind::Residue:
+    stream << '(';
+    printForm(stream, form);
+    stream << ") mod ";
+    printForm(stream, modulus);
+    stream << " <= ";
+    return printForm(stream, bound);
+  case Kind::Ordered:
+    printValue(stream, condition);
+    stream << (negated ? " > " : " <= ");
+    return printForm(stream, form);
   case Kind::And:
   case Kind::Or:
     stream << '(';

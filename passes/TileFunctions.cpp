@@ -7,7 +7,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "passes/MaskAnalysis.h"
+#include "passes/MaskRefinement.h"
 
 using namespace mlir;
 
@@ -59,8 +59,10 @@ Value TileFunctionBuilder::inlineBody(ImplicitLocOpBuilder &builder, func::FuncO
     } else if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
       SmallVector<Value> indices =
           llvm::map_to_vector(extract.getIndices(), [&](Value value) { return mapping.lookup(value); });
-      mapping.map(extract.getResult(),
-                  memref::LoadOp::create(builder, mapping.lookup(extract.getTensor()), indices).getResult());
+      auto load = memref::LoadOp::create(builder, mapping.lookup(extract.getTensor()), indices);
+      if (extract->hasAttr(sortedAttrName))
+        load->setAttr(kSorted, builder.getUnitAttr());
+      mapping.map(extract.getResult(), load.getResult());
     } else if (auto member = dyn_cast<MemberOp>(op)) {
       mapping.map(member.getFound(), createMember(builder, member, mapping));
     } else if (auto call = dyn_cast<func::CallOp>(op)) {

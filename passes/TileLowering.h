@@ -235,6 +235,11 @@ private:
   mlir::LogicalResult lowerSelect(SelectOp op);
   friend class RowSelection;
 
+  // LowerSearches.cpp: lines of values in memory.
+  std::pair<mlir::Value, mlir::Value> lineOf(mlir::Value values, mlir::ValueRange at, int64_t along);
+  mlir::LogicalResult lowerFirstAbove(FirstAboveOp op);
+  mlir::LogicalResult lowerExtremes(ExtremesOp op);
+
   // LowerFunctions.cpp: score and mask functions.
   mlir::LogicalResult lowerApply(ApplyOp op);
   mlir::LogicalResult lowerMask(MaskOp op);

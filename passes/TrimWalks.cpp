@@ -60,8 +60,9 @@ LogicalResult WalkTrimmer::run() {
   TileCollector collector(conditions, walk, builder);
   bool mayList = walk->getParentOfType<func::FuncOp>()->hasAttr("tile.lists");
   using Kind = MaskTree::Kind;
-  if (mask && conditions.knowsPositions() &&
-      (collector.hasTerm(Kind::Member) || (mayList && (hasGaps || collector.hasTerm(Kind::Opaque)))))
+  auto hasTerm = [&](Kind kind) { return mask && collector.hasTerm(kind); };
+  if (conditions.knowsPositions() &&
+      (hasTerm(Kind::Member) || (mayList && (hasGaps || hasTerm(Kind::Opaque) || hasTerm(Kind::Residue)))))
     list = collector.collect(first, end, allFree);
   else
     findFree();

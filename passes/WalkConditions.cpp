@@ -197,6 +197,29 @@ Clause WalkConditions::listed(Conjunct &conjunct, const MaskTree &tree) {
   return clause;
 }
 
+/// Only if a tile may do without these residues, however few pairs an edge leaves of it: else its list would hold all.
+Clause WalkConditions::residue(Conjunct &conjunct, const MaskTree &tree) {
+  Clause clause;
+  int64_t rows = cast<RankedTensorType>(mask.getTile().getType()).getDimSize(0);
+  int64_t numbers = 1 + std::abs(tree.form.key + tree.form.column) * (int64_t(walk.getStep()) - 1) +
+                    std::abs(tree.form.query + tree.form.row) * (std::max<int64_t>(rows / packed(), 1) - 1);
+  bool always =
+      tree.modulus.isConstant() && tree.bound.isConstant() && numbers >= tree.modulus.constant - tree.bound.constant;
+  if (!always)
+    clause.terms.push_back({&conjunct, tree});
+  return clause;
+}
+
+/// A comparison as an inequality, if it has one.
+Clause WalkConditions::compared(Conjunct &conjunct, const MaskTree &tree) {
+  bool isOrdered = tree.kind == MaskTree::Kind::Ordered;
+  if (std::optional<Linear> linear = isOrdered ? ordered(conjunct, tree) : translate(conjunct, tree.form))
+    return {*linear};
+  if (conjunct.flaw.empty())
+    conjunct.flaw = kNotAffine;
+  return {};
+}
+
 SmallVector<Clause, 4> WalkConditions::clauses(Conjunct &conjunct, const MaskTree &tree) {
   SmallVector<Clause, 4> result;
   switch (tree.kind) {
@@ -205,13 +228,16 @@ SmallVector<Clause, 4> WalkConditions::clauses(Conjunct &conjunct, const MaskTre
   case MaskTree::Kind::False:
     return {};
   case MaskTree::Kind::Affine:
-    if (std::optional<Linear> linear = translate(conjunct, tree.form))
-      return {Clause{*linear}};
-    return {Clause{}};
+  case MaskTree::Kind::Ordered:
+    return {compared(conjunct, tree)};
   case MaskTree::Kind::Member:
     return {listed(conjunct, tree)};
   case MaskTree::Kind::Opaque:
+    if (std::optional<MaskTree> refined = conjunct.analysis->refined(tree.condition))
+      return clauses(conjunct, tree.negated ? refined->negate() : *refined);
     return {listed(conjunct, tree)};
+  case MaskTree::Kind::Residue:
+    return {residue(conjunct, tree)};
   case MaskTree::Kind::Or:
     for (const MaskTree &child : tree.children)
       llvm::append_range(result, clauses(conjunct, child));
@@ -315,10 +341,12 @@ std::optional<Linear> WalkConditions::symbol(Conjunct &conjunct, Value value, bo
     return flawed(conjunct, kManyHeads);
   if (dependence == kUniform)
     return uniform(conjunct, value, saturated);
-  std::optional<Linear> division;
+  std::optional<Linear> ofRow;
   if (!(dependence & kOnColumn))
-    division = rowDivision(conjunct, value);
-  return division ? division : flawed(conjunct, kNotAffine);
+    ofRow = rowDivision(conjunct, value);
+  if (!ofRow && !(dependence & kOnColumn))
+    ofRow = rowValue(conjunct, value);
+  return ofRow ? ofRow : flawed(conjunct, kNotAffine);
 }
 
 std::optional<Linear> WalkConditions::uniform(Conjunct &conjunct, Value value, bool &saturated) {
@@ -374,8 +402,7 @@ std::optional<Linear> WalkConditions::rowDivision(Conjunct &conjunct, Value valu
       x && llvm::any_of(x->terms, [&](auto term) { return term.first != row && !system.valueOf(term.first); });
   if (!slope || others)
     return std::nullopt;
-  Value last = emitter.index(emitter.least(emitter.emit(lastOfTile), emitter.emit(rowCount.plus(-1))));
-  Linear ends[] = {firstRow, moderate(last, 0)};
+  Linear ends[] = {firstRow, moderate(lastRow(), 0)};
   if (slope < 0)
     std::swap(ends[0], ends[1]);
   unsigned unknown = system.unknown();

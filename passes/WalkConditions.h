@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dialect/Tile.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/LinearEmitter.h"
 #include "passes/MaskAnalysis.h"
@@ -11,11 +12,11 @@ namespace attn {
 
 struct Conjunct;
 
-/// A term that says more of columns than an interval can: whether a number is in a list, or something else that depends
-/// on the column by the number of its block alone.
+/// A term that says more of columns than an interval can: whether a number is in a list, has some residues, or
+/// something else that depends on the column by the number of its block alone.
 struct ListTerm {
   Conjunct *conjunct;
-  MaskTree leaf; ///< of kind Member or Opaque
+  MaskTree leaf; ///< of kind Member, Opaque or Residue
 };
 
 /// Every expression is >= 0, and every term holds. Who reads expressions only admits more.
@@ -38,6 +39,12 @@ struct Conjunct {
   llvm::StringRef flaw;                               // why a term says nothing about tiles; empty if all do
   llvm::DenseMap<mlir::Value, mlir::Value> before;    // its uniform values, computed before the walk
   llvm::DenseMap<mlir::Value, unsigned> rowDivisions; // its unknowns that follow from the row
+  struct Limit {
+    mlir::Value load;
+    AffineForm threshold;
+    unsigned unknown;
+  };
+  llvm::SmallVector<Limit, 2> limits; // its unknowns that say how far ordered values stay at or below a threshold
 };
 
 /// What is known about one tile of a walk. Two unknowns, `row` and `column`, are indices into the two sequences, so
@@ -57,7 +64,7 @@ public:
   llvm::SmallVector<Clause, 4> clauses(Conjunct &conjunct, bool negated);
   /// A form of a conjunct's function; none where it says nothing.
   std::optional<Linear> linear(Conjunct &conjunct, const AffineForm &form) { return translate(conjunct, form); }
-  /// The number that is looked for in the list of a term, before it is divided.
+  /// The number that is looked for in the list of a term, before it is divided; the one whose residue counts.
   std::optional<Linear> number(const ListTerm &term) { return translate(*term.conjunct, term.leaf.form); }
   /// A value of a conjunct's function as a value before the walk, with `known` in place of values of the function;
   /// null where it needs others that differ from row to row. What is the same for all rows is computed at
@@ -107,9 +114,25 @@ private:
   std::optional<Linear> symbol(Conjunct &conjunct, mlir::Value value, bool &saturated);
   std::optional<Linear> rowDivision(Conjunct &conjunct, mlir::Value value);
   std::optional<Linear> uniform(Conjunct &conjunct, mlir::Value value, bool &saturated);
+  // RowValues.cpp
+  struct Line {
+    mlir::Value memory, end;                 ///< `end`: behind the index of the last row, or column, in the tensor
+    llvm::SmallVector<mlir::Value> at, last; ///< indices in the first and the last row
+    int64_t along = 0;
+  };
+  std::optional<Line> lineOfRows(Conjunct &conjunct, mlir::memref::LoadOp load);
+  std::optional<Linear> rowValue(Conjunct &conjunct, mlir::Value value);
+  std::optional<Linear> ordered(Conjunct &conjunct, const MaskTree &leaf);
+  std::optional<std::pair<mlir::Value, mlir::Value>> rangeOver(const Linear &linear);
+  mlir::Value firstAbove(mlir::Value memory, mlir::ValueRange at, mlir::Value number, mlir::Value end);
+  unsigned between(mlir::Value least, mlir::Value greatest);
+  mlir::Value lastRow();
+  mlir::Value insideOf(mlir::Value memory, unsigned dimension, mlir::Value index, bool asEnd);
   mlir::Value compute(Conjunct &conjunct, mlir::Value value);
   llvm::SmallVector<Clause, 4> clauses(Conjunct &conjunct, const MaskTree &tree);
   Clause listed(Conjunct &conjunct, const MaskTree &tree);
+  Clause compared(Conjunct &conjunct, const MaskTree &tree);
+  Clause residue(Conjunct &conjunct, const MaskTree &tree);
 
   tile::WalkOp walk;
   tile::MaskOp mask;

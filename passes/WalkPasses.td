@@ -107,6 +107,15 @@ def TrimWalks : Pass<"trim-walks", "::mlir::ModuleOp"> {
     every tile that the rest admits, and the pass says so in a remark. Where rows are the heads of a group, all this is
     about the tokens that stand in them; a comparison that differs from head to head says nothing of tiles.
 
+    A value that is loaded for each row (`start[b, row] <= kv`) takes its place by the least and the greatest value of
+    the tile's rows (`tile.extremes`), of which a program finds both before it begins. Values that do not fall along the
+    columns (`tile.sorted`, from `attn.sorted` of the spec) are searched for the first that exceeds what a row compares
+    them with (`tile.first_above`): documents that lie one behind the other are intervals of columns then.
+
+    A remainder (`(q - kv) rem 4 == 0`) is a property of each tile by itself: its rows and columns leave an interval of
+    numbers, and whether one of it has the residue is a closed form. Where a whole tile always has one, nothing is done;
+    else the program lists its tiles, as below.
+
     The loop runs over tile numbers; the column of a tile is a pure function of its number.
 
     Where a mask asks lists (`tile.member`), or shows several ranges of columns (the first tokens and a window, where

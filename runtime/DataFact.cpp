@@ -15,6 +15,7 @@ const std::vector<DataFactForm> &dataFactForms() {
       {Kind::Increasing,
        "increasing",
        {{&DataFact::tensor, "the name of a list"}, {&DataFact::of, "the name of the counts", true}}},
+      {Kind::Sorted, "sorted", {{&DataFact::tensor, "the name of a tensor"}}},
       {Kind::Pointers,
        "pointers",
        {{&DataFact::tensor, "the name of the pointers"}, {&DataFact::dimension, "the name of a dimension"}}},

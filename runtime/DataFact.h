@@ -17,6 +17,7 @@ struct DataFact {
     Length,     ///< `data length kv_lens k seq_kv`: only the first kv_lens[b] entries of k along seq_kv exist
     Increasing, ///< `data increasing list`, `data increasing list count`: each row's used part increases strictly; with
                 ///< pointers for a count, the list is packed and its rows lie between pointers
+    Sorted,     ///< `data sorted ids`: values do not fall along the last dimension
     Pointers,   ///< `data pointers indptr total_q`: starts at 0, never falls, ends at or below that dimension; of what
                 ///< is packed along it, nothing exists behind the last pointer
     Pages,      ///< `data pages table pool lens`: the slots of row b that lens[b] entries need name pages of the pool,

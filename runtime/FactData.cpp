@@ -204,6 +204,8 @@ public:
       const Array &numbers = data.array(fact.tensor);
       if (FactData::isList(fact))
         checkList(fact, numbers);
+      else if (fact.what == Kind::Sorted)
+        checkSorted(fact, numbers);
       else if (fact.what == Kind::Pointers)
         checkPointers(fact, numbers);
       else if (fact.what == Kind::Pages)
@@ -229,6 +231,17 @@ private:
         if (double number = list.at(i * step), before = list.at((i - 1) * step); number <= before) {
           fault("'{}' does not increase: row {} has {} after {} at place {}", fact.tensor, row, number, before,
                 i - first);
+          return false;
+        }
+      return true;
+    });
+  }
+
+  void checkSorted(const DataFact &fact, const Array &values) {
+    data.forEachRow(fact, [&](int64_t row, int64_t first, int64_t end) {
+      for (int64_t i = first + 1; i < end; ++i)
+        if (double number = values.at(i), before = values.at(i - 1); number < before) {
+          fault("'{}' falls from {} to {} in row {} at place {}", fact.tensor, before, number, row, i - first);
           return false;
         }
       return true;

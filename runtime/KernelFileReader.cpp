@@ -289,7 +289,7 @@ private:
     std::string_view kind = word();
     const DataFactForm *form = dataFactForm(kind);
     if (!form) {
-      fault(fmt::format("expects length, increasing, pointers, pages, members, ranges or rows, got '{}'", shown(kind)));
+      fault(fmt::format("expects length, increasing, sorted, pointers, pages, members, ranges or rows, got '{}'", shown(kind)));
       rest = {};
       return;
     }

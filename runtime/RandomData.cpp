@@ -79,6 +79,8 @@ public:
         fillRows(fact);
       else if (FactData::isList(fact))
         fillList(fact);
+      else if (fact.what == Kind::Sorted)
+        fillSorted(fact);
     }
     for (HostArgument &host : arguments)
       fillPlain(host);
@@ -272,6 +274,21 @@ private:
           row = (row + 1) % rows; // b itself has the entry
         list.set(b * count + j, used ? static_cast<double>(row) : garbage);
       }
+  }
+
+  /// Numbers that often stay and sometimes rise, in each row.
+  void fillSorted(const DataFact &fact) {
+    HostArgument *host = begin(fact.tensor);
+    if (!host)
+      return;
+    Random random(request.seed, fact.tensor);
+    data.forEachRow(fact, [&](int64_t, int64_t first, int64_t end) {
+      constexpr int64_t stays = 60;
+      int64_t value = random.upTo(3);
+      for (int64_t i = first; i < end; ++i)
+        host->array.set(i, static_cast<double>(value += random.upTo(stays) == 0 ? 1 + random.upTo(1) : 0));
+      return true;
+    });
   }
 
   /// Strictly increasing numbers, below that of the last key where there is room, and with gaps; of ranges the starts,

@@ -114,7 +114,8 @@ int run(int count, char **words) {
   if (line.has("--interpret"))
     return interpret(line, path);
   if (line.has("--explain")) {
-    auto text = explainSpec(readFile(path), path, line.value("--target", "sm_80"), line.value("--sizes"));
+    auto text = explainSpec(readFile(path), path, line.value("--target", "sm_80"), line.value("--sizes"),
+                            line.pairs("--input"));
     if (!text)
       return report(text.takeError());
     writeResult(line, *text);

@@ -1,6 +1,24 @@
 // The rules of score and mask functions.
 // RUN: attn-opt %s -split-input-file -verify-diagnostics
 
+func.func @sorted_floats(%b: index, %h: index, %q: index, %kv: index, %x: tensor<?xf32>) -> i1 {
+  // expected-error @below {{'tensor.extract' op expects 'attn.sorted' on a tensor.extract from integers only}}
+  %y = tensor.extract %x[%kv] {attn.sorted} : tensor<?xf32>
+  %visible = arith.constant true
+  return %visible : i1
+}
+
+// -----
+
+func.func @sorted_downwards(%b: index, %h: index, %q: index, %kv: index, %x: tensor<?xi32>) -> i1 {
+  // expected-error @below {{'tensor.extract' op expects 'attn.sorted' without a value, got "down"}}
+  %y = tensor.extract %x[%kv] {attn.sorted = "down"} : tensor<?xi32>
+  %visible = arith.constant true
+  return %visible : i1
+}
+
+// -----
+
 !x = tensor<?x?x8x64xf16>
 !n = tensor<?xi32, #attn.dims<batch>>
 // expected-note @below {{the function is here}}

@@ -1,6 +1,6 @@
 // Every function of the library, by itself: a spec names it and holds no declaration.
 // RUN: %python %S/library.py %s %t | FileCheck %s
-// CHECK: 11 kernels agree
+// CHECK: 12 kernels agree
 
 !x      = tensor<?x?x2x8xf32>
 !l      = tensor<?x?x2xf32>
@@ -74,6 +74,13 @@ attn.kernel @with_prefix_lm(%q: !x, %k: !x, %v: !x, %prefix_lens: !lens) -> (o: 
 attn.kernel @with_same_document(%q: !x, %k: !x, %v: !x, %document: !ids) -> (o: !x, lse: !l) {
   %s = attn.scores %q, %k : !x, !x
   %m = attn.mask %s by @same_document(%document) : !ids
+  %p, %lse = attn.softmax %m -> !l
+  %o = attn.output %p, %v : !x -> !x
+  attn.return %o, %lse : !x, !l
+}
+attn.kernel @with_sorted_documents(%q: !x, %k: !x, %v: !x, %document: !ids) -> (o: !x, lse: !l) {
+  %s = attn.scores %q, %k : !x, !x
+  %m = attn.mask %s by @sorted_documents(%document) : !ids
   %p, %lse = attn.softmax %m -> !l
   %o = attn.output %p, %v : !x -> !x
   attn.return %o, %lse : !x, !l

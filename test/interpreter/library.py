@@ -15,6 +15,7 @@ MORE, FEWER = ((2, 6, 2, 8), (2, 11, 2, 8)), ((2, 13, 2, 8), (2, 9, 2, 8))
 SLOPES = Tensor((2,), [0.5, -0.125])
 PREFIX = Tensor((2,), [9, 0], "i32")
 DOCUMENT = Tensor((2, 11), [n * n // 7 % 5 for n in range(22)], "i32")
+SORTED = Tensor((2, 11), [n // 4 for n in range(22)], "i32")
 
 
 def within(left, right):
@@ -46,6 +47,8 @@ CASES = {
                       mask=[lambda b, h, q, kv, *w: kv < PREFIX[b] or kv <= q]),
     "same_document": Case(*MORE, tensors={"document": DOCUMENT},
                           mask=[lambda b, h, q, kv, row, column: DOCUMENT[b, row] == DOCUMENT[b, kv]]),
+    "sorted_documents": Case(*MORE, tensors={"document": SORTED},
+                             mask=[lambda b, h, q, kv, row, column: SORTED[b, row] == SORTED[b, kv]]),
     "softcap": Case(*MORE, scalars={"cap": 0.75}, modify=[lambda s, *w: 0.75 * math.tanh(s / 0.75)]),
 }
 

@@ -4,10 +4,11 @@
 !view = !tile.view<128 x bf16>
 !scores = tensor<128x64xf32>
 func.func private @in_bounds(index, index, index, index, index, index) -> i1
-func.func private @even(%b: index, %h: index, %row: index, %column: index, %q: index, %kv: index) -> i1 {
+func.func private @even_product(%b: index, %h: index, %row: index, %column: index, %q: index, %kv: index) -> i1 {
   %c2 = arith.constant 2 : index
   %c0 = arith.constant 0 : index
-  %rest = arith.remsi %kv, %c2 : index
+  %product = arith.muli %kv, %q : index
+  %rest = arith.remsi %product, %c2 : index
   %visible = arith.cmpi eq, %rest, %c0 : index
   return %visible : i1
 }
@@ -16,8 +17,8 @@ func.func @not_affine(%q: memref<?x?x32x128xbf16>, %b: index, %h: index, %nq: in
   %query = tile.view %q[%b, %h] length %nq : memref<?x?x32x128xbf16> -> !view
   %keys = tile.view %q[%b, %h] length %nk : memref<?x?x32x128xbf16> -> !view
   %r = tile.walk %col in %keys[%c0 to %nk] step 64 iter_args(%x = %s) : !view -> (!scores) {
-    // expected-remark @+1 {{@even has terms that are not affine in the positions: every visited tile is masked}}
-    %m = tile.mask %x by [@even, @in_bounds] rows %query[%row] cols %keys[%col] : !scores, !view, !view
+    // expected-remark @+1 {{@even_product has terms that are not affine in the positions: every visited tile is masked}}
+    %m = tile.mask %x by [@even_product, @in_bounds] rows %query[%row] cols %keys[%col] : !scores, !view, !view
     tile.yield %m : !scores
   }
   return %r : !scores
@@ -30,7 +31,8 @@ func.func @not_affine(%q: memref<?x?x32x128xbf16>, %b: index, %h: index, %nq: in
 func.func private @past_or_even(%b: index, %h: index, %row: index, %column: index, %q: index, %kv: index) -> i1 {
   %c2 = arith.constant 2 : index
   %c0 = arith.constant 0 : index
-  %rest = arith.remsi %kv, %c2 : index
+  %product = arith.muli %kv, %q : index
+  %rest = arith.remsi %product, %c2 : index
   %even = arith.cmpi eq, %rest, %c0 : index
   %past = arith.cmpi sle, %kv, %q : index
   %visible = arith.ori %past, %even : i1

@@ -91,7 +91,7 @@
 // A value in memory decides which tiles are visited, so they cannot be counted.
 // UNKNOWN: mask       @prefix_lm (library): {{.*}}prefix[]{{.*}}, intervals of tiles
 // UNKNOWN: lengths    'kv_lens' taken to be all that the tensors hold
-// UNKNOWN-NEXT: tiles      the last tile depends on 'prefix', which --sizes can give a value
+// UNKNOWN-NEXT: tiles      the last tile depends on 'prefix', which --sizes or --input can give a value
 // UNKNOWN-NEXT: code
 
 // With 300 keys there are 5 tiles, the last of which is no whole one. 100 keys are seen by all: one tile wholly.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts the tiles that kernels with masks by lists visit, and those that they mask, against every pair of a mask.
+"""Counts the tiles that kernels with masks by lists, remainders and values of rows visit, and those that they mask, against
+every pair of a mask.
 
 usage: listed-tiles.py FOLDER
 
@@ -73,6 +74,33 @@ class Lists:
         save(f"{folder}/{self.name}_count.npy", self.shape, [len(row) for row in self.rows])
 
 
+class Values:
+    """A number for each entry of a sequence."""
+
+    def __init__(self, name, numbers):
+        self.name, self.numbers = name, numbers
+
+    def types(self):
+        return {self.name: f"tensor<?xi32, #attn.dims<most_{self.name}>>"}
+
+    def plain(self):
+        return {self.name: "tensor<?xi32>"}
+
+    def load(self, name, at, promise=""):
+        return f"{name} = tensor.extract %{self.name}[{at}] {promise} : tensor<?xi32>"
+
+    def write(self, folder):
+        save(f"{folder}/{self.name}.npy", [len(self.numbers)], self.numbers)
+
+
+def rising(length):
+    numbers, number = [], random.randint(-3, 3)
+    for _ in range(length):
+        number += random.random() < 0.03
+        numbers.append(number)
+    return numbers
+
+
 def sparse(limit, most):
     chance = random.choice([0, 0.02, 0.1, 0.5, 1])
     return [i for i in range(limit) if random.random() < chance][:most]
@@ -137,6 +165,31 @@ def masks(length, block):
             "%diff = arith.xori %i, %j : index", "%bits = math.ctpop %diff : index",
             "%visible = arith.cmpi sle, %bits, %one : index"],
            lambda h, q, k: bin((q // block) ^ (k // block)).count("1") <= 1, True)
+
+    # Remainders that a whole tile may do without.
+    yield ("strided", [], ["%size = arith.constant 100 : index", "%last = arith.constant 92 : index",
+                           "%rest = arith.remsi %kv, %size : index", "%visible = arith.cmpi sge, %rest, %last : index"],
+           lambda h, q, k: k % 100 >= 92, True)
+
+    yield ("dilated", [], ["%size = arith.constant 200 : index", "%zero = arith.constant 0 : index", distance,
+                           "%rest = arith.remsi %d, %size : index", "%visible = arith.cmpi eq, %rest, %zero : index"],
+           lambda h, q, k: (q - k) % 200 == 0, True)
+
+    ids = Values("ids", rising(length))
+    yield ("documents", [ids], ["%row = attn.row", ids.load("%mine", "%row", "{attn.sorted}"),
+                                ids.load("%theirs", "%kv", "{attn.sorted}"),
+                                "%visible = arith.cmpi eq, %theirs, %mine : i32"],
+           lambda h, q, k: ids.numbers[q] == ids.numbers[k], True)
+
+    # From a start to an end for each row, which here rise so slowly that they leave no gaps.
+    starts = Values("starts", [max(0, row - 40) // 7 * 7 for row in range(length)])
+    ends = Values("ends", [start + 30 for start in starts.numbers])
+    yield ("from_start_to_end", [starts, ends],
+           ["%row = attn.row", starts.load("%s", "%row"), ends.load("%e", "%row"),
+            "%from = arith.index_cast %s : i32 to index", "%to = arith.index_cast %e : i32 to index",
+            "%begun = arith.cmpi sge, %kv, %from : index", "%open = arith.cmpi slt, %kv, %to : index",
+            "%visible = arith.andi %begun, %open : i1"],
+           lambda h, q, k: starts.numbers[q] <= k < ends.numbers[q], True)
 
     ranges = Lists("ranges", [length], length, 3, spans, ranges=True)
     yield ("spans", [ranges], ["%row = attn.row", f"%visible = {ranges.member('%kv', '%row')}"],

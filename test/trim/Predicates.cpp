@@ -89,7 +89,7 @@ Predicate randomPredicate(std::mt19937 &random) {
           kNothing};
 }
 
-const std::vector<Predicate> &predicates() {
+const std::vector<Predicate> &affinePredicates() {
   static const std::vector<Predicate> list = {
       {"all", "%v = arith.constant true", [](const Pair &) { return true; }, kExact},
       {"none", "%v = arith.constant false", [](const Pair &) { return false; }, kExact},
@@ -161,20 +161,20 @@ const std::vector<Predicate> &predicates() {
       {"prefix",
        "%l = memref.load %lens[%b] : memref<?xi32>  %n = arith.index_cast %l : i32 to index  "
        "%c = arith.cmpi sle, %kv, %q : index  %a = arith.cmpi slt, %kv, %n : index  %v = arith.ori %c, %a : i1",
-       [](const Pair &at) { return at.kv <= at.q || at.kv < at.lens[0]; }, kExact},
+       [](const Pair &at) { return at.kv <= at.q || at.kv < at.memory.lens[0]; }, kExact},
       {"prefix, 32-bit",
        "%l = memref.load %lens[%b] : memref<?xi32>  %k = arith.index_cast %kv : index to i32  "
        "%c = arith.cmpi sle, %kv, %q : index  %a = arith.cmpi sgt, %l, %k : i32  %v = arith.ori %a, %c : i1",
-       [](const Pair &at) { return at.kv <= at.q || at.kv < at.lens[0]; }, kExact},
+       [](const Pair &at) { return at.kv <= at.q || at.kv < at.memory.lens[0]; }, kExact},
       {"own length",
        "%l = memref.load %lens[%b] : memref<?xi32>  %n = arith.index_cast %l : i32 to index  "
        "%o = arith.constant 1 : index  %m = arith.addi %q, %o : index  %e = arith.minsi %m, %n : index  "
        "%v = arith.cmpi slt, %kv, %e : index",
-       [](const Pair &at) { return at.kv <= at.q && at.kv < at.lens[0]; }, kExact},
+       [](const Pair &at) { return at.kv <= at.q && at.kv < at.memory.lens[0]; }, kExact},
       {"own beginning",
        "%l = memref.load %lens[%b] : memref<?xi32>  %n = arith.index_cast %l : i32 to index  "
        "%c = arith.cmpi sle, %kv, %q : index  %a = arith.cmpi sge, %kv, %n : index  %v = arith.andi %a, %c : i1",
-       [](const Pair &at) { return at.kv <= at.q && at.kv >= at.lens[0]; }, kExact},
+       [](const Pair &at) { return at.kv <= at.q && at.kv >= at.memory.lens[0]; }, kExact},
       {"prefix or window",
        "%s = arith.constant 4 : index  %c = arith.cmpi sle, %kv, %q : index  %d = arith.subi %q, %kv : index  "
        "%n = arith.cmpi sle, %d, %p : index  %k = arith.cmpi slt, %kv, %s : index  %e = arith.ori %n, %k : i1  "

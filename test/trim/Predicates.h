@@ -10,17 +10,23 @@
 
 namespace attn::test {
 
-/// The coordinates of a pair, the run-time parameter %p and the list %lens, of which every batch has one number.
+/// What masks read: the list %lens, of which every batch has one number, %ids, which do not fall, and %starts, in any
+/// order. The latter have more elements than there are rows or columns.
+struct Memory {
+  std::vector<int32_t> lens, ids, starts;
+};
+
+/// The coordinates of a pair, the run-time parameter %p, and what is read.
 struct Pair {
   int64_t row, column, q, kv, p;
-  const std::vector<int32_t> &lens;
+  const Memory &memory;
 };
 
 enum Promise : unsigned {
   kNothing = 0,
   kVisitsExactly = 1, // first and end are those of the tiles with a visible pair
   kFreeExactly = 2,   // the clause names exactly the tiles where every pair is visible
-  kExact = kVisitsExactly | kFreeExactly
+  kExact = kVisitsExactly | kFreeExactly,
 };
 
 struct Predicate {
@@ -29,9 +35,14 @@ struct Predicate {
   std::function<bool(const Pair &)> holds;
   unsigned promise;
   bool usesParameter = false; // worth trying with several values of %p
+  // Worth trying with lists: where one is made, all tiles with a visible pair are visited, and of those that rows and
+  // keys fill no others, and exactly those are full where every pair is visible.
+  bool isListed = false;
+  bool readsRows = false; // %ids or %starts
 };
 
 const std::vector<Predicate> &predicates();
+const std::vector<Predicate> &affinePredicates(); ///< those of them that load nothing
 
 /// A tree of comparisons of small multiples of the coordinates, joined by and, or, not, select and exclusive or.
 Predicate randomPredicate(std::mt19937 &random);

@@ -18,6 +18,7 @@
 
 using namespace mlir;
 using namespace attn::test;
+using attn::ListedTile;
 
 namespace {
 
@@ -49,7 +50,7 @@ struct Case {
   int64_t rows, keys, rowPosition, keyPosition, from, to, p;
 };
 
-std::string moduleText(const Predicate &predicate, Setting setting, Tile tile) {
+std::string moduleText(const Predicate &predicate, Setting setting, Tile tile, bool lists) {
   std::string packed = llvm::formatv(R"(
   %group = arith.constant {0} : index
   %block = arith.constant {1} : index
@@ -80,34 +81,34 @@ std::string moduleText(const Predicate &predicate, Setting setting, Tile tile) {
 !m = memref<?x?x1x128xbf16>
 !view = !tile.view<128 x bf16>
 !scores = tensor<{2}x{3}xf32>
-func.func private @visible(%b: index, %h: index, %row: index, %column: index, %q: index, %kv: index, %p: index, %lens: memref<?xi32>) -> i1 {{
+func.func private @visible(%b: index, %h: index, %row: index, %column: index, %q: index, %kv: index, %p: index, %lens: memref<?xi32>, %ids: memref<?xi32>, %starts: memref<?xi32>) -> i1 {{
   {0}
   return %v : i1
 }
 func.func private @in_bounds(index, index, index, index, index, index) -> i1
-func.func @kernel(%q: !m, %k: !m, %lens: memref<?xi32>, %s: !scores, %b: index, %h: index, %row: index,
-                  %nq: index, %nk: index, %pq: index, %pk: index, %from: index, %to: index, %p: index) -> !scores {{
+func.func @kernel(%q: !m, %k: !m, %lens: memref<?xi32>, %ids: memref<?xi32>, %starts: memref<?xi32>, %s: !scores, %b: index, %h: index, %row: index,
+                  %nq: index, %nk: index, %pq: index, %pk: index, %from: index, %to: index, %p: index) -> !scores {6}{{
   %zero = arith.constant 0 : index{1}
   %r = tile.walk %col in %keys[{4}] step {3} iter_args(%x = %s) : !view -> (!scores) {{
-    %m = tile.mask %x by [@visible, @in_bounds](%p, %lens : index, memref<?xi32>) rows %query[{5}] cols %keys[%col] : !scores, !view, !view
+    %m = tile.mask %x by [@visible, @in_bounds](%p, %lens, %ids, %starts : index, memref<?xi32>, memref<?xi32>, memref<?xi32>) rows %query[{5}] cols %keys[%col] : !scores, !view, !view
     tile.yield %m : !scores
   }
   return %r : !scores
 }
 )",
                        predicate.body, views, tile.rows, tile.columns, bounds,
-                       setting == Setting::Packed ? "%first" : "%row")
+                       setting == Setting::Packed ? "%first" : "%row", lists ? "attributes {tile.lists} " : "")
       .str();
 }
 
 /// Which pairs are visible, as sums, so that the number of them in a rectangle is four look-ups.
 class Picture {
 public:
-  Picture(const Predicate &predicate, const Case &sizes, const std::vector<int32_t> &lens)
+  Picture(const Predicate &predicate, const Case &sizes, const Memory &memory)
       : width(sizes.keys + 1), sums((sizes.rows + 1) * width) {
     for (int64_t r = 0; r < sizes.rows; ++r)
       for (int64_t c = 0, line = 0; c < sizes.keys; ++c) {
-        line += predicate.holds({r, c, sizes.rowPosition + r, sizes.keyPosition + c, sizes.p, lens});
+        line += predicate.holds({r, c, sizes.rowPosition + r, sizes.keyPosition + c, sizes.p, memory});
         sums[(r + 1) * width + c + 1] = sums[r * width + c + 1] + line;
       }
   }
@@ -130,7 +131,7 @@ struct Compiled {
 };
 
 struct Totals {
-  long programs = 0, tiles = 0, visited = 0, visible = 0, free = 0, fullyVisible = 0, faults = 0;
+  long programs = 0, tiles = 0, visited = 0, visible = 0, free = 0, fullyVisible = 0, lists = 0, faults = 0;
 };
 
 class Property {
@@ -155,16 +156,22 @@ private:
   void trySizes(const Predicate &predicate, Setting setting, int64_t rows, int64_t keys);
   void tryProgram(const Predicate &predicate, Compiled &compiled, const Case &sizes, const Picture &picture,
                   int64_t row);
+  Loop runProgram(Compiled &compiled, const Case &sizes, int64_t row);
   void checkSplit(Compiled &compiled, const Loop &trimmed, ArrayRef<int64_t> arguments);
   void trySpellings();
+  void tryLists(const Predicate &predicate, Setting setting);
   void tryHuge(const Predicate &predicate);
   void tryRandom();
-  Compiled compile(const Predicate &predicate, Setting setting, Tile tile);
+  Compiled compile(const Predicate &predicate, Setting setting, Tile tile, bool lists = false);
+  void tryList(const std::vector<ListedTile> &listed, const Compiled &compiled, const Case &sizes,
+               const Picture &picture, int64_t row);
+  void drawMemory();
   void fault(const std::string &what);
 
   MLIRContext context;
   std::vector<Compiled> compiled;
-  std::vector<int32_t> lens = {0};
+  Memory memory{{0}, std::vector<int32_t>(800), std::vector<int32_t>(800)};
+  const std::vector<int32_t> *memories[3] = {&memory.lens, &memory.ids, &memory.starts};
   Totals totals;
   std::string where;
   std::mt19937 random{1};
@@ -175,12 +182,14 @@ void Property::fault(const std::string &what) {
     std::printf("%s: %s\n", where.c_str(), what.c_str());
 }
 
-Compiled Property::compile(const Predicate &predicate, Setting setting, Tile tile) {
+Compiled Property::compile(const Predicate &predicate, Setting setting, Tile tile, bool lists) {
   Compiled result;
   result.tile = tile;
   result.setting = setting;
   for (bool split : {false, true}) {
-    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(moduleText(predicate, setting, tile), &context);
+    if (split && lists) // loops over lists are split by data
+      continue;
+    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(moduleText(predicate, setting, tile, lists), &context);
     PassManager passes(&context);
     passes.addPass(attn::createTrimWalks());
     if (split)
@@ -200,7 +209,7 @@ Compiled Property::compile(const Predicate &predicate, Setting setting, Tile til
 
 void Property::checkSplit(Compiled &compiled, const Loop &trimmed, ArrayRef<int64_t> arguments) {
   int64_t next = trimmed.first;
-  for (const Loop &part : compiled.split->run(arguments, lens)) {
+  for (const Loop &part : compiled.split->run(arguments, memories)) {
     if (part.first != next && part.first < part.end)
       fault("parts of a split loop do not join");
     for (int64_t t = part.first; t < part.end; ++t)
@@ -219,16 +228,24 @@ static SmallVector<int64_t> argumentsOf(const Compiled &compiled, const Case &si
     row /= compiled.tile.rows;
   else
     length *= compiled.tile.packed;
-  return {0,          0,        0,      0, 0, 0, row, length, sizes.keys, sizes.rowPosition, sizes.keyPosition,
+  return {0,          0,        0,      0, 0, 0, 0, 0, row, length, sizes.keys, sizes.rowPosition, sizes.keyPosition,
           sizes.from, sizes.to, sizes.p};
+}
+
+Loop Property::runProgram(Compiled &compiled, const Case &sizes, int64_t row) {
+  SmallVector<int64_t> arguments = argumentsOf(compiled, sizes, row);
+  Loop loop = compiled.trimmed->run(arguments, memories).front();
+  if (compiled.split)
+    checkSplit(compiled, loop, arguments);
+  return loop;
 }
 
 void Property::tryProgram(const Predicate &predicate, Compiled &compiled, const Case &sizes, const Picture &picture,
                           int64_t row) {
   auto [blockRows, step, packed] = compiled.tile;
-  SmallVector<int64_t> arguments = argumentsOf(compiled, sizes, row);
-  Loop loop = compiled.trimmed->run(arguments, lens).front();
-  checkSplit(compiled, loop, arguments);
+  Loop loop = runProgram(compiled, sizes, row);
+  if (loop.listed)
+    return tryList(*loop.listed, compiled, sizes, picture, row);
   int64_t endRow = std::min((row + blockRows - 1) / packed + 1, sizes.rows), begin = sizes.from / step,
           last = (sizes.to + step - 1) / step;
   row /= packed;
@@ -269,6 +286,43 @@ void Property::tryProgram(const Predicate &predicate, Compiled &compiled, const 
     fault(llvm::formatv("calls {0} tiles free, {1} are", freeTiles, fullTiles));
 }
 
+void Property::tryList(const std::vector<ListedTile> &listed, const Compiled &compiled, const Case &sizes,
+                       const Picture &picture, int64_t row) {
+  auto [blockRows, step, packed] = compiled.tile;
+  int64_t endRow = std::min((row + blockRows - 1) / packed + 1, sizes.rows);
+  // Of residues by a number below 1 nothing is known.
+  bool wholeRows = row + blockRows <= sizes.rows * packed && sizes.p >= 0;
+  row /= packed;
+  for (int64_t t = sizes.from / step; t < (sizes.to + step - 1) / step; ++t) {
+    int64_t column = t * step, endColumn = std::min(column + step, sizes.keys);
+    auto found = llvm::find_if(listed, [&](const ListedTile &each) { return each.number == t; });
+    bool isListed = found != listed.end(), isFull = isListed && found->full;
+    bool visible = picture.count(row, endRow, column, std::min(endColumn, std::max(column, sizes.to)));
+    bool whole = endColumn == column + step;
+    bool full = whole && picture.count(row, endRow, column, endColumn) == (endRow - row) * (endColumn - column);
+    if (isListed ? !visible && whole && wholeRows : visible)
+      fault(llvm::formatv("tile {0} is {1}listed", t, isListed ? "" : "not "));
+    if (isFull ? !full : full && wholeRows)
+      fault(llvm::formatv("tile {0} is {1}full", t, full ? "" : "not "));
+  }
+  totals.lists += 1;
+}
+
+/// Values that do not fall and values in any order, now and then at the ends of what there is.
+void Property::drawMemory() {
+  int32_t id = static_cast<int32_t>(random() % 9) - 4, rise = 1 + random() % 60;
+  for (int32_t &each : memory.ids)
+    each = random() % rise == 0 ? id += 1 + random() % 2 : id;
+  for (int32_t &each : memory.starts)
+    each = static_cast<int32_t>(random() % (random() % 2 ? 180 : 3)) - 10;
+  if (random() % 8 == 0)
+    std::fill_n(memory.ids.begin(), random() % 20, INT32_MIN);
+  if (random() % 8 == 0)
+    std::fill_n(memory.ids.rbegin(), 650 + random() % 100, INT32_MAX);
+  if (random() % 8 == 0)
+    memory.starts[random() % 100] = random() % 2 ? INT32_MIN : INT32_MAX;
+}
+
 //===-- many programs ------------------------------------------------------------===//
 
 void Property::trySizes(const Predicate &predicate, Setting setting, int64_t rows, int64_t keys) {
@@ -281,10 +335,11 @@ void Property::trySizes(const Predicate &predicate, Setting setting, int64_t row
       0, 1, 5, 33, 64, 127, -3, int64_t(1) << 40, -(int64_t(1) << 40), INT64_MAX, INT64_MIN};
   if (predicate.usesParameter)
     sizes.p = parameters[random() % std::size(parameters)];
-  lens[0] = static_cast<int32_t>(random() % 180) - 10;
+  memory.lens[0] = static_cast<int32_t>(random() % 180) - 10;
+  drawMemory();
   if (random() % 16 == 0)
-    lens[0] = random() % 2 ? INT32_MAX : INT32_MIN;
-  Picture picture(predicate, sizes, lens);
+    memory.lens[0] = random() % 2 ? INT32_MAX : INT32_MIN;
+  Picture picture(predicate, sizes, memory);
   for (Compiled &each : compiled) {
     Case part = sizes;
     if (setting == Setting::Part) {
@@ -296,11 +351,11 @@ void Property::trySizes(const Predicate &predicate, Setting setting, int64_t row
     where = llvm::formatv(
         "{0}, {1}, tile {2}x{3}, {12} packed, {4} rows, {5} keys, positions {6} and {7}, p {8}, lens {9}, [{10}, {11})",
         predicate.name, kSettingNames[static_cast<int>(setting)], each.tile.rows, each.tile.columns, rows, keys,
-        sizes.rowPosition, sizes.keyPosition, sizes.p, lens[0], part.from, part.to, each.tile.packed);
+        sizes.rowPosition, sizes.keyPosition, sizes.p, memory.lens[0], part.from, part.to, each.tile.packed);
     for (int64_t row = 0; row < rows * each.tile.packed; row += each.tile.rows)
       tryProgram(predicate, each, part, picture, row);
     for (Bounds *bounds : {each.trimmed.get(), each.split.get()})
-      if (!bounds->fault.empty())
+      if (bounds && !bounds->fault.empty())
         fault(std::exchange(bounds->fault, ""));
   }
 }
@@ -315,8 +370,21 @@ void Property::tryPredicate(const Predicate &predicate, Setting setting) {
     trySizes(predicate, setting, rowCounts[random() % std::size(rowCounts)], keys);
   for (int64_t rows = 1; rows <= 150; rows += 1 + random() % 3)
     trySizes(predicate, setting, rows, random() % 151);
+  if (predicate.isListed)
+    tryLists(predicate, setting);
   trySizes(predicate, setting, 300, 700);
   trySizes(predicate, setting, 700, 300);
+}
+
+/// Some tiles and lengths: a list is executed, step by step.
+void Property::tryLists(const Predicate &predicate, Setting setting) {
+  std::vector<Compiled> others = std::move(compiled);
+  compiled.clear();
+  for (int i = 0; i < 3; ++i)
+    compiled.push_back(compile(predicate, setting, tilesOf(setting)[random() % tilesOf(setting).size()], true));
+  for (int draw = 0; draw < 12; ++draw)
+    trySizes(predicate, setting, 1 + random() % 200, random() % 400);
+  compiled = std::move(others);
 }
 
 /// Lengths at the end of what is allowed: no index may leave 32 bits. Pairs are drawn at random.
@@ -329,17 +397,17 @@ void Property::tryHuge(const Predicate &predicate) {
                   predicate.usesParameter ? upTo(most) : 0};
     sizes.to = sizes.keys;
     sizes.rowPosition = sizes.keys - sizes.rows;
-    lens[0] = static_cast<int32_t>(round % 2 ? most : upTo(most));
+    memory.lens[0] = static_cast<int32_t>(round % 2 ? most : upTo(most));
     int64_t lastRow = sizes.rows * each.tile.packed - 1;
     int64_t row = (round % 3 ? lastRow : upTo(lastRow)) / each.tile.rows * each.tile.rows;
-    Loop loop = each.trimmed->run(argumentsOf(each, sizes, row), lens).front();
+    Loop loop = each.trimmed->run(argumentsOf(each, sizes, row), memories).front();
     where = llvm::formatv("{0}, huge, row {1} of {2}, {3} keys, p {4}", predicate.name, row, sizes.rows, sizes.keys,
                           sizes.p);
     for (int draw = 0; draw < 60; ++draw) {
       int64_t r = std::min(lastRow, row + upTo(each.tile.rows - 1)) / each.tile.packed;
       int64_t c = draw % 2 ? upTo(sizes.keys - 1) : std::clamp(r - 100 + upTo(200), int64_t(0), sizes.keys - 1);
       int64_t t = c / each.tile.columns;
-      bool visible = predicate.holds({r, c, sizes.rowPosition + r, c, sizes.p, lens});
+      bool visible = predicate.holds({r, c, sizes.rowPosition + r, c, sizes.p, memory});
       if (visible && (t < loop.first || t >= loop.end))
         fault("a visible pair is not visited");
       if (!visible && t >= loop.freeFrom && t < loop.freeTo)
@@ -388,7 +456,7 @@ int Property::run() {
   for (const Predicate &predicate : predicates()) {
     for (Setting setting : kSettings) {
       tryPredicate(predicate, setting);
-      if (setting == Setting::AlignEnd || setting == Setting::Packed)
+      if ((setting == Setting::AlignEnd || setting == Setting::Packed) && !predicate.readsRows)
         tryHuge(predicate);
     }
   }
@@ -397,9 +465,9 @@ int Property::run() {
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   std::printf(
       "%zu masks, %ld programs, %ld tiles in %.1f s: %ld visited of %ld with visible pairs, %ld free of %ld that "
-      "are\n%ld faults\n",
+      "are, %ld lists\n%ld faults\n",
       predicates().size(), totals.programs, totals.tiles, seconds, totals.visited, totals.visible, totals.free,
-      totals.fullyVisible, totals.faults);
+      totals.fullyVisible, totals.lists, totals.faults);
   return totals.faults != 0;
 }
 

@@ -128,7 +128,7 @@ TEST(kernelFileFaultsOfKernelLines) {
       {"heads = 8,", "heads = 8 8,", "K.ptx:7: expects the end of the line, got '8'"},
       {"scale f32", "scale f16", "K.ptx:10: expects a scalar of f32, i32 or index, got f16"},
       {"data length", "data width",
-       "K.ptx:15: expects length, increasing, pointers, pages, members, ranges or rows, got 'width'"},
+       "K.ptx:15: expects length, increasing, sorted, pointers, pages, members, ranges or rows, got 'width'"},
       {"data length kv_lens k seq_kv", "data members kv_lens 0",
        "K.ptx:15: expects a number of keys from 1 to 1073741823, got '0'"},
       {"workspace batch * seq_q", "workspace batch * ",
