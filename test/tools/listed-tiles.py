@@ -94,9 +94,10 @@ class Values:
 
 
 def rising(length):
-    numbers, number = [], random.randint(-3, 3)
+    own = random.Random(length)
+    numbers, number = [], own.randint(-3, 3)
     for _ in range(length):
-        number += random.random() < 0.03
+        number += own.random() < 0.03
         numbers.append(number)
     return numbers
 
