@@ -82,12 +82,15 @@ const std::array<AxisRow, AxisCount> table = {{
      {"", "weights times factors", "weights squared", "weights lifted"}},
     {"mask",
      {"off", "prefix_lm", "same_chunk", "same_document", "dilated", "butterfly", "band", "streaming", "mask_tensor",
-      "ancestors"},
+      "ancestors", "late_tensor"},
      Topic::Mask,
      {"", "prefix-LM", "chunks", "documents", "dilated", "butterfly", "band", "streaming", "boolean tensor",
-      "ancestor bits of a tree"}},
-    // In f32 the same for all batches, in 16 bits the same for all heads.
-    {"bias", {"off", "bias", "half_bias"}, Topic::Score, {"", "bias tensor, f32", "bias tensor, 16 bits"}},
+      "ancestor bits of a tree", ""}},
+    // In f32 the same for all batches, in 16 bits the same for all heads; or minus infinity here and there.
+    {"bias",
+     {"off", "bias", "half_bias", "infinite_bias"},
+     Topic::Score,
+     {"", "bias tensor, f32", "bias tensor, 16 bits", ""}},
     {"output", {"same", "out_f32", "out_other"}, Topic::Result, {"", "output in f32", "output in the other 16 bits"}},
     // A cache that the launch appends to and then attends; parts that are merged with what it attends.
     {"step", {"off", "append", "merge"}, Topic::Result, {"", "append, then attend", "merge with another part"}},
@@ -132,6 +135,8 @@ const std::vector<Rule> &rules() {
       {KeyPlace, {"ragged", "packed_listed"}, Layout, {"broadcast"}, ""},
       {QueryPlace, {"ragged", "packed_from", "packed_listed"}, Layout, {"broadcast"}, ""},
       {Step, {"append"}, Layout, {"broadcast"}, ""},
+      // Kernels take a score of minus infinity for a hidden key, whose weight nothing lifts.
+      {Bias, {"infinite_bias"}, Reweight, {"lifted"}, ""},
   };
   return all;
 }
@@ -201,20 +206,20 @@ uint64_t Case::seed() const {
   for (unsigned i = 0; i != AxisCount; ++i)
     if (i < PlainCount || at[i] != 0)
       hash = (hash ^ at[i]) * 0x100000001b3ull;
-  for (char c : exact)
+  for (char c : exact + exactDim + exactHeads)
     hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3ull;
   return hash;
 }
 
 int64_t Case::queries() const { return numbers(exact.empty() ? value(Lengths) : exact).first; }
 int64_t Case::keys() const { return numbers(exact.empty() ? value(Lengths) : exact).second; }
-int64_t Case::headDim() const { return numbers(value(HeadDim)).first; }
-int64_t Case::valueDim() const { return numbers(value(HeadDim)).second; }
-int64_t Case::heads() const { return numbers(value(Heads)).first; }
-int64_t Case::keyHeads() const { return numbers(value(Heads)).second; }
+int64_t Case::headDim() const { return numbers(exactDim.empty() ? value(HeadDim) : exactDim).first; }
+int64_t Case::valueDim() const { return numbers(exactDim.empty() ? value(HeadDim) : exactDim).second; }
+int64_t Case::heads() const { return numbers(exactHeads.empty() ? value(Heads) : exactHeads).first; }
+int64_t Case::keyHeads() const { return numbers(exactHeads.empty() ? value(Heads) : exactHeads).second; }
 int64_t Case::batch() const {
   if (sequences)
-    return sequences;
+    return std::max<int64_t>(sequences, 0);
   int64_t given = numbers(value(Batch)).first;
   return given > 1 && (on(KeyPlace) || on(QueryPlace)) ? kManySequences : given;
 }
@@ -227,7 +232,9 @@ std::string_view Case::outputType() const {
     return "f32";
   return on(Output) == is(ElementType, "bf16") ? "f16" : "bf16";
 }
-int64_t Case::splits() const { return on(Schedule) ? numbers(value(Schedule).substr(6)).first : 0; }
+int64_t Case::splits() const {
+  return value(Schedule).starts_with("splits") ? numbers(value(Schedule).substr(6)).first : 0;
+}
 
 double Case::cost() const {
   // Tiles are computed whole, so short lengths cost like a tile.

@@ -84,7 +84,9 @@ struct Case {
   std::array<uint8_t, AxisCount> at{};
   std::string list;        ///< which list it is from, and its number there: "pair017"
   std::string exact;       ///< "256x353": queries and keys, instead of a value of the axis
-  int64_t sequences = 0;   ///< instead of what the axis of the batch says, if not 0
+  std::string exactDim;    ///< "24" or "64/72", instead of a value of the axis
+  std::string exactHeads;  ///< "9x3", instead of a value of the axis
+  int64_t sequences = 0;   ///< instead of what the axis of the batch says, if not 0; -1 for none
   bool streamK = false;    ///< the schedule is stream_k, with tiles of 16 keys
   bool accuracy = false;   ///< also runs with the worst approximations and truncating products
   bool manyOrders = false; ///< also runs with one resident block and with two more seeds

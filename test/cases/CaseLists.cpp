@@ -73,11 +73,20 @@ std::string_view shortest(std::string_view lengths) {
 
 bool isPlace(unsigned theAxis) { return theAxis == KeyPlace || theAxis == QueryPlace || theAxis == Step; }
 
+/// Values whose data alone differ from those of another are for edges and triples.
+Coverage ofSpecs() {
+  Coverage of;
+  of.keep(MaskKind, {"off", "prefix_lm", "same_chunk", "same_document", "dilated", "butterfly", "band", "streaming",
+                     "mask_tensor", "ancestors"});
+  of.keep(Bias, {"off", "bias", "half_bias"});
+  of.keep(Sums, {"off"}); // has a list of its own
+  return of;
+}
+
 } // namespace
 
 std::vector<Case> pairwise() {
-  Coverage of;
-  of.keep(Sums, {"off"}); // has a list of its own
+  Coverage of = ofSpecs();
   of.keep(KeyPlace, {"dense"});
   of.keep(QueryPlace, {"dense"});
   of.keep(Step, {"off"});
@@ -90,8 +99,7 @@ std::vector<Case> pairwise() {
 }
 
 std::vector<Case> places() {
-  Coverage of;
-  of.keep(Sums, {"off"}); // has a list of its own
+  Coverage of = ofSpecs();
   of.wanted = [](unsigned i, unsigned j) { return isPlace(i) || isPlace(j); };
   of.keep(Lengths, {"113x203", "1x1", "1x239", "3x799", "128x217", "239x1", "0x5", "5x0", "16x256", "130x300"});
   of.keep(Step, {"off", "append"});

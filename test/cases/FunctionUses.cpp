@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace attn::cases {
 
@@ -101,6 +102,17 @@ public:
     return tensor;
   }
 
+  /// Hides the first keys of every second row, all but these of some, and everything of every seventh.
+  PlacedTensor late() {
+    PlacedTensor tensor = perPair("mask", DType::Bool, true, [] { return true; });
+    forEachIndex({c.batch(), 1, rowsOf(c), columnsOf(c)}, [&](const std::vector<int64_t> &at) {
+      bool early = at[3] < 150;
+      bool seen = at[2] % 7 != 3 && (at[2] % 2 ? at[2] % 3 == 0 || early : !early);
+      tensor.set(tensor.place(at), seen);
+    });
+    return tensor;
+  }
+
   PlacedTensor documents() {
     int64_t most = std::max(rowsOf(c), columnsOf(c));
     PlacedTensor tensor("document", DType::I32, {c.batch(), most}, {most, 1});
@@ -163,7 +175,7 @@ FunctionUse maskUseOf(const Case &c) {
     return byNumbers("band", {{"left", 20}, {"right", 9}});
   if (c.is(MaskKind, "streaming"))
     return byNumbers("streaming", {{"sink_tokens", 4}, {"streaming_left", 30}});
-  if (c.is(MaskKind, "mask_tensor"))
+  if (c.is(MaskKind, "mask_tensor") || c.is(MaskKind, "late_tensor"))
     return byTensor("by_tensor", "mask", perPair(c, "i1"), MaskTensorText);
   return byTensor("ancestors", "bits_of", "tensor<?x?xi64, #attn.dims<batch, draft_rows>>", AncestorsText);
 }
@@ -185,15 +197,22 @@ void addFunctionTensors(const Case &c, Arguments &all) {
     all.inputs.push_back(maker.documents());
   if (c.is(MaskKind, "mask_tensor"))
     all.inputs.push_back(maker.perPair("mask", DType::Bool, c.seed() % 2, [&] { return maker.below(3) != 0; }));
+  if (c.is(MaskKind, "late_tensor"))
+    all.inputs.push_back(maker.late());
   if (c.is(MaskKind, "ancestors"))
     all.inputs.push_back(maker.ancestors());
   if (!c.on(Bias))
     return;
   // Where weights should be equal nothing is added.
   double size = c.is(Data, "index") ? 0 : 1;
-  bool half = c.is(Bias, "half_bias");
+  bool half = c.is(Bias, "half_bias"), hides = c.is(Bias, "infinite_bias");
+  constexpr double infinity = std::numeric_limits<double>::infinity();
   all.inputs.push_back(maker.perPair("bias", half ? *typeNamed(c.value(ElementType)) : DType::F32, half,
-                                     [&] { return size * maker.normal(); }));
+                                     [&] { return hides && maker.below(3) ? -infinity : size * maker.normal(); }));
+  if (hides) // nothing is left of the first row
+    forEachIndex({c.heads(), columnsOf(c)}, [&](const std::vector<int64_t> &at) {
+      all.inputs.back().set(all.inputs.back().place({0, at[0], 0, at[1]}), -infinity);
+    });
 }
 
 } // namespace attn::cases

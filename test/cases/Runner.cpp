@@ -233,6 +233,19 @@ Outcome Runner::run(const StepCase &c) {
   return result;
 }
 
+Outcome Runner::run(const EdgeCase &c) {
+  std::string spec = c.spec();
+  Outcome result = runSpecs(c.of, spec, spec);
+  if (!result.passed() || !c.runs)
+    return result;
+  Arguments given = makeArguments(c.of);
+  std::vector<PlacedTensor> first = results(spec, given);
+  for (unsigned run = 0; run != c.runs && result.passed(); ++run)
+    if (!sameBits(first, results(spec, given, options.device == "sim" ? fmt::format("sim:seed={}", run % 10) : "")))
+      result.fault = fmt::format("run {} gives other bits", run);
+  return result;
+}
+
 std::string Runner::faultOfBatch(const Case &c, Compiled &code, const Arguments &given,
                                  const std::vector<PlacedTensor> &all) {
   if (c.streamK) // promises no more than the same bits in each run

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/Runtime.h"
+#include "test/cases/EdgeCases.h"
 #include "test/cases/StepCases.h"
 
 #include <map>
@@ -36,6 +37,7 @@ public:
 
   Outcome run(const Case &c);
   Outcome run(const StepCase &c);
+  Outcome run(const EdgeCase &c);
 
   /// Runs the kernel of `Compiled` and compares it with the results that the spec `Wanted` should have; the two texts
   /// differ only where a test of the tests wants a wrong kernel.

@@ -157,6 +157,31 @@ std::vector<StepCase> chosenSteps(const Settings &s) {
   return share;
 }
 
+std::vector<EdgeCase> chosenEdges(const Settings &s) {
+  std::vector<EdgeCase> share;
+  std::regex pattern(s.filter);
+  size_t number = 0;
+  for (EdgeCase &c : edgeCases())
+    if (std::regex_search(c.name, pattern) && number++ % s.shares == s.share)
+      share.push_back(std::move(c));
+  return share;
+}
+
+/// What no list covers of the checklist of edges.
+std::string missingEdges() {
+  std::vector<std::string> names;
+  for (const Case &c : standard())
+    names.push_back(c.name());
+  for (const EdgeCase &c : edgeCases())
+    names.push_back(c.name);
+  for (const std::vector<StepCase> &cases : {mergeCases(), appendCases()})
+    for (const StepCase &c : cases)
+      names.push_back(c.name);
+  for (const Relation &relation : relations())
+    names.push_back(relation.name);
+  return faultOfEdgeItems(names);
+}
+
 double secondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -168,7 +193,16 @@ std::string errorsText(const Outcome &result) {
   return text;
 }
 
-int runAll(const Settings &s, const std::vector<Case> &cases, const std::vector<StepCase> &steps) {
+template <typename Report> void runWrongKernels(const Settings &s, Runner &theRunner, Report &&report) {
+  // The tests of the test are few; the first share does them.
+  if (s.share == 0 && s.run.device == "sim" && !s.triples)
+    for (const WrongKernel &wrong : wrongKernels())
+      if (std::regex_search(wrong.name, std::regex(s.filter)))
+        report(wrong.name, insensitivity(theRunner, wrong), 0, {});
+}
+
+int runAll(const Settings &s, const std::vector<Case> &cases, const std::vector<StepCase> &steps,
+           const std::vector<EdgeCase> &edges) {
   auto start = std::chrono::steady_clock::now();
   Runner theRunner(s.run);
   size_t passed = 0, failed = 0;
@@ -183,7 +217,7 @@ int runAll(const Settings &s, const std::vector<Case> &cases, const std::vector<
       fmt::print("pass: {} {:.2f} s{}\n", name, seconds, detail);
     if (double now = secondsSince(start); now - said > 10) {
       said = now;
-      fmt::print("{} of {} cases, {:.0f} s\n", passed + failed, cases.size() + steps.size(), now);
+      fmt::print("{} of {} cases, {:.0f} s\n", passed + failed, cases.size() + steps.size() + edges.size(), now);
     }
     std::fflush(stdout);
   };
@@ -196,15 +230,15 @@ int runAll(const Settings &s, const std::vector<Case> &cases, const std::vector<
     runOne(c, c.name());
   for (const StepCase &c : steps)
     runOne(c, c.name);
+  for (const EdgeCase &c : edges)
+    runOne(c, c.name);
+  if (s.standard() && s.share == 0 && std::regex_search("edge.items", std::regex(s.filter)))
+    report("edge.items", missingEdges(), 0, {});
   for (size_t i = s.share; !s.triples && i < relations().size(); i += s.shares)
     if (const Relation &relation = relations()[i]; std::regex_search(relation.name, std::regex(s.filter))) {
       report(relation.name, relation.check(theRunner), 0, {});
     }
-  // The tests of the test are few; the first share does them.
-  if (s.share == 0 && s.run.device == "sim" && !s.triples)
-    for (const WrongKernel &wrong : wrongKernels())
-      if (std::regex_search(wrong.name, std::regex(s.filter)))
-        report(wrong.name, insensitivity(theRunner, wrong), 0, {});
+  runWrongKernels(s, theRunner, report);
   fmt::print("{} cases, {} kernels for {}, {:.1f} s\n", passed + failed, theRunner.kernelCount(), s.run.target,
              secondsSince(start));
   fmt::print("{} passed, {} failed, 0 skipped\n", passed, failed);
@@ -231,8 +265,9 @@ int main(int count, char **words) {
     fmt::print("triples from seed {}\n", *s.triples);
   std::vector<Case> cases = chosen(s);
   std::vector<StepCase> steps = !s.standard() || !s.run.schedule.empty() ? std::vector<StepCase>{} : chosenSteps(s);
+  std::vector<EdgeCase> edges = !s.standard() || !s.run.schedule.empty() ? std::vector<EdgeCase>{} : chosenEdges(s);
   if (!s.list && !s.specs)
-    return runAll(s, cases, steps);
+    return runAll(s, cases, steps, edges);
   auto print = [&](const std::string &name, const std::string &spec) {
     fmt::print("{}{}\n{}", s.specs ? "// " : "", name, s.specs ? spec + "// -----\n" : "");
   };
@@ -240,5 +275,7 @@ int main(int count, char **words) {
     print(c.name(), s.specs ? specText(c, s.run.schedule) : "");
   for (const StepCase &c : steps)
     print(c.name, c.spec);
+  for (const EdgeCase &c : edges)
+    print(c.name, c.spec());
   return 0;
 }
