@@ -244,8 +244,7 @@ LogicalResult TileLowering::lowerOp(Operation &op) {
       .Case<MaskOp>([&](auto op) { return lowerMask(op); })
       .Case<CollectOp, EachOp, MarkOp, CommonOp, CountOp, EntryOp, RunOp, MemberOp, PlaceOp, FirstAboveOp, ExtremesOp>(
           [&](Operation *op) { return lowerListOp(op); })
-      .Case<ClearOp, TallyOp, SettleOp>([&](Operation *op) { return lowerSums(op); })
-      .Case<SelectOp>([&](auto op) { return lowerSelect(op); })
+      .Case<ClearOp, TallyOp, SettleOp, SelectOp>([&](Operation *op) { return lowerSums(op); })
       .Case<scf::ForOp, scf::IfOp, scf::WhileOp>([&](Operation *op) { return lowerControl(op); })
       .Case<memref::LoadOp>([&](auto op) { return lowerScalarLoad(op); })
       .Default([&](Operation *op) -> LogicalResult {

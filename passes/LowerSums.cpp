@@ -14,7 +14,9 @@ LogicalResult TileLowering::lowerSums(Operation *op) {
     return lowerClear(clear);
   if (auto tally = dyn_cast<TallyOp>(op))
     return lowerTally(tally);
-  return lowerSettle(cast<SettleOp>(op));
+  if (auto settle = dyn_cast<SettleOp>(op))
+    return lowerSettle(settle);
+  return lowerSelect(cast<SelectOp>(op));
 }
 
 /// Where the row of cells begins, and how many there are (i32).
