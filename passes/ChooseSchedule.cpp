@@ -245,15 +245,6 @@ bool asksLists(ModuleOp module, FlatSymbolRefAttr name) {
                          .wasInterrupted();
 }
 
-/// Whether the positions of some part of a sequence are a list.
-bool hasListedPositions(Value sequence) {
-  Operation *maker = sequence.getDefiningOp();
-  if (auto at = dyn_cast_or_null<AtOp>(maker); at && at.getPositions())
-    return true;
-  return isa_and_nonnull<AtOp, ShareOp, ConcatOp>(maker) &&
-         llvm::any_of(maker->getOperands(), [](Value part) { return hasListedPositions(part); });
-}
-
 /// As the schedule says; where it says nothing, by the rows that meet the keys of a head, if their number is known.
 bool isDecode(ScheduleAttr schedule, const KernelShape &shape) {
   if (schedule && !schedule.getName().getValue().empty())

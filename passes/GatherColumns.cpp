@@ -253,18 +253,11 @@ bool isOfHead(Value value) {
   return !isa<RowOp, ColumnOp>(value.getDefiningOp()) && llvm::all_of(value.getDefiningOp()->getOperands(), isOfHead);
 }
 
-bool hasPositions(Value sequence) {
-  Operation *maker = sequence.getDefiningOp();
-  if (auto at = dyn_cast_or_null<AtOp>(maker); at && at.getPositions())
-    return true;
-  return isa_and_nonnull<AtOp, ShareOp, ConcatOp>(maker) && llvm::any_of(maker->getOperands(), hasPositions);
-}
-
 } // namespace
 
 bool mayGatherColumns(const Attention &attention) {
   ScoresOp scores = attention.scores;
-  if (hasPositions(scores.getKeys()))
+  if (hasListedPositions(scores.getKeys()))
     return false;
   return llvm::any_of(attention.masks, [&](MaskOp mask) {
     auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(mask, mask.getByAttr());

@@ -343,6 +343,13 @@ bool isStrided(Value value) {
   return !maker || isa<DenseOp>(maker);
 }
 
+bool hasListedPositions(Value value) {
+  Operation *maker = value.getDefiningOp();
+  if (auto at = dyn_cast_or_null<AtOp>(maker); at && at.getPositions())
+    return true;
+  return isa_and_nonnull<AtOp, ShareOp, ConcatOp>(maker) && llvm::any_of(maker->getOperands(), hasListedPositions);
+}
+
 FailureOr<KernelContent> contentOf(KernelOp kernel) { return Finder(kernel).find(); }
 
 ValueRange tensorsOfCache(AppendOp append) {

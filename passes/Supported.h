@@ -50,4 +50,7 @@ inline int64_t headsOf(mlir::RankedTensorType type) { return type.getDimSize(typ
 /// Whether neighbouring entries of a sequence are the same distance apart in memory, all of it in one dense tensor.
 bool isStrided(mlir::Value tensorOrSequence);
 
+/// Whether the positions of some part of a sequence are a list.
+bool hasListedPositions(mlir::Value tensorOrSequence);
+
 } // namespace attn

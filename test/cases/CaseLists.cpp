@@ -385,25 +385,10 @@ std::vector<Case> wholeTiles() {
 }
 
 std::vector<Case> standard() {
-  std::vector<Case> cases = pairwise();
-  for (Case &c : wholeTiles())
-    cases.push_back(std::move(c));
-  for (Case &c : alone())
-    cases.push_back(std::move(c));
-  for (Case &c : groups())
-    cases.push_back(std::move(c));
-  for (Case &c : places())
-    cases.push_back(std::move(c));
-  for (Case &c : decode())
-    cases.push_back(std::move(c));
-  for (Case &c : streamed())
-    cases.push_back(std::move(c));
-  for (Case &c : listed())
-    cases.push_back(std::move(c));
-  for (Case &c : weights())
-    cases.push_back(std::move(c));
-  for (Case &c : sums())
-    cases.push_back(std::move(c));
+  std::vector<Case> cases;
+  for (auto list : {pairwise, wholeTiles, alone, groups, places, decode, streamed, listed, weights, sums})
+    for (Case &c : list())
+      cases.push_back(std::move(c));
   // One in eight; by position, so that every list and every axis has its share.
   for (size_t i = 0; i < cases.size(); i += 8)
     cases[i].manyOrders = true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Library masks, boolean tensors, ancestor bits and bias tensors.
 #include "test/cases/FunctionUses.h"
+#include "test/cases/Noise.h"
 
 #include <fmt/format.h>
 
@@ -81,15 +82,8 @@ int64_t columnsOf(const Case &c) { return 2 * c.keys() + 9; }
 
 class TensorMaker {
 public:
-  explicit TensorMaker(const Case &c) : c(c), state(c.seed() ^ 0x2545f491u) {}
-
-  uint64_t bits() {
-    state += 0x9e3779b97f4a7c15ull;
-    uint64_t x = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9ull;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-    return x ^ (x >> 31);
-  }
-  int64_t below(int64_t limit) { return static_cast<int64_t>(bits() % static_cast<uint64_t>(limit)); }
+  explicit TensorMaker(const Case &c) : noise(c.seed() ^ 0x2545f491u), c(c) {}
+  Noise noise;
 
   /// One value for each pair, the same for all sequences or for all heads.
   template <typename Value> PlacedTensor perPair(const char *name, DType type, bool sameForHeads, Value &&value) {
@@ -117,7 +111,7 @@ public:
     int64_t most = std::max(rowsOf(c), columnsOf(c));
     PlacedTensor tensor("document", DType::I32, {c.batch(), most}, {most, 1});
     for (int64_t b = 0; b != c.batch(); ++b)
-      for (int64_t i = 0, document = below(3); i != most; ++i, document += below(30) == 0)
+      for (int64_t i = 0, document = noise.below(3); i != most; ++i, document += noise.below(30) == 0)
         tensor.set(tensor.place({b, i}), static_cast<double>(document));
     return tensor;
   }
@@ -125,7 +119,7 @@ public:
   PlacedTensor prefixes() {
     PlacedTensor tensor("prefix_lens", DType::I32, {c.batch()}, {1});
     for (int64_t b = 0; b != c.batch(); ++b)
-      tensor.set(tensor.place({b}), static_cast<double>(below(c.keys() + 6) - 2));
+      tensor.set(tensor.place({b}), static_cast<double>(noise.below(c.keys() + 6) - 2));
     return tensor;
   }
 
@@ -138,24 +132,15 @@ public:
       for (int64_t i = 0; i != rows; ++i) {
         // Numbers below 2^50 are exact on their way through f64.
         int64_t own = i < 50 ? int64_t(1) << i : 0;
-        bitsOf.push_back(below(9) == 0 ? 0 : own | (i ? bitsOf[static_cast<size_t>(below(i))] : 0));
+        bitsOf.push_back(noise.below(9) == 0 ? 0 : own | (i ? bitsOf[static_cast<size_t>(noise.below(i))] : 0));
         tensor.set(tensor.place({b, i}), static_cast<double>(bitsOf.back()));
       }
     }
     return tensor;
   }
 
-  double normal() {
-    uint64_t x = bits();
-    double sum = 0;
-    for (int i = 0; i != 4; ++i)
-      sum += static_cast<double>((x >> (16 * i)) & 0xffff);
-    return (sum / 65535.0 - 2.0) * 1.7320508075688772;
-  }
-
 private:
   const Case &c;
-  uint64_t state;
 };
 
 } // namespace
@@ -196,7 +181,7 @@ void addFunctionTensors(const Case &c, Arguments &all) {
   if (c.is(MaskKind, "same_document"))
     all.inputs.push_back(maker.documents());
   if (c.is(MaskKind, "mask_tensor"))
-    all.inputs.push_back(maker.perPair("mask", DType::Bool, c.seed() % 2, [&] { return maker.below(3) != 0; }));
+    all.inputs.push_back(maker.perPair("mask", DType::Bool, c.seed() % 2, [&] { return maker.noise.below(3) != 0; }));
   if (c.is(MaskKind, "late_tensor"))
     all.inputs.push_back(maker.late());
   if (c.is(MaskKind, "ancestors"))
@@ -207,8 +192,9 @@ void addFunctionTensors(const Case &c, Arguments &all) {
   double size = c.is(Data, "index") ? 0 : 1;
   bool half = c.is(Bias, "half_bias"), hides = c.is(Bias, "infinite_bias");
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  all.inputs.push_back(maker.perPair("bias", half ? *typeNamed(c.value(ElementType)) : DType::F32, half,
-                                     [&] { return hides && maker.below(3) ? -infinity : size * maker.normal(); }));
+  all.inputs.push_back(maker.perPair("bias", half ? *typeNamed(c.value(ElementType)) : DType::F32, half, [&] {
+    return hides && maker.noise.below(3) ? -infinity : size * maker.noise.normal();
+  }));
   if (hides) // nothing is left of the first row
     forEachIndex({c.heads(), columnsOf(c)}, [&](const std::vector<int64_t> &at) {
       all.inputs.back().set(all.inputs.back().place({0, at[0], 0, at[1]}), -infinity);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Columns, diagonals, blocks, ranges and kinds of heads.
 #include "test/cases/ListMasks.h"
+#include "test/cases/Noise.h"
 
 #include <fmt/format.h>
 
@@ -137,22 +138,14 @@ std::string functionOf(const Case &c) {
 /// Fills rows of increasing numbers below `limit`, each with a probability of its row's own: 0 and 1 among them.
 class ListMaker {
 public:
-  ListMaker(const Case &c, Arguments &all) : state(c.seed() ^ 0x5bd1e995u), all(all) {}
-
-  uint64_t bits() {
-    state += 0x9e3779b97f4a7c15ull;
-    uint64_t x = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9ull;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-    return x ^ (x >> 31);
-  }
-  int64_t below(int64_t limit) { return static_cast<int64_t>(bits() % static_cast<uint64_t>(limit)); }
+  ListMaker(const Case &c, Arguments &all) : noise(c.seed() ^ 0x5bd1e995u), all(all) {}
 
   std::vector<int64_t> numbers(int64_t limit, size_t most) {
     constexpr int64_t percents[] = {0, 3, 10, 30, 100};
-    int64_t percent = percents[below(5)];
+    int64_t percent = percents[noise.below(5)];
     std::vector<int64_t> chosen;
     for (int64_t i = 0; i != limit && chosen.size() != most; ++i)
-      if (below(100) < percent)
+      if (noise.below(100) < percent)
         chosen.push_back(i);
     return chosen;
   }
@@ -190,10 +183,10 @@ public:
   void ranges(const Argument &list, const Argument &count) {
     PlacedTensor entries = integers(list), counts = integers(count);
     forEachIndex(count.shape, [&](const std::vector<int64_t> &at) {
-      int64_t used = below(MostRanges + 1), from = below(30);
+      int64_t used = noise.below(MostRanges + 1), from = noise.below(30);
       counts.set(counts.place(at), static_cast<double>(used));
-      for (int64_t i = 0; i != MostRanges; ++i, from += 1 + below(90)) {
-        int64_t to = from + (below(4) ? below(120) : 0);
+      for (int64_t i = 0; i != MostRanges; ++i, from += 1 + noise.below(90)) {
+        int64_t to = from + (noise.below(4) ? noise.below(120) : 0);
         entries.set(entries.place({at[0], at[1], i, 0}), i < used ? static_cast<double>(from) : 2147480000.0);
         entries.set(entries.place({at[0], at[1], i, 1}), i < used ? static_cast<double>(to) : -2147480000.0);
       }
@@ -205,7 +198,7 @@ public:
   void kinds(const Argument &argument) {
     PlacedTensor tensor = integers(argument);
     for (int64_t h = 0; h != argument.shape[0]; ++h)
-      tensor.set(tensor.place({h}), static_cast<double>(below(2)));
+      tensor.set(tensor.place({h}), static_cast<double>(noise.below(2)));
     all.inputs.push_back(std::move(tensor));
   }
 
@@ -217,7 +210,7 @@ private:
     return PlacedTensor(argument.name, argument.name == "blocks" ? DType::I64 : DType::I32, argument.shape, strides);
   }
 
-  uint64_t state;
+  Noise noise;
   Arguments &all;
 };
 
